@@ -1,0 +1,257 @@
+"""The tables and their columns: the one place where a column is added.
+
+A `Column` states name, SQL type, catalogue comment and, when it comes from the payload, how it
+is read. DDL, Arrow schema, catalogue comments and the documentation follow from here; a column
+added here appears in existing files at the next sync and is filled by `unpod-sync rebuild`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+ARROW_TYPES = {
+    "VARCHAR": pa.string(),
+    "BIGINT": pa.int64(),
+    "DOUBLE": pa.float64(),
+    "BOOLEAN": pa.bool_(),
+    "DATE": pa.date32(),
+    "TIMESTAMP": pa.timestamp("us"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `origin` is payload (flattened), record (from the request) or sync (our own)."""
+
+    name: str
+    type: str
+    comment: str
+    origin: str = "payload"
+    versioned: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table: qualified name, comment (grain first), key and columns."""
+
+    name: str
+    comment: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    def arrow_schema(self, *origins: str) -> pa.Schema:
+        """The Arrow schema of the columns of these origins (all when none is given)."""
+        chosen = [c for c in self.columns if not origins or c.origin in origins]
+        return pa.schema([(c.name, ARROW_TYPES[c.type]) for c in chosen])
+
+
+def _sync(*, deletable: bool = True) -> tuple[Column, ...]:
+    rows = [
+        Column("content_hash", "VARCHAR", "Hash of the whole object as stored in raw.payloads, keys sorted.", "sync"),
+        Column("first_seen_at", "TIMESTAMP", "When a sync first met it (UTC).", "sync", versioned=False),
+        Column("changed_at", "TIMESTAMP", "When a sync last found its content changed (UTC).", "sync", versioned=False),
+        Column("deleted_at", "TIMESTAMP", "When a complete sweep no longer met it (UTC); NULL while the API lists it.", "sync", versioned=False),
+        Column("load_id", "VARCHAR", "The load that wrote this row (meta.loads).", "sync", versioned=False),
+        Column("batch_id", "BIGINT", "The write batch of this row; internal, it keeps merges local.", "sync", versioned=False),
+    ]
+    return tuple(c for c in rows if deletable or c.name != "deleted_at")
+
+
+SPACES = Table(
+    "main.spaces",
+    "One row per space the token can see.",
+    ("space_token",),
+    (
+        Column("space_token", "VARCHAR", "Public token of the space; the key.", "record"),
+        Column("space_id", "VARCHAR", "The API's own number or id of the space."),
+        Column("space_name", "VARCHAR", "Name of the space."),
+        Column("slug", "VARCHAR", "Slug, in older API versions."),
+        Column("description", "VARCHAR", "Description, in older API versions."),
+        Column("agent_handle", "VARCHAR", "Handle of the space's agent, when listed."),
+        Column("space_type", "VARCHAR", "Type of the space, in older API versions."),
+        Column("content_type", "VARCHAR", "Content type; only contact spaces hold calls."),
+        Column("organization_handle", "VARCHAR", "Domain handle of the organisation, when nested."),
+        Column("created_at", "TIMESTAMP", "Creation (UTC)."),
+        *_sync(),
+    ),
+)
+
+AGENTS = Table(
+    "main.agents",
+    "One row per agent the token can see.",
+    ("agent_handle",),
+    (
+        Column("agent_handle", "VARCHAR", "Unique handle of the agent; the key.", "record"),
+        Column("agent_name", "VARCHAR", "Name of the agent."),
+        Column("agent_type", "VARCHAR", "Type, as sent."),
+        Column("state", "VARCHAR", "State, as sent."),
+        Column("purpose", "VARCHAR", "Purpose, or description in older API versions."),
+        Column("created_at", "TIMESTAMP", "Creation (UTC), when sent."),
+        *_sync(),
+    ),
+)
+
+RUNS = Table(
+    "main.runs",
+    "One row per run: a batch of tasks in a space.",
+    ("run_id",),
+    (
+        Column("run_id", "VARCHAR", "Unique run identifier; the key.", "record"),
+        Column("space_token", "VARCHAR", "Space in whose list the run stands.", "record"),
+        Column("collection_ref", "VARCHAR", "Reference to the contact collection."),
+        Column("run_mode", "VARCHAR", "Execution engine or mode, as sent."),
+        Column("status", "VARCHAR", "Run status, lower case with underscores."),
+        Column("status_label", "VARCHAR", "Run status as sent."),
+        Column("batch_count", "BIGINT", "Number of batches, when sent."),
+        Column("thread_id", "VARCHAR", "Thread, when sent."),
+        Column("created_at", "TIMESTAMP", "Creation (UTC); from the id when missing."),
+        Column("modified_at", "TIMESTAMP", "Modification as the server claims it (UTC); not to be trusted."),
+        *_sync(),
+    ),
+)
+
+TASKS = Table(
+    "main.tasks",
+    "One row per task, its newest version.",
+    ("task_id",),
+    (
+        Column("task_id", "VARCHAR", "Unique task identifier; the key.", "record"),
+        Column("space_token", "VARCHAR", "Space in whose list the task stands.", "record"),
+        Column("document_id", "VARCHAR", "Internal document id (_id or id)."),
+        Column("run_id", "VARCHAR", "Run the task belongs to; may be an old run."),
+        Column("thread_id", "VARCHAR", "Thread identifier."),
+        Column("agent_handle", "VARCHAR", "Agent the task is assigned to (the API's assignee)."),
+        Column("status", "VARCHAR", "Task status, lower case with underscores; may go backwards."),
+        Column("status_label", "VARCHAR", "Task status as sent."),
+        Column("execution_type", "VARCHAR", "call, email, answer, …, lower case with underscores."),
+        Column("run_mode", "VARCHAR", "Execution mode as sent: dev, prod, …"),
+        Column("ref_id", "VARCHAR", "Reference to the contact document."),
+        Column("objective", "VARCHAR", "What the agent was asked to do.", versioned=False),
+        Column("contact_name", "VARCHAR", "Contact's name: input, else output."),
+        Column("contact_number", "VARCHAR", "Contact's number as text: input, else output number, else customer."),
+        Column("contact_key", "VARCHAR", "Contact number normalised to digits with country code where it can be told; groups spellings of one number."),
+        Column("contact_email", "VARCHAR", "Contact's e-mail address."),
+        Column("user_email", "VARCHAR", "E-mail address of the user who owns the task."),
+        Column("user_full_name", "VARCHAR", "Name of the user who owns the task."),
+        Column("retry_attempt", "BIGINT", "Retry counter as sent."),
+        Column("failure_count", "BIGINT", "Failure counter as sent."),
+        Column("last_failure_reason", "VARCHAR", "Last failure as sent."),
+        Column("last_status_change_at", "TIMESTAMP", "Last status change as sent (UTC); known to be unreliable."),
+        Column("scheduled_at", "TIMESTAMP", "When the task is scheduled for (UTC)."),
+        Column("created_at", "TIMESTAMP", "Creation (UTC); from the task id when missing."),
+        Column("modified_at", "TIMESTAMP", "Modification as the server claims it (UTC); not to be trusted."),
+        Column("call_id", "VARCHAR", "Call identifier."),
+        Column("call_type", "VARCHAR", "inbound, outbound, sdk, …: normalised from output, metadata or input."),
+        Column("call_type_label", "VARCHAR", "Call type as sent."),
+        Column("call_status", "VARCHAR", "Call status, lower case with underscores (not_connected, voicemail, …)."),
+        Column("call_status_label", "VARCHAR", "Call status as sent."),
+        Column("call_end_reason", "VARCHAR", "Why the call ended, as sent."),
+        Column("started_at", "TIMESTAMP", "Start of the call (UTC)."),
+        Column("ended_at", "TIMESTAMP", "End of the call (UTC)."),
+        Column("duration_seconds", "DOUBLE", "Call duration: as sent when plausible, else ended_at - started_at, else NULL."),
+        Column("recording_url", "VARCHAR", "Recording."),
+        Column("cost", "DOUBLE", "Cost as sent (output, else metadata)."),
+        Column("error_message", "VARCHAR", "Error of the call (output.error)."),
+        Column("output_message", "VARCHAR", "Message or text data of the output (stubs, recoveries, e-mail)."),
+        Column("summary", "VARCHAR", "Summary of the call.", versioned=False),
+        Column("outcome", "VARCHAR", "Outcome, normalised: interested, call_back, send_details, not_interested, not_connected, abandoned, dropped, error, other; NULL when none was sent."),
+        Column("outcome_label", "VARCHAR", "Outcome as sent: summary status, else outcome, else profile outcome."),
+        Column("sentiment", "VARCHAR", "Sentiment as sent, folded to lower case."),
+        Column("success_score", "DOUBLE", "success_evaluator as a number when it is or reads as one (8/10 is 8, 80% is 80)."),
+        Column("success_score_scale", "DOUBLE", "Scale the evaluator named: 10 for 8/10, 100 for 80%; NULL when it named none."),
+        Column("success_label", "VARCHAR", "success_evaluator as sent, as text."),
+        Column("callback_at", "TIMESTAMP", "Time the contact asked to be called back (UTC), when it can be read."),
+        Column("callback_label", "VARCHAR", "Callback time as sent."),
+        Column("labels", "VARCHAR", "Classification labels, comma-separated."),
+        Column("redial_count", "BIGINT", "Instant redials of this task (input.redial_count)."),
+        Column("referenced_task_id", "VARCHAR", "Task this one follows up (output.referenced_task)."),
+        Column("has_analysis", "BOOLEAN", "Whether post-call analysis with content is there."),
+        Column("is_dialed", "BOOLEAN", "started_at or call_end_reason is known, or the output carries an error of the call."),
+        Column("is_voicemail", "BOOLEAN", "Call status is voicemail, or end reason, error or message contains voicemail."),
+        Column("message_count", "BIGINT", "Messages in the transcript; NULL when there is no transcript field to read."),
+        Column("user_message_count", "BIGINT", "Messages of role user; NULL like message_count."),
+        Column("agent_message_count", "BIGINT", "Messages of role agent."),
+        Column("turn_count", "BIGINT", "Changes of speaker between agent and user, plus one; 0 without such messages."),
+        Column("user_turn_count", "BIGINT", "Turns of the user: uninterrupted sequences of user messages."),
+        Column("user_characters", "BIGINT", "Characters said by the user."),
+        Column("agent_characters", "BIGINT", "Characters said by the agent."),
+        Column("reply_gap_p50_seconds", "DOUBLE", "Median time between a message and the next one of the other side; negative gaps dropped."),
+        Column("longest_gap_seconds", "DOUBLE", "Longest time between two consecutive messages; negative gaps dropped."),
+        Column("timed_message_count", "BIGINT", "Messages with a readable time: the coverage of the two gaps."),
+        Column("platform_status", "VARCHAR", "post_call_data.summary.status exactly as sent: what the platform's analytics looks at."),
+        Column("platform_has_transcript", "BOOLEAN", "Transcript is a non-empty list or text: the platform's transcript_available."),
+        Column("platform_success_score", "DOUBLE", "success_evaluator when truthy and read as a float by the platform's rule; any range."),
+        Column("platform_gives_up", "BOOLEAN", "post_call_data or its summary is null or text: the platform stops calculating the run."),
+        Column("created_local_date", "DATE", "Creation date in the configured time zone."),
+        Column("started_local_date", "DATE", "Date of the call's start in the configured time zone."),
+        Column("started_local_hour", "BIGINT", "Hour of the call's start (0-23) in the configured time zone."),
+        Column("started_local_weekday", "BIGINT", "Weekday of the call's start in the configured time zone: 1 Monday to 7 Sunday."),
+        Column("input_json", "VARCHAR", "Input contact as JSON text, less secrets.", versioned=False),
+        Column("post_call_json", "VARCHAR", "Post-call analysis as JSON text.", versioned=False),
+        Column("structured_data_json", "VARCHAR", "structured_data as JSON text of an object; broken text as sent.", versioned=False),
+        *_sync(),
+    ),
+)
+
+MESSAGES = Table(
+    "main.transcript_messages",
+    "One row per message of a task's newest version.",
+    ("task_id", "position"),
+    (
+        Column("task_id", "VARCHAR", "Task of the message."),
+        Column("position", "BIGINT", "Place in the transcript, from 0."),
+        Column("role", "VARCHAR", "agent, user, system or tool; other roles folded to lower case."),
+        Column("role_label", "VARCHAR", "Role as sent."),
+        Column("content", "VARCHAR", "What was said; for events their message."),
+        Column("sent_at", "TIMESTAMP", "Time of the message (UTC), when it can be read."),
+        Column("extra_json", "VARCHAR", "Every other field of the message, as JSON text."),
+        Column("batch_id", "BIGINT", "The write batch of this row; internal, it keeps merges local.", "sync"),
+    ),
+)
+
+EXECUTIONS = Table(
+    "main.executions",
+    "One row per run as the agent's executions list counts it.",
+    ("agent_handle", "run_id"),
+    (
+        Column("agent_handle", "VARCHAR", "Agent whose list it is.", "record"),
+        Column("run_id", "VARCHAR", "Run."),
+        Column("status", "VARCHAR", "Status, lower case with underscores."),
+        Column("total_tasks", "BIGINT", "Tasks as the endpoint counts them."),
+        Column("completed_tasks", "BIGINT", "Completed tasks as the endpoint counts them."),
+        Column("created_at", "TIMESTAMP", "Creation (UTC)."),
+        *_sync(),
+    ),
+)
+
+TASK_VERSIONS = Table(
+    "main.task_versions",
+    "One row per version of a task that a sync has seen.",
+    ("task_id", "modified_at", "content_hash"),
+    (
+        *(c for c in TASKS.columns if c.versioned),
+        Column("observed_at", "TIMESTAMP", "When a sync first saw this version (UTC).", "sync"),
+        Column("load_id", "VARCHAR", "The load that saw it first.", "sync"),
+        Column("batch_id", "BIGINT", "The write batch of this row; internal.", "sync"),
+    ),
+)
+
+PAYLOADS = Table(
+    "raw.payloads",
+    "One row per object: the newest payload as received, less secrets.",
+    ("kind", "id"),
+    (
+        Column("kind", "VARCHAR", "space, agent, run, task or execution."),
+        Column("id", "VARCHAR", "Key of the object; agent_handle/run_id for an execution."),
+        Column("space_token", "VARCHAR", "Space it was listed in; NULL for agents and executions."),
+        Column("payload_json", "VARCHAR", "The object as JSON text, as received less secrets."),
+        Column("content_hash", "VARCHAR", "Hash over the object with sorted keys."),
+        Column("observed_at", "TIMESTAMP", "When this content was first received (UTC)."),
+        Column("batch_id", "BIGINT", "The write batch of this row; internal."),
+    ),
+)
+
+TABLES = (SPACES, AGENTS, RUNS, TASKS, TASK_VERSIONS, MESSAGES, EXECUTIONS, PAYLOADS)
+BY_KIND = {"space": SPACES, "agent": AGENTS, "run": RUNS, "task": TASKS, "execution": EXECUTIONS}

@@ -1,0 +1,117 @@
+"""The few types that travel between modules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+API_ROOT = "/api/v2/platform/"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One list of the API.
+
+    `kind` is what its rows are (organization, space, agent, run, task, execution);
+    `path` is relative to `API_ROOT` and ends in a slash.
+    """
+
+    kind: str
+    path: str
+    space_token: str | None = None
+    agent_handle: str | None = None
+    run_id: str | None = None
+
+    @property
+    def name(self) -> str:
+        """A stable key for bookmarks and logs, e.g. `spaces/8KZ/tasks`."""
+        return self.path.rstrip("/")
+
+
+ORGANIZATIONS = Resource("organization", "organizations/")
+SPACES = Resource("space", "spaces/")
+AGENTS = Resource("agent", "agents/")
+
+
+def space_tasks(space_token: str) -> Resource:
+    """All tasks of a space, newest first."""
+    return Resource("task", f"spaces/{space_token}/tasks/", space_token=space_token)
+
+
+def space_runs(space_token: str) -> Resource:
+    """All runs of a space, newest first."""
+    return Resource("run", f"spaces/{space_token}/runs/", space_token=space_token)
+
+
+def run_tasks(space_token: str, run_id: str) -> Resource:
+    """The tasks of one run; some servers answer with fewer fields here."""
+    path = f"spaces/{space_token}/runs/{run_id}/tasks/"
+    return Resource("task", path, space_token=space_token, run_id=run_id)
+
+
+def agent_executions(agent_handle: str) -> Resource:
+    """The runs of an agent as its executions list counts them."""
+    return Resource("execution", f"agents/{agent_handle}/executions/", agent_handle=agent_handle)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answered page: the rows as decoded JSON, in the server's order.
+
+    `count` is the server's claim of how many rows the whole list has, None when it made none.
+    `sequence` rises with the time the answer was complete, so that copies can be ordered.
+    """
+
+    resource: Resource
+    number: int
+    size: int
+    rows: list[Any]
+    count: int | None
+    sequence: int = 0
+    server_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One object of the API, less its secrets, with its key and the hash of its content.
+
+    `payload` is the object as JSON text; `content_hash` is taken over the same object with
+    sorted keys, so that neither key order nor white space counts as a change.
+    """
+
+    kind: str
+    id: str
+    space_token: str | None
+    agent_handle: str | None
+    value: Mapping[str, Any]
+    payload: str
+    content_hash: str
+    sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A value or row that fits no typed column; the payload keeps it, this says where and why."""
+
+    kind: str
+    id: str
+    field: str
+    value_text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """What flattening records of one kind gives.
+
+    `rows`: one row per record, in the records' order, with the payload columns of the kind's
+    table. `messages`: the transcript messages of task records (else None). `rejects`: refusals.
+    """
+
+    rows: pa.Table
+    messages: pa.Table | None = None
+    rejects: list[Reject] = field(default_factory=list)
