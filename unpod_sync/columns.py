@@ -174,7 +174,6 @@ TASKS = Table(
         Column("user_message_count", "BIGINT", "Messages of role user; NULL like message_count."),
         Column("agent_message_count", "BIGINT", "Messages of role agent."),
         Column("turn_count", "BIGINT", "Changes of speaker between agent and user, plus one; 0 without such messages."),
-        Column("user_turn_count", "BIGINT", "Turns of the user: uninterrupted sequences of user messages."),
         Column("user_characters", "BIGINT", "Characters said by the user."),
         Column("agent_characters", "BIGINT", "Characters said by the agent."),
         Column("reply_gap_p50_seconds", "DOUBLE", "Median time between a message and the next one of the other side; negative gaps dropped."),
