@@ -1,0 +1,106 @@
+"""Small helpers of the world: fields that are missing, fields that are set, reduced forms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from unpod_sync.simulator import ids
+from unpod_sync.simulator.secrets import user_info
+from unpod_sync.simulator.shelf import JsonObject
+
+
+def copied(value: Mapping[str, Any]) -> JsonObject:
+    """A copy that shares nothing."""
+    result: JsonObject = orjson.loads(orjson.dumps(value))
+    return result
+
+
+def set_field(target: JsonObject, name: str, value: object) -> None:
+    """Set a field; dots reach inside, `...` removes."""
+    *parents, last = name.split(".")
+    for parent in parents:
+        inner = target.get(parent)
+        if not isinstance(inner, dict):
+            inner = target[parent] = {}
+        target = inner
+    if value is ...:
+        target.pop(last, None)
+    else:
+        target[last] = value
+
+
+def fill_run(run: JsonObject, *, uuid: str, at: datetime, space_token: str) -> None:
+    """Give a run the fields it lacks."""
+    run.setdefault("run_id", "R" + uuid)
+    run.setdefault("collection_ref", f"collection_data_{space_token}")
+    run.setdefault("run_mode", "prefect")
+    run.setdefault("status", "pending")
+    run.setdefault("created", ids.naive_time(at))
+    run.setdefault("modified", run["created"])
+
+
+def fill_task(
+    task: JsonObject, *, object_id: str, uuid: str, at: datetime, run_id: str, agent_handle: str
+) -> None:
+    """Give a task the fields it lacks: a call that waits to be made."""
+    defaults: JsonObject = {
+        "_id": object_id,
+        "thread_id": str(900_000_000_000 + int(uuid[-6:], 16)),
+        "user_info": user_info(),
+        "task_id": "T" + uuid,
+        "run_id": run_id,
+        "task": {"objective": "Call the contact."},
+        "input": {"name": "Added Contact", "contact_number": "+12025550100"},
+        "output": {},
+        "attachments": [],
+        "assignee": agent_handle,
+        "status": "pending",
+        "execution_type": "call",
+        "run_mode": "prod",
+        "retry_attempt": 0,
+        "created": ids.naive_time(at),
+    }
+    for name, value in defaults.items():
+        task.setdefault(name, value)
+    task.setdefault("modified", task["created"])
+
+
+def execution(run: JsonObject, total: int, completed: int) -> JsonObject:
+    """A run as the executions endpoint shows it."""
+    return {
+        "run_id": run.get("run_id"),
+        "status": run.get("status"),
+        "total_tasks": total,
+        "completed_tasks": completed,
+        "created": run.get("created"),
+    }
+
+
+_UNDOCUMENTED = ("_id", "status", "assignee", "run_mode")
+_MINIMAL = ("_id", "task_id", "run_id", "assignee", "status", "execution_type")
+
+
+def documented_form(task: JsonObject) -> JsonObject:
+    """What one documented page says that run tasks show."""
+    return {name: value for name, value in task.items() if name not in _UNDOCUMENTED}
+
+
+def minimal_form(task: JsonObject) -> JsonObject:
+    """What the example of run tasks shows."""
+    return {name: task[name] for name in _MINIMAL if name in task}
+
+
+def agent_task_form(task: JsonObject) -> JsonObject:
+    """What the tasks of an agent show: no times of the record, but the retry fields."""
+    reduced = {
+        name: value for name, value in task.items() if name not in ("created", "modified", "user_info")
+    }
+    reduced.setdefault("retry_attempt", 0)
+    reduced.setdefault("failure_count", 0)
+    reduced.setdefault("last_failure_reason", None)
+    reduced.setdefault("last_status_change", task.get("created"))
+    return reduced

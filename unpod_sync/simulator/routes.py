@@ -1,0 +1,207 @@
+"""From a path and its parameters to a page of the world: the API's routes, paging and refusals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from unpod_sync.simulator import filling
+from unpod_sync.simulator.answers import (
+    Answer,
+    access_answer,
+    errors_answer,
+    html_answer,
+    list_answer,
+    message_answer,
+)
+from unpod_sync.simulator.shelf import JsonObject, Listing, Row
+from unpod_sync.simulator.space import Space
+from unpod_sync.simulator.world import World
+
+RESOURCES: Final = frozenset(
+    {"spaces", "agents", "organizations", "runs", "tasks", "run_tasks", "executions"}
+)
+"""The lists that can be told to ignore `page`."""
+
+_PREFIX: Final = "/api/v2/platform/"
+_ROUTES: Final = tuple(
+    (name, re.compile(pattern))
+    for name, pattern in (
+        ("organizations", r"organizations/"),
+        ("spaces", r"spaces/"),
+        ("agents", r"agents/"),
+        ("runs", r"spaces/(?P<space>[^/]+)/runs/"),
+        ("run_tasks", r"spaces/(?P<space>[^/]+)/runs/(?P<run>[^/]+)/tasks/"),
+        ("tasks", r"spaces/(?P<space>[^/]+)/tasks/"),
+        ("executions", r"agents/(?P<agent>[^/]+)/executions/"),
+        ("agent_tasks", r"agents/(?P<agent>[^/]+)/tasks/"),
+    )
+)
+_MESSAGES: Final = {
+    "organizations": "Organizations Fetched Successfully",
+    "spaces": "Spaces Fetched Successfully",
+    "agents": "Agents Fetched Successfully",
+    "runs": "Runs Fetched Successfully",
+    "run_tasks": "Tasks Fetched Successfully",
+    "tasks": "Tasks Fetched Successfully",
+    "executions": "Executions fetched successfully",
+    "agent_tasks": "Tasks Fetched Successfully",
+}
+_PROJECTIONS: Final[dict[str, Callable[[JsonObject], JsonObject]]] = {
+    "documented": filling.documented_form,
+    "minimal": filling.minimal_form,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the simulated server behaves where servers differ."""
+
+    default_page_size: int = 20
+    max_page_size: int = 100
+    projection: str = "full"
+    ignore_page: frozenset[str] = frozenset()
+    count_offset: int = 0
+
+    def __post_init__(self) -> None:
+        if self.projection not in {"full", *_PROJECTIONS}:
+            raise ValueError(f"unknown projection {self.projection!r}: full, documented or minimal")
+        if unknown := self.ignore_page - RESOURCES:
+            raise ValueError(f"unknown resources in ignore_page: {', '.join(sorted(unknown))}")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a path asks for."""
+
+    name: str
+    space: str = ""
+    run: str = ""
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a list: rows ready to be sent."""
+
+    message: str
+    count: int
+    items: list[bytes]
+    poisoned: frozenset[str] = frozenset()
+
+
+def find_route(path: str) -> Route | Answer:
+    """The route of a path, or the redirect or refusal that it earns."""
+    slashed = path if path.endswith("/") else path + "/"
+    inside = slashed.removeprefix(_PREFIX)
+    if inside != slashed:
+        for name, pattern in _ROUTES:
+            found = pattern.fullmatch(inside)
+            if found:
+                if slashed != path:
+                    return Answer(301, b"", content_type="text/html", headers={"Location": slashed})
+                return Route(name, **found.groupdict())
+    return html_answer(404, "Not Found")
+
+
+def read_page(
+    world: World, route: Route, query: Mapping[str, str], manner: Manner, poison: set[str]
+) -> Page | Answer:
+    """The page asked for, read from the world in one piece, or a refusal."""
+    bounds = _bounds(route.name, query, manner)
+    if isinstance(bounds, Answer):
+        return bounds
+    with world.lock:
+        if route.space:
+            space = world.space(route.space)
+            return access_answer() if space is None else _space_page(space, route, bounds, manner, poison)
+        if route.name == "agent_tasks":
+            return _agent_tasks(world, route, bounds)
+        return _objects_page(world, route, bounds)
+
+
+def page_answer(page: Page, manner: Manner) -> Answer:
+    """The page as it is sent."""
+    return list_answer(page.message, max(0, page.count + manner.count_offset), page.items)
+
+
+def _bounds(name: str, query: Mapping[str, str], manner: Manner) -> tuple[int, int | None] | Answer:
+    """First and last place of the page, counted from the newest; no last place when everything is asked for."""
+    size = _number(query.get("page_size"), manner.default_page_size)
+    page = _number(query.get("page"), 1)
+    if name in manner.ignore_page or size == 0:
+        return 0, None
+    if page < 1 or size < 0:
+        return errors_answer("Negative indexing is not supported: skip value must be non-negative")
+    size = min(size, manner.max_page_size)
+    return (page - 1) * size, page * size
+
+
+def _number(text: str | None, default: int) -> int:
+    try:
+        return default if text is None else int(text)
+    except ValueError:
+        return default
+
+
+def _space_page(
+    space: Space, route: Route, bounds: tuple[int, int | None], manner: Manner, poison: set[str]
+) -> Page:
+    message = _MESSAGES[route.name]
+    if route.name == "runs":
+        listing = space.runs_listing()
+        return Page(message, len(listing), [space.encoded(row) for row in _cut(listing, bounds)])
+    listing = space.listing() if route.name == "tasks" else space.run_listing(route.run)
+    references = _cut(listing, bounds)
+    found = frozenset(
+        task_id for task_id in poison if (place := space.find(task_id)) is not None and place in references
+    )
+    project = _PROJECTIONS.get(manner.projection) if route.name == "run_tasks" else None
+    if project is None:
+        items = [space.encoded(reference) for reference in references]
+    else:
+        items = [row.projected(manner.projection, project) for row in space.rows(references)]
+    return Page(message, len(listing), items, found)
+
+
+def _cut(listing: Listing, bounds: tuple[int, int | None]) -> list[Row | int]:
+    first, last = bounds
+    return listing.newest(first, len(listing) if last is None else last)
+
+
+def _objects_page(world: World, route: Route, bounds: tuple[int, int | None]) -> Page | Answer:
+    if route.name == "executions" and not _knows_agent(world, route.agent):
+        return message_answer(404, "Agent not found")
+    objects = {
+        "organizations": lambda: world.organizations,
+        "spaces": lambda: world.spaces,
+        "agents": lambda: world.agents,
+        "executions": lambda: world.executions(route.agent),
+    }[route.name]()
+    first, last = bounds
+    return Page(_MESSAGES[route.name], len(objects), [orjson.dumps(item) for item in objects[first:last]])
+
+
+def _agent_tasks(world: World, route: Route, bounds: tuple[int, int | None]) -> Page | Answer:
+    if not _knows_agent(world, route.agent):
+        return message_answer(404, "Agent not found")
+    rows = sorted(_rows_of(world, route.agent), key=lambda row: row.key, reverse=True)
+    first, last = bounds
+    items = [row.projected("agent", filling.agent_task_form) for row in rows[first:last]]
+    return Page(_MESSAGES[route.name], len(rows), items)
+
+
+def _rows_of(world: World, agent_handle: str) -> Iterator[Row]:
+    for space in world.live_spaces():
+        listing = space.listing()
+        for row in space.rows(listing.newest(0, len(listing))):
+            if row.payload().get("assignee") == agent_handle:
+                yield row
+
+
+def _knows_agent(world: World, handle: str) -> bool:
+    return any(agent["handle"] == handle for agent in world.agents)
