@@ -1,0 +1,103 @@
+-- One row per agent and run of the executions endpoint: its counts beside ours, and why they may differ.
+create or replace view execution_reconciliation as
+
+with stored as (
+    select
+        run_id,
+        agent_handle,
+        count(*) filter (where deleted_at is null) as total_tasks,
+        count(*) filter (where deleted_at is null and status = 'completed') as completed_tasks,
+        count(*) filter (where deleted_at is not null) as deleted_tasks
+    from tasks
+    where run_id is not null
+    group by all
+),
+
+by_run as (
+    select
+        run_id,
+        sum(total_tasks)::bigint as total_tasks,
+        sum(completed_tasks)::bigint as completed_tasks,
+        sum(deleted_tasks)::bigint as deleted_tasks
+    from stored
+    group by all
+),
+
+compared as (
+    select
+        executions.agent_handle,
+        executions.run_id,
+        executions.status,
+        executions.total_tasks,
+        executions.completed_tasks,
+        coalesce(by_run.total_tasks, 0) as our_total_tasks,
+        coalesce(by_run.completed_tasks, 0) as our_completed_tasks,
+        coalesce(stored.total_tasks, 0) as our_agent_tasks,
+        coalesce(by_run.deleted_tasks, 0) as our_deleted_tasks,
+        executions.total_tasks - our_total_tasks as total_difference,
+        executions.completed_tasks - our_completed_tasks as completed_difference,
+        by_run.run_id is not null or runs.run_id is not null as is_run_known
+    from executions
+    left join by_run on executions.run_id = by_run.run_id
+    left join stored
+        on
+            executions.run_id = stored.run_id
+            and executions.agent_handle = stored.agent_handle
+    left join runs on executions.run_id = runs.run_id
+    where executions.deleted_at is null
+)
+
+select
+    -- keys
+    agent_handle,
+    run_id,
+    status,
+
+    -- measures
+    total_tasks,
+    completed_tasks,
+    our_total_tasks,
+    our_completed_tasks,
+    our_agent_tasks,
+    our_deleted_tasks,
+    total_difference,
+    completed_difference,
+    coalesce(total_difference = 0 and completed_difference = 0, false) as is_equal,
+    case
+        when total_difference is null or completed_difference is null then 'the endpoint sent no count'
+        when is_equal then 'equal'
+        when not is_run_known then 'run unknown here: it stands in no space that is synced'
+        when total_difference = 0 then 'completed differs: statuses changed between the two reads'
+        when total_difference = our_deleted_tasks then 'the endpoint still counts tasks that the list has dropped'
+        when total_tasks = our_agent_tasks then 'the endpoint counts the tasks of this agent only'
+        when total_difference < 0 then 'tasks joined the run after the endpoint had counted'
+        when our_total_tasks = 0 then 'run known, its tasks not yet read'
+        else 'tasks are missing here: sync --full'
+    end as explanation
+
+from compared;
+
+comment on view execution_reconciliation is
+'One row per agent and run of the executions endpoint: its counts beside ours, and why they may differ.';
+comment on column execution_reconciliation.agent_handle is 'Agent whose list the execution stands in.';
+comment on column execution_reconciliation.run_id is 'Run.';
+comment on column execution_reconciliation.status is 'Status as the endpoint gives it, folded.';
+comment on column execution_reconciliation.total_tasks is
+'Tasks of the run as the endpoint counts them. Source: executions.total_tasks.';
+comment on column execution_reconciliation.completed_tasks is
+'Completed tasks of the run as the endpoint counts them. Source: executions.completed_tasks.';
+comment on column execution_reconciliation.our_total_tasks is
+'Tasks of the run stored here and still listed. Source: tasks.run_id, tasks.deleted_at.';
+comment on column execution_reconciliation.our_completed_tasks is
+'Those of them with status completed. Source: tasks.run_id, tasks.status.';
+comment on column execution_reconciliation.our_agent_tasks is
+'Those of our_total_tasks that are assigned to this agent. Source: tasks.run_id, tasks.agent_handle.';
+comment on column execution_reconciliation.our_deleted_tasks is
+'Tasks of the run that the list has dropped. Source: tasks.run_id, tasks.deleted_at.';
+comment on column execution_reconciliation.total_difference is
+'total_tasks - our_total_tasks. Source: executions.total_tasks, tasks.run_id.';
+comment on column execution_reconciliation.completed_difference is
+'completed_tasks - our_completed_tasks. Source: executions.completed_tasks, tasks.status.';
+comment on column execution_reconciliation.is_equal is 'Both differences are 0. Source: executions, tasks.';
+comment on column execution_reconciliation.explanation is
+'The likeliest reason of a difference, or equal. A guess from the counts, not a proof.';
