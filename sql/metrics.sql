@@ -4,12 +4,12 @@ delete from meta.metrics;
 
 insert into meta.metrics (name, view_name, column_name, definition, source_fields, caveat)
 select
+    column_name as name,
+    table_name as view_name,
     column_name,
-    table_name,
-    column_name,
-    regexp_extract(comment, '^(.*?) Source: ', 1),
-    regexp_extract(comment, ' Source: (.*?)\.( Caveat: |$)', 1),
-    nullif(regexp_extract(comment, ' Caveat: (.*)$', 1), '')
+    regexp_extract(comment, '^(.*?) Source: ', 1) as definition,
+    regexp_extract(comment, ' Source: (.*?)\.( Caveat: |$)', 1) as source_fields,
+    nullif(regexp_extract(comment, ' Caveat: (.*)$', 1), '') as caveat
 from duckdb_columns()
 where
     database_name = current_database()
