@@ -132,8 +132,9 @@ def _rows(body: Any, kind: str) -> list[Any] | None:
 
 def _count(body: dict[str, Any]) -> int | None:
     count = body.get("count")
-    is_number = isinstance(count, int) and not isinstance(count, bool)
-    return count if is_number and 0 <= count <= _MOST_COUNT else None
+    if not isinstance(count, int) or isinstance(count, bool):
+        return None
+    return count if 0 <= count <= _MOST_COUNT else None
 
 
 def _inner_status(body: Any) -> int | None:

@@ -207,11 +207,11 @@ class Transport:
         request = requests.Request("GET", url, headers=dict(headers)).prepare()
         settings = self._environment(urlsplit(url))
         response = self._adapter.send(request, stream=True, timeout=self._timeout, **settings)
-        raw = response.raw
+        raw, is_packed = response.raw, "Content-Encoding" in response.headers
         try:
             pieces, total = [], 0
             # read1 takes what one system call gives: large pieces, yet no waiting for a full one.
-            while piece := raw.read1(PIECE_BYTES, decode_content=True):
+            while piece := raw.read1(PIECE_BYTES, decode_content=is_packed):
                 pieces.append(piece)
                 total += len(piece)
                 if total > self._max_bytes:
