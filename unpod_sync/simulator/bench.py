@@ -44,6 +44,7 @@ class BenchTasks:
     def __init__(
         self, *, seed: int, space_index: int, agents: Sequence[str], start: datetime, step_seconds: float
     ) -> None:
+        """Tasks created every `step_seconds` from `start` on."""
         self._rng = Random(seed * 1009 + space_index)
         self._space_index = space_index
         self._machine = 0x5CA1AB1E00 + space_index

@@ -85,6 +85,7 @@ class Fault:
     chunked: bool = False
 
     def __post_init__(self) -> None:
+        """Refuse what could never strike."""
         if self.kind not in KINDS:
             raise ValueError(f"unknown fault {self.kind!r}: one of {', '.join(sorted(KINDS))}")
         if self.kind == "poison" and not self.task_id:
@@ -102,6 +103,7 @@ class FaultState:
     """The faults now switched on, each with what is left of it. Safe from any thread."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
+        """Every fault fresh."""
         self.faults = tuple(faults)
         self.hits = [0] * len(self.faults)
         self._patterns = [_pattern(fault.match) for fault in self.faults]
@@ -109,7 +111,7 @@ class FaultState:
         self._lock = Lock()
 
     def strike(self, target: str, poisoned: frozenset[str] | set[str]) -> Fault | None:
-        """The first fault that strikes this request, or None. `poisoned` are the poison task ids on its page."""
+        """The first fault that strikes this request. `poisoned` are the poison task ids on its page."""
         with self._lock:
             for number, fault in enumerate(self.faults):
                 if fault.times is not None and self.hits[number] >= fault.times:

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 from unpod_sync.simulator import ids
 from unpod_sync.simulator.bench import BenchTasks
+from unpod_sync.simulator.cast import AGENTS
+from unpod_sync.simulator.life import Life
 from unpod_sync.simulator.space import Space, described
+from unpod_sync.simulator.timetable import CAMPAIGNS, SPACE_NAMES, casts
 
 if TYPE_CHECKING:
     from unpod_sync.simulator.world import World
@@ -37,18 +40,37 @@ def fill_bench(world: World, *, tasks: int, spaces: int, days: int) -> None:
 
 
 def fill_realistic(world: World, *, tasks: int, spaces: int, days: int) -> None:
-    """Stand-in until the realistic world lands: finished calls from the bench, kept as stored rows."""
+    """A business that has called people for `days` days, with exactly so many tasks in all."""
+    rng = Random(f"{world.seed}:realistic")
+    handles = {
+        agent.key: world.add_agent(agent.name, handle=ids.agent_handle(rng), purpose=agent.purpose)
+        for agent in AGENTS
+    }
+    end = world.now
+    start = (end - timedelta(days=days * 1.08)).replace(hour=0, minute=0, second=0)
+    tokens = []
     for number in range(spaces):
-        agent = world.add_agent(f"Agent {number + 1}")
-        token = world.add_space(f"Space {number + 1}", agent_handle=agent)
-        count = tasks // spaces + (number < tasks % spaces)
-        step = days * 86_400 / max(1, count)
-        start = world.now - timedelta(seconds=int(step * max(0, count - 1)))
-        bench = BenchTasks(
-            seed=world.seed, space_index=number, agents=[agent], start=start, step_seconds=step
-        )
-        holder = Space(described(token, "", agent, 0), bench=bench, bench_count=count)
-        for row in holder.runs:
-            world.add_run(token, {"_id": f"{row.key:024x}", **row.copy()})
-        for row in holder.rows(range(count)):
-            world.add_task(token, row.copy())
+        name = SPACE_NAMES[number % 2] + (f" {number // 2 + 1}" if number > 1 else "")
+        lead = CAMPAIGNS[number % 2].agents[0]
+        created = ids.naive_time(start - timedelta(days=30 - number))
+        token = ids.space_token(rng)
+        tokens.append(world.add_space(name, token=token, agent_handle=handles[lead], created_at=created))
+    life = Life(world, casts(tokens), handles, start=start)
+    life.plan_past(tasks)
+    life.at(start + timedelta(hours=1), Life.revise_daily)
+    life.live_until(end)
+    world.life = life
+    _trim(world, life, tasks)
+
+
+def _trim(world: World, life: Life, tasks: int) -> None:
+    """Forget the oldest tasks that are too many, and the runs that lose all of theirs."""
+    every = [(row.key, space, row) for space in world.live_spaces() for row in space.tasks]
+    every.sort(key=lambda entry: entry[0])
+    for _, space, row in every[: max(0, len(every) - tasks)]:
+        life.forget(str(row.payload()["task_id"]))
+        space.remove_task(row)
+    for space in world.live_spaces():
+        for row in [row for row in space.runs if not len(space.run_listing(str(row.payload()["run_id"])))]:
+            space.runs.remove(row)
+    life.finished = [story for story in life.finished if story.task_id in life.stories]

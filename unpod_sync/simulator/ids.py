@@ -7,7 +7,7 @@ from random import Random
 
 _GREGORIAN_OFFSET = 0x01B21DD213814000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TOKEN_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
+_SPACE_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
 _HANDLE_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -51,9 +51,19 @@ def parse_naive(text: str) -> datetime:
 
 def space_token(rng: Random) -> str:
     """24 capital letters and digits, as spaces have."""
-    return "".join(rng.choices(_TOKEN_ALPHABET, k=24))
+    return "".join(rng.choices(_SPACE_ALPHABET, k=24))
 
 
 def agent_handle(rng: Random) -> str:
     """`space-agent-` and 24 small letters and digits."""
     return "space-agent-" + "".join(rng.choices(_HANDLE_ALPHABET, k=24))
+
+
+def from_local(local: datetime, offset_minutes: int) -> datetime:
+    """The instant of a naive wall-clock time so many minutes east of UTC."""
+    return (local - timedelta(minutes=offset_minutes)).replace(tzinfo=UTC)
+
+
+def to_local(at: datetime, offset_minutes: int) -> datetime:
+    """The naive wall-clock time of an instant so many minutes east of UTC."""
+    return (at + timedelta(minutes=offset_minutes)).replace(tzinfo=None)

@@ -68,6 +68,7 @@ class Manner:
     count_offset: int = 0
 
     def __post_init__(self) -> None:
+        """Refuse names nobody knows."""
         if self.projection not in {"full", *_PROJECTIONS}:
             raise ValueError(f"unknown projection {self.projection!r}: full, documented or minimal")
         if unknown := self.ignore_page - RESOURCES:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-USER_TOKEN: Final = "SENTINEL-SECRET-USER-TOKEN-7f3a"
-INPUT_TOKEN: Final = "SENTINEL-SECRET-INPUT-TOKEN-19bc"
+USER_TOKEN: Final = "SENTINEL-SECRET-USER-TOKEN-7f3a"  # noqa: S105 — secret of nobody
+INPUT_TOKEN: Final = "SENTINEL-SECRET-INPUT-TOKEN-19bc"  # noqa: S105 — secret of nobody
 LOCATION_CITY: Final = "SENTINEL-SECRET-LOCATION-CITY-55d0"
 LOCATION_IP: Final = "203.0.113.77"
 

@@ -27,7 +27,7 @@ from unpod_sync.simulator.routes import Manner, Page, Route, find_route, page_an
 from unpod_sync.simulator.world import World
 
 NEEDS_ORG_HANDLE = frozenset({"spaces", "agents"})
-"""The listings that refuse a request without Org-Handle. `organizations/` answers, so that it can be looked up."""
+"""The listings that refuse a request without Org-Handle; `organizations/` tells which there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class RateLimit:
     """So many requests a minute, counted in windows of a minute from the first request."""
 
     def __init__(self, per_minute: int | None) -> None:
+        """None is no limit."""
         self.per_minute = per_minute
         self._lock = threading.Lock()
         self._window_start = -math.inf
@@ -80,7 +81,7 @@ class Simulator:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        token: str = "sim-token",
+        token: str = "sim-token",  # noqa: S107 — no secret, the documented default
         org_handle: str = "sim-org",
         default_page_size: int = 20,
         max_page_size: int = 100,
@@ -93,6 +94,7 @@ class Simulator:
         gzip: bool = False,
         keep_requests: bool = True,
     ) -> None:
+        """See the README of the simulator tests for each option; all have harmless defaults."""
         self.world = world
         self.token = token
         self.org_handle = org_handle

@@ -23,6 +23,7 @@ class Row:
     __slots__ = ("_encoded", "_payload", "_projected", "key")
 
     def __init__(self, key: int, payload: JsonObject) -> None:
+        """The payload is taken, not copied."""
         self.key = key
         self._payload: JsonObject | None = payload
         self._encoded: bytes | None = None
@@ -93,6 +94,7 @@ class Listing:
     """A list merged from computed tasks (`base`, ascending numbers) and stored rows, both in key order."""
 
     def __init__(self, base: Sequence[int], rows: Sequence[Row], key_of: Callable[[int], int]) -> None:
+        """Work out where the rows lie between the computed tasks."""
         self._base = base
         self._rows = rows
         self._places = (
@@ -100,6 +102,7 @@ class Listing:
         )
 
     def __len__(self) -> int:
+        """How many there are."""
         return len(self._base) + len(self._rows)
 
     def newest(self, start: int, stop: int) -> list[Row | int]:

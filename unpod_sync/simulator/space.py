@@ -26,6 +26,7 @@ class Space:
     def __init__(
         self, description: JsonObject, *, bench: BenchTasks | None = None, bench_count: int = 0
     ) -> None:
+        """Empty, or with so many computed tasks."""
         self.description = description
         self.token = str(description["token"])
         self.bench = bench

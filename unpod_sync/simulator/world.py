@@ -34,6 +34,7 @@ class World:
     """A seeded world. Build one with `World.generate` or, empty, with `World(...)`."""
 
     def __init__(self, *, seed: int = 7, now: datetime | None = None) -> None:
+        """An empty world at that time, now by default."""
         self.lock = RLock()
         self.seed = seed
         self.life: Life | None = None
@@ -303,7 +304,7 @@ class World:
                 space.insert_task(Row(key, dict(task)))
 
     def load_variants(self, space_token: str, variants: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-        """Put the objects of a variants file into a space, verbatim, so that the lists show them in file order."""
+        """Put the objects of a variants file into a space, verbatim; the lists show them in file order."""
         with self.lock:
             space = self._spaces[space_token]
             entries = variants.get("tasks", ())

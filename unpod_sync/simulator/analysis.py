@@ -1,0 +1,197 @@
+"""What the platform's models write about a call afterwards."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any, Final
+
+import orjson
+
+from unpod_sync.simulator import ids
+from unpod_sync.simulator.cast import Agent, Campaign
+from unpod_sync.simulator.dialogue import Talk
+from unpod_sync.simulator.people import Contact
+from unpod_sync.simulator.shelf import JsonObject
+
+_STATUS: Final = {
+    "interested": "Interested",
+    "call_back": "Call Back",
+    "send_details": "Send Details",
+    "not_interested": "Not Interested",
+    "voicemail": "Not Connected",
+    "dropped": "Dropped",
+    "no_answer": "Not Connected",
+    "busy": "Not Connected",
+}
+_PROFILE: Final = {
+    "interested": ("Connected", "High", "Interested"),
+    "call_back": ("Callback Requested", "Medium", "Unclear"),
+    "send_details": ("Information Sent", "Medium", "Curious"),
+    "not_interested": ("Not Interested", "Low", "None"),
+}
+_SENTIMENT: Final = {
+    "interested": ("positive", "positive", "neutral"),
+    "call_back": ("neutral",),
+    "send_details": ("neutral", "positive"),
+    "not_interested": ("negative", "neutral"),
+}
+_SCORES: Final = {
+    "interested": (8, 1.0),
+    "call_back": (6, 1.2),
+    "send_details": (6, 1.1),
+    "not_interested": (3, 1.2),
+}
+
+
+def analyse(
+    rng: Random, talk: Talk, campaign: Campaign, agent: Agent, contact: Contact, offset: int
+) -> JsonObject:
+    """The post-call data of a conversation. `offset` is the contact's minutes from UTC."""
+    if agent.style == "documented" and rng.random() < 0.7:
+        return _documented(rng, talk, campaign, contact)
+    summary = {
+        "status": status_label(rng, talk.outcome),
+        "summary": summarise(talk, campaign, contact),
+        "name": contact.name if rng.random() < 0.6 else "N/A",
+        "contact": contact.number if rng.random() < 0.3 else "N/A",
+        "callback_datetime": _callback_text(rng, talk, offset),
+        "hours_from_now": "N/A",
+    }
+    required: object = "follow_up disabled"
+    if talk.callback_at is not None:
+        required = rng.choice((True, "true"))
+    data: JsonObject = {
+        "classification": {"labels": [_label(rng, talk, campaign)], "summary": summary["summary"]},
+        "summary": summary,
+        "success_evaluator": evaluate(rng, talk.outcome, agent.style),
+        "follow_up": {"required": required},
+        "profile_summary": _profile(rng, talk, contact),
+        "structured_data": _structured(rng, talk, agent),
+    }
+    if rng.random() < 0.25 and talk.outcome in _SENTIMENT:
+        data["sentiment"] = rng.choice(_SENTIMENT[talk.outcome])
+    return data
+
+
+def analyse_missed(kind: str) -> JsonObject:
+    """The post-call data of a call that nobody took."""
+    return {
+        "classification": None,
+        "summary": {
+            "status": _STATUS[kind],
+            "summary": "The call was not answered.",
+            "name": "N/A",
+            "contact": "N/A",
+            "callback_datetime": "N/A",
+        },
+        "success_evaluator": None,
+        "follow_up": {"required": False},
+        "profile_summary": None,
+        "structured_data": None,
+    }
+
+
+def status_label(rng: Random, outcome: str) -> str:
+    """The model's word for the outcome; mostly the expected one."""
+    label = _STATUS[outcome]
+    chance = rng.random()
+    if chance < 0.02:
+        return label.lower()
+    if chance < 0.03:
+        return rng.choice(("Connected", "Abandoned", "Unknown"))
+    return "InterestedIn" if label == "Interested" and chance < 0.07 else label
+
+
+def evaluate(rng: Random, outcome: str, style: str) -> object:
+    """The success evaluator: mostly a number or a number's text, else one of the other forms."""
+    middle, width = _SCORES.get(outcome, (2, 0.8))
+    score = min(10, max(1, round(rng.gauss(middle, width))))
+    form = rng.random()
+    if style == "provider":
+        return orjson.dumps({"score": score, "reason": "rubric"}).decode() if form < 0.3 else f"{score}/10"
+    if form < 0.45:
+        return score
+    if form < 0.85:
+        return str(score)
+    if form < 0.9:
+        return f"{score * 10}%"
+    if form < 0.94:
+        return {"score": score, "explanation": "goal of the call compared with what was agreed"}
+    return None if form < 0.97 else rng.choice(("Excellent", "Pass", "Fail"))
+
+
+def summarise(talk: Talk, campaign: Campaign, contact: Contact) -> str:
+    """A sentence or two on the conversation."""
+    who, topic = contact.first_name, campaign.title.lower()
+    asked = f" Asked about {' and '.join(talk.topics[:3])}." if talk.topics else ""
+    match talk.outcome:
+        case "interested":
+            wishes = ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in talk.facts.items())
+            return f"{who} is interested in the {topic} and agreed to the next step ({wishes}).{asked}"
+        case "call_back":
+            return f"{who} could not talk and asked to be called {talk.callback_words}.{asked}"
+        case "send_details":
+            return f"{who} wants to read about the {topic} first; details are to be sent.{asked}"
+        case "not_interested":
+            wish = " Asked not to be called again." if talk.opted_out else ""
+            return f'{who} declined: "{talk.refusal}"{asked}{wish}'
+        case "voicemail":
+            return "Reached an answering machine."
+        case _:
+            return "The line was cut after the greeting."
+
+
+def _documented(rng: Random, talk: Talk, campaign: Campaign, contact: Contact) -> JsonObject:
+    return {
+        "summary": summarise(talk, campaign, contact),
+        "outcome": _STATUS[talk.outcome].lower().replace(" ", "_"),
+        "sentiment": rng.choice(_SENTIMENT.get(talk.outcome, ("neutral",))),
+        "success_evaluator": evaluate(rng, talk.outcome, "documented"),
+        "structured_data": dict(talk.facts) or None,
+    }
+
+
+def _callback_text(rng: Random, talk: Talk, offset: int) -> object:
+    if talk.callback_at is None:
+        return rng.choice(("N/A", "N/A", "", None))
+    form = rng.random()
+    if form < 0.55:
+        sign, minutes = "+-"[offset < 0], abs(offset)
+        return f"{talk.callback_at:%Y-%m-%dT%H:%M:%S}{sign}{minutes // 60:02d}:{minutes % 60:02d}"
+    if form < 0.92:
+        return ids.naive_time(ids.from_local(talk.callback_at, offset)).replace("T", " ")
+    return talk.callback_words
+
+
+def _label(rng: Random, talk: Talk, campaign: Campaign) -> str:
+    best = {"interested": 0, "call_back": 1, "send_details": 1, "not_interested": 2}.get(talk.outcome, 3)
+    return campaign.labels[best if rng.random() < 0.75 else 3]
+
+
+def _profile(rng: Random, talk: Talk, contact: Contact) -> JsonObject | None:
+    if talk.outcome not in _PROFILE or rng.random() < 0.08:
+        return None
+    outcome, engagement, interest = _PROFILE[talk.outcome]
+    return {
+        "tone": rng.choice(("Friendly", "Neutral", "Hurried" if talk.callback_at else "Calm")),
+        "engagement": engagement,
+        "interest_level": interest,
+        "objections": ["price"] if "price" in talk.topics else [],
+        "questions_asked": list(talk.questions),
+        "pain_points": [],
+        "outcome": outcome,
+        "next_action": {"interested": "Confirm the appointment", "call_back": "Call again"}.get(
+            talk.outcome, "None"
+        ),
+        "callback_requested": talk.callback_at is not None,
+        "callback_time": talk.callback_words or None,
+        "summary_text": f"{contact.first_name}: {outcome.lower()}.",
+    }
+
+
+def _structured(rng: Random, talk: Talk, agent: Agent) -> Any:
+    if not talk.facts:
+        return None if rng.random() < 0.7 else {}
+    if agent.style == "provider":
+        return orjson.dumps(talk.facts).decode()
+    return dict(talk.facts)

@@ -1,0 +1,195 @@
+"""Conversations one can read: what was said follows from the campaign, the contact and how it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+from typing import Final
+
+from unpod_sync.simulator import cast
+from unpod_sync.simulator.cast import Agent, Campaign
+from unpod_sync.simulator.people import Contact
+
+_DEPTH: Final = {"interested": (1, 6), "call_back": (0, 2), "send_details": (1, 4), "not_interested": (0, 3)}
+_DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+@dataclass(slots=True)
+class Talk:
+    """What was said and what came out of it. Lines are (role, text) with role "assistant" or "user"."""
+
+    outcome: str
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    facts: dict[str, object] = field(default_factory=dict)
+    topics: list[str] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+    callback_at: datetime | None = None
+    callback_words: str = ""
+    refusal: str = ""
+    opted_out: bool = False
+
+    def agent(self, text: str) -> None:
+        """The agent says something."""
+        self.lines.append(("assistant", text))
+
+    def user(self, text: str) -> None:
+        """The contact says something."""
+        self.lines.append(("user", text))
+
+
+def converse(
+    rng: Random, campaign: Campaign, agent: Agent, contact: Contact, outcome: str, started: datetime
+) -> Talk:
+    """A conversation that ends with the outcome given."""
+    talk = Talk(outcome)
+    slots = {
+        "name": contact.name,
+        "first": contact.first_name,
+        "agent": agent.name,
+        "company": campaign.company,
+    }
+    _greet(talk, rng, campaign, contact, slots)
+    if outcome == "dropped":
+        talk.user(rng.choice(cast.LOST))
+        return talk
+    hurried = outcome == "call_back" and rng.random() < 0.6
+    if not hurried:
+        talk.agent(rng.choice(campaign.pitches))
+        low, high = _DEPTH[outcome]
+        depth = min(high, max(low, round(rng.gauss((low + high) / 2, 1.3))))
+        _question(talk, rng, campaign, depth, eager=outcome in ("interested", "send_details"))
+    _END[outcome](talk, rng, campaign, slots, started)
+    return talk
+
+
+def voicemail(rng: Random, campaign: Campaign, agent: Agent, contact: Contact) -> Talk:
+    """The agent talks to an answering machine."""
+    talk = Talk("voicemail")
+    talk.agent(
+        rng.choice(campaign.openings).format(
+            name=contact.name, first=contact.first_name, agent=agent.name, company=campaign.company
+        )
+    )
+    if rng.random() < 0.6:
+        talk.agent(
+            f"I missed you, {contact.first_name}. I will try again, or call us back at your convenience."
+        )
+    return talk
+
+
+def _greet(talk: Talk, rng: Random, campaign: Campaign, contact: Contact, slots: dict[str, str]) -> None:
+    hellos: tuple[str, ...] = cast.HELLOS
+    if contact.country == "IN" and rng.random() < 0.4:
+        hellos = cast.HELLOS_IN
+    if rng.random() < 0.65:
+        talk.user(rng.choice(hellos))
+    talk.agent(rng.choice(campaign.openings).format(**slots))
+    talk.user(rng.choice(cast.IDENTIFIED).format(**slots))
+
+
+def _question(talk: Talk, rng: Random, campaign: Campaign, depth: int, *, eager: bool) -> None:
+    if depth == 0:
+        talk.user(rng.choice(cast.RELUCTANT))
+        return
+    if rng.random() < 0.7:
+        talk.user(rng.choice(cast.CURIOUS if eager else cast.RELUCTANT))
+        talk.agent(
+            "Of course. "
+            + rng.choice(("Please ask whatever you like.", "What would you like to know first?"))
+        )
+    for asked in rng.sample(campaign.questions, depth):
+        talk.user(asked.asked)
+        talk.agent(asked.answered)
+        talk.questions.append(asked.asked)
+        if asked.topic not in talk.topics:
+            talk.topics.append(asked.topic)
+
+
+def _agree(talk: Talk, rng: Random, campaign: Campaign, slots: dict[str, str], started: datetime) -> None:
+    talk.user(rng.choice(campaign.agreed))
+    wishes = rng.sample(campaign.wishes, rng.randint(1, len(campaign.wishes)))
+    for place, wish in enumerate(sorted(wishes, key=list(campaign.wishes).index)):
+        talk.agent(wish.ask if place else f"Glad to hear that. {wish.ask}")
+        value, words = rng.choice(list(wish.replies))
+        talk.user(words)
+        talk.facts[wish.key] = value
+    talk.agent(rng.choice(campaign.confirmed).format(**slots))
+    _part(talk, rng)
+
+
+def _postpone(talk: Talk, rng: Random, campaign: Campaign, slots: dict[str, str], started: datetime) -> None:
+    talk.callback_at, words = _callback(rng, started)
+    talk.callback_words = words
+    talk.user(rng.choice(cast.BUSY).format(when=words))
+    talk.agent(rng.choice(cast.CALLBACK_NOTED).format(when=words, **slots))
+    _part(talk, rng)
+
+
+def _send(talk: Talk, rng: Random, campaign: Campaign, slots: dict[str, str], started: datetime) -> None:
+    talk.user(rng.choice(cast.SEND_IT))
+    if rng.random() < 0.5:
+        wish = rng.choice(list(campaign.wishes))
+        talk.agent(f"Gladly. {wish.ask}")
+        value, words = rng.choice(list(wish.replies))
+        talk.user(words)
+        talk.facts[wish.key] = value
+    talk.agent(rng.choice(cast.SENDING).format(**slots))
+    _part(talk, rng)
+
+
+def _decline(talk: Talk, rng: Random, campaign: Campaign, slots: dict[str, str], started: datetime) -> None:
+    talk.refusal = rng.choice(campaign.refusals)
+    talk.user(talk.refusal)
+    talk.opted_out = rng.random() < 0.09
+    if talk.opted_out:
+        talk.user(rng.choice(cast.OPT_OUTS))
+        talk.agent(rng.choice(cast.OPTED_OUT).format(**slots))
+        return
+    if rng.random() < 0.4:
+        talk.agent("May I ask what the main reason is? It helps us to do better.")
+        talk.user(
+            rng.choice(
+                (
+                    "I said no, thank you.",
+                    "Just not now.",
+                    "I don't decide this alone.",
+                    "Too many calls like this.",
+                )
+            )
+        )
+    talk.agent(rng.choice(cast.DECLINED).format(**slots))
+    _part(talk, rng)
+
+
+def _part(talk: Talk, rng: Random) -> None:
+    if rng.random() < 0.75:
+        talk.user(rng.choice(cast.BYES))
+
+
+def _callback(rng: Random, started: datetime) -> tuple[datetime, str]:
+    """An instant to call again, in the contact's local time, and how they say it."""
+    kind = rng.randrange(4)
+    if kind == 0:
+        hours = rng.randint(1, 3)
+        return started + timedelta(hours=hours), f"in {hours} hours" if hours > 1 else "in an hour"
+    if kind == 1:
+        hour = rng.choice((10, 11, 17, 18, 19))
+        at = (started + timedelta(days=1)).replace(hour=hour, minute=0, second=0, microsecond=0)
+        return at, f"tomorrow at {hour if hour < 13 else hour - 12} {'am' if hour < 13 else 'pm'}"
+    if kind == 2:
+        days = rng.randint(2, 5)
+        at = (started + timedelta(days=days)).replace(
+            hour=rng.choice((10, 18)), minute=0, second=0, microsecond=0
+        )
+        return at, f"on {_DAYS[at.weekday()]} {'morning' if at.hour < 12 else 'evening'}"
+    at = (started + timedelta(days=7)).replace(hour=11, minute=0, second=0, microsecond=0)
+    return at, "next week, around eleven"
+
+
+_END: Final = {
+    "interested": _agree,
+    "call_back": _postpone,
+    "send_details": _send,
+    "not_interested": _decline,
+}
