@@ -55,6 +55,8 @@ def _sync(*, deletable: bool = True) -> tuple[Column, ...]:
         Column("deleted_at", "TIMESTAMP", "When a complete sweep no longer met it (UTC); NULL while the API lists it.", "sync", versioned=False),
         Column("load_id", "VARCHAR", "The load that wrote this row (meta.loads).", "sync", versioned=False),
         Column("batch_id", "BIGINT", "The write batch of this row; internal, it keeps merges local.", "sync", versioned=False),
+        Column("payload_keys", "VARCHAR", "Top-level keys of the stored payload, sorted; internal, tells when an answer lacks one.", "sync", versioned=False),
+        Column("answer_order", "BIGINT", "Place of the answer within its load; internal, it orders copies of one object.", "sync", versioned=False),
     ]
     return tuple(c for c in rows if deletable or c.name != "deleted_at")
 

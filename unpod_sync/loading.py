@@ -1,0 +1,216 @@
+"""From pages to the warehouse: compare hashes, flatten what changed, write in batches.
+
+Three things overlap: pages are fetched and hashed in the client's threads, compared and
+flattened in the caller's, and written in one writer thread. At most two batches are under way.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+
+from unpod_sync.flatten import flatten
+from unpod_sync.merge import Batch, Stamp, copies_of, write
+from unpod_sync.model import Page, Record, Reject
+from unpod_sync.reading import Reading
+from unpod_sync.records import merge_missing
+from unpod_sync.warehouse import ROW_GROUP, Warehouse, load_rows
+
+CHUNK = 1_024  # records compared and flattened together
+SEEN = 50_000  # ids of a long sweep kept before they go to the warehouse
+
+
+@dataclass(slots=True)
+class Tally:
+    """What went through."""
+
+    read: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    changed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+
+class Loader:
+    """Takes pages' records, hands batches to the writer. `drain` before reading what was written."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        *,
+        load_id: str,
+        first_batch_id: int,
+        zone: ZoneInfo,
+        now: Callable[[], datetime],
+        keep: Callable[[Record], Record | None],
+    ) -> None:
+        """`keep` may alter a record by the user's privacy settings, or refuse it (None)."""
+        self.tally = Tally()
+        self._warehouse = warehouse
+        self._reader = warehouse.cursor()
+        self._load_id = load_id
+        self._batch_id = first_batch_id
+        self._zone = zone
+        self._now = now
+        self._keep = keep
+        self._records: list[Record] = []
+        self._pages: list[tuple[Reading, Page, list[str]]] = []
+        self._touched: dict[str, Reading] = {}
+        self._batch = Batch()
+        self._in_batch: set[str] = set()
+        self._pending: deque[set[str]] = deque(maxlen=2)  # ids of batches not surely committed yet
+        self._queue: queue.Queue[tuple[Batch, Stamp] | None] = queue.Queue(maxsize=1)
+        self._failure: BaseException | None = None
+        self._writer = threading.Thread(target=self._write_batches, name="unpod-sync-writer", daemon=True)
+        self._writer.start()
+
+    def add(
+        self, reading: Reading, page: Page | None, records: list[Record], rejects: list[Reject], *, kind: str
+    ) -> None:
+        """Takes one page's records; flattens and writes when there are enough."""
+        self.tally.read[kind] += len(records)
+        kept = [kept for record in records if (kept := self._keep(record)) is not None]
+        self._records += kept
+        self._batch.rejects += rejects
+        if page is not None:
+            self._pages.append((reading, page, [record.id for record in records]))
+        if len(self._records) >= CHUNK:
+            self._flatten()
+        if self._batch.rows >= ROW_GROUP or sum(map(len, self._batch.seen.values())) >= SEEN:
+            self._submit()
+
+    def drain(self) -> None:
+        """Writes everything taken so far and waits until it is committed."""
+        self._flatten()
+        self._submit()
+        self._wait()
+
+    def close(self) -> None:
+        """Ends the writer after what it has; call `drain` first when everything is to be kept."""
+        self._queue.put(None)
+        self._writer.join()
+        self._reader.close()
+
+    def _flatten(self) -> None:
+        by_kind: dict[str, list[Record]] = defaultdict(list)
+        for record in self._records:
+            by_kind[record.kind].append(record)
+        for kind, records in by_kind.items():
+            fresh = self._changed(kind, records)
+            if fresh:
+                self._batch.copies.append(copies_of(fresh, flatten(kind, fresh, self._zone)))
+                self._in_batch.update(record.id for record in fresh)
+        self._records = []
+        for reading, page, ids in self._pages:
+            reading.cover(page, ids)
+            self._touched[reading.resource.name] = reading
+            if reading.keeps_seen:
+                self._batch.seen.setdefault(reading.resource.name, []).extend(reading.seen)
+                reading.seen.clear()
+        self._pages = []
+
+    def _changed(self, kind: str, records: list[Record]) -> list[Record]:
+        """The records whose content is not the stored one; missing keys are taken over from it."""
+        ids = [record.id for record in records]
+        if any(not pending.isdisjoint(ids) for pending in (self._in_batch, *self._pending)):
+            self._submit()
+            self._wait()
+        stored = load_rows(self._reader, kind, list(dict.fromkeys(ids)))
+        if not stored:
+            return records
+        differing = [
+            record
+            for record in records
+            if (old := stored.get(record.id)) is None
+            or old["content_hash"] != record.content_hash
+            or old["deleted_at"] is not None
+        ]
+        return self._completed(kind, differing, stored)
+
+    def _completed(self, kind: str, records: list[Record], stored: dict[str, Any]) -> list[Record]:
+        """Records with the stored keys they lack, less those that then say nothing new."""
+        lacking = {
+            record.id: stored[record.id]["batch_id"]
+            for record in records
+            if record.id in stored
+            and not record.value.keys() >= set((stored[record.id]["payload_keys"] or "").split(","))
+        }
+        if not lacking:
+            return records
+        payloads = stored_payloads(self._reader, kind, lacking)
+        complete: list[Record] = []
+        for record in records:
+            payload = payloads.get(record.id)
+            merged = record if payload is None else merge_missing(payload, record)
+            old = stored.get(record.id)
+            if old is None or old["deleted_at"] is not None or old["content_hash"] != merged.content_hash:
+                complete.append(merged)
+        return complete
+
+    def _submit(self) -> None:
+        batch = self._batch
+        self._check()
+        if not (batch.copies or batch.rejects or batch.seen or self._touched):
+            return
+        now = self._now()
+        batch.bookmarks = [reading.bookmark(now=now, finished=False) for reading in self._touched.values()]
+        self._pending.append(self._in_batch)
+        stamp = Stamp(self._load_id, self._batch_id, now)
+        self._batch_id += 1
+        self._batch, self._touched, self._in_batch = Batch(), {}, set()
+        self._queue.put((batch, stamp))
+
+    def _wait(self) -> None:
+        self._queue.join()
+        self._pending.clear()
+        self._check()
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+
+    def _write_batches(self) -> None:
+        connection = self._warehouse.cursor()
+        dead = False
+        while (item := self._queue.get()) is not None:
+            try:
+                if not dead:
+                    for kind, number in write(connection, *item).items():
+                        self.tally.changed[kind] += number
+            except BaseException as error:
+                self._failure, dead = error, True
+            finally:
+                self._queue.task_done()
+        connection.close()
+
+
+def stored_payloads(
+    connection: duckdb.DuckDBPyConnection, kind: str, batches: dict[str, int]
+) -> dict[str, str]:
+    """The stored payloads of these objects (id → batch that wrote it), by id.
+
+    Two steps, so that DuckDB reads the long payload column only where a wanted row stands.
+    """
+    wanted = pa.table(
+        {"id": pa.array(list(batches), pa.string()), "batch_id": pa.array(list(batches.values()), pa.int64())}
+    )
+    rowids = connection.execute(
+        "select p.rowid from raw.payloads as p semi join wanted"
+        " on p.batch_id = wanted.batch_id and p.id = wanted.id where p.kind = ?",
+        [kind],
+    ).fetchall()
+    found: dict[str, str] = {}
+    numbers = sorted(rowid for (rowid,) in rowids)
+    for start in range(0, len(numbers), 40):
+        listed = ", ".join(str(number) for number in numbers[start : start + 40])
+        rows = connection.execute(f"select id, payload_json from raw.payloads where rowid in ({listed})").fetchall()
+        found.update(rows)
+    del wanted
+    return found

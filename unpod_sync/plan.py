@@ -1,0 +1,254 @@
+"""What to read of a list, decided by a pure function from what the warehouse knows.
+
+Lists come newest first. A row's place is therefore counted from the *oldest* end (0 is the
+oldest row): that end does not move when new rows arrive, so positions survive between syncs.
+Intervals are half-open, `(low, high)` covers positions low … high-1. A list of `count` rows read
+in pages of `size` shows on page p the positions from count - p*size up to count - (p-1)*size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+Interval = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Ages and sizes of the freshness policy (DESIGN section 4); every one is a setting."""
+
+    hot_days: float = 2
+    warm_days: float = 14
+    warm_every_hours: float = 24
+    unfinished_days: float = 30
+    sweep_days: float = 7
+    sweep_pages: int = 50
+    page_size: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A task that may still change, too old for the hot window."""
+
+    id: str
+    run_id: str | None
+    position: int
+    run_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListState:
+    """What is known of one list before a sync reads it.
+
+    `count` is the list's length when it was last read; `gaps` the positions never read;
+    `sweep_left` how far a sweep in progress still has to go (positions below it), None when no
+    sweep is under way; `explained` how much the server's count is known to exceed its rows.
+    """
+
+    count: int | None = None
+    known: int = 0
+    gaps: tuple[Interval, ...] = ()
+    sweep_left: int | None = None
+    sweep_started_at: datetime | None = None
+    warm_at: datetime | None = None
+    synced_at: datetime | None = None
+    explained: int = 0
+    hot: int = 0
+    warm: int = 0
+    unfinished: tuple[Unfinished, ...] = ()
+    runs_usable: bool = True
+    counted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ListPlan:
+    """What to read of one list after its first page told `count` and `size`.
+
+    `pages` must be read for freshness, `sweep_pages` are this sync's slice of the sweep, `runs`
+    are read through their own lists because that takes fewer requests. `needs` says how many
+    pages each reason asked for (a page may serve several).
+    """
+
+    pages: tuple[int, ...]
+    sweep_pages: tuple[int, ...]
+    runs: tuple[str, ...]
+    gaps: tuple[Interval, ...]
+    sweep_left: int | None
+    is_warm: bool
+    needs: dict[str, int]
+
+    @property
+    def requests(self) -> int:
+        """Requests this plan makes beyond the first page (runs count once each at least)."""
+        return len(self.pages) + len(self.sweep_pages) + len(self.runs)
+
+
+def merge_intervals(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    """The same positions as disjoint, ascending intervals."""
+    merged: list[Interval] = []
+    for low, high in sorted((low, high) for low, high in intervals if high > low):
+        if merged and low <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return tuple(merged)
+
+
+def subtract(intervals: Iterable[Interval], covered: Interval) -> tuple[Interval, ...]:
+    """`intervals` without the positions of `covered`."""
+    cut_low, cut_high = covered
+    left: list[Interval] = []
+    for low, high in intervals:
+        if cut_high <= low or cut_low >= high:
+            left.append((low, high))
+            continue
+        if low < cut_low:
+            left.append((low, cut_low))
+        if cut_high < high:
+            left.append((cut_high, high))
+    return tuple(left)
+
+
+def pages_of(interval: Interval, count: int, size: int) -> range:
+    """The pages on which the positions of `interval` stand."""
+    low, high = max(interval[0], 0), min(interval[1], count)
+    if high <= low:
+        return range(0)
+    return range((count - high) // size + 1, (count - 1 - low) // size + 2)
+
+
+def positions_of(page: int, rows: int, count: int, size: int) -> Interval:
+    """The positions that `rows` rows on `page` cover; an empty page covers all below it."""
+    high = count - (page - 1) * size
+    low = high - rows if rows else 0
+    return (max(low, 0), max(high, 0))
+
+
+def last_page(count: int, size: int) -> int:
+    """The number of the last page that should have rows (1 for an empty list)."""
+    return max(1, math.ceil(count / size))
+
+
+def carried_gaps(state: ListState, count: int) -> tuple[Interval, ...]:
+    """The never-read positions, carried over to a list that now has `count` rows.
+
+    New rows lie above the old count. When rows vanished, those below a gap may have been among
+    them: the gap is widened downwards by as many, never narrowed.
+    """
+    if state.count is None:
+        return ((0, count),) if count else ()
+    vanished = max(0, state.count - count)
+    gaps = [(max(0, low - vanished), min(high, count)) for low, high in state.gaps]
+    if count > state.count:
+        gaps.append((state.count, count))
+    return merge_intervals(gaps)
+
+
+def sweep_slice(pages_left: int, state: ListState, now: datetime, policy: Policy) -> int:
+    """How many pages of a sweep to read now so that it ends within its days.
+
+    The default slice, or more: as many as keep pace until the deadline if syncs go on coming at
+    the present interval. The deadline is 6/7 of `sweep_days`, since a row near the end of one
+    sweep may stand near the end of the next one too.
+    """
+    if state.sweep_started_at is None:
+        started, interval = now, timedelta(0)
+    else:
+        started = state.sweep_started_at
+        interval = max(timedelta(0), now - (state.synced_at or started))
+    time_left = started + timedelta(days=policy.sweep_days * 6 / 7) - now
+    if time_left <= interval:
+        return pages_left if state.sweep_started_at is not None else policy.sweep_pages
+    pace = math.ceil(pages_left * interval / time_left)
+    return min(pages_left, max(policy.sweep_pages, pace))
+
+
+def _cheapest(
+    unfinished: Iterable[Unfinished], planned: set[int], count: int, size: int, runs_usable: bool
+) -> tuple[set[int], set[str]]:
+    """Pages and runs that meet the unfinished tasks with the fewest requests."""
+    by_run: dict[str | None, set[int]] = {}
+    run_pages: dict[str, int] = {}
+    for task in unfinished:
+        wanted = set(pages_of((task.position, task.position + 1), count, size)) - planned
+        if wanted:
+            by_run.setdefault(task.run_id, set()).update(wanted)
+            if task.run_id:
+                run_pages[task.run_id] = max(1, math.ceil(task.run_size / size))
+    pages: set[int] = set()
+    runs: set[str] = set()
+    for run_id, wanted in sorted(by_run.items(), key=lambda item: (-len(item[1]), item[0] or "")):
+        if run_id and runs_usable and run_pages[run_id] < len(wanted - pages):
+            runs.add(run_id)
+        else:
+            pages |= wanted
+    return pages, runs
+
+
+def plan(
+    state: ListState, *, count: int, size: int, now: datetime, policy: Policy, full: bool = False
+) -> ListPlan:
+    """What to read of a list beyond its first page.
+
+    `count` and `size` are what the first page told: the list's length and the rows a page
+    really holds. Pure: the same arguments give the same plan.
+    """
+    gaps = carried_gaps(state, count)
+    needs: dict[str, set[int]] = {}
+
+    def want(reason: str, intervals: Iterable[Interval]) -> None:
+        chosen = {p for interval in intervals for p in pages_of(interval, count, size)}
+        if chosen:
+            needs[reason] = chosen
+
+    want("new", gaps)
+    fresh = max(0, count - (state.count or 0)) if state.count is not None else 0
+    want("hot", [(count - state.hot - fresh, count)])
+    warm_every = timedelta(hours=policy.warm_every_hours)
+    is_warm = state.warm_at is None or now - state.warm_at >= warm_every or state.warm_at > now
+    if is_warm:
+        want("warm", [(count - state.warm - fresh, count)])
+    if full:
+        want("full", [(0, count)])
+    must = set().union(*needs.values()) | {1} if needs else {1}
+    pages, runs = _cheapest(state.unfinished, must, count, size, state.runs_usable)
+    if pages:
+        needs["unfinished"] = pages
+    must |= pages
+    sweep_left, sweep_pages = _sweep(state, gaps, must, count, size, now, policy, full)
+    return ListPlan(
+        pages=tuple(sorted(must - {1})),
+        sweep_pages=sweep_pages,
+        runs=tuple(sorted(runs)),
+        gaps=gaps,
+        sweep_left=sweep_left,
+        is_warm=is_warm,
+        needs={reason: len(wanted) for reason, wanted in needs.items()}
+        | ({"runs": len(runs)} if runs else {})
+        | ({"sweep": len(sweep_pages)} if sweep_pages else {}),
+    )
+
+
+def _sweep(
+    state: ListState,
+    gaps: tuple[Interval, ...],
+    planned: set[int],
+    count: int,
+    size: int,
+    now: datetime,
+    policy: Policy,
+    full: bool,
+) -> tuple[int | None, tuple[int, ...]]:
+    """Where the sweep stands, and its slice: pages nobody else asked for, newest first.
+
+    A list that still has much to read for the first time is not swept: that reading verifies it.
+    """
+    first_load = state.known == 0 or any(high - low > policy.sweep_pages * size for low, high in gaps)
+    if first_load and not full:
+        return None, ()
+    left = count if state.sweep_left is None or full else min(state.sweep_left, count)
+    candidates = [p for p in pages_of((0, left), count, size) if p not in planned]
+    return left, tuple(candidates[: sweep_slice(len(candidates), state, now, policy)])

@@ -1,0 +1,285 @@
+"""The files beside each other: published snapshot, work file, lock; and how one becomes the other.
+
+The published file is only ever replaced whole (`os.replace`), never opened for writing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from unpod_sync.errors import DiskFullError, LockedError, WarehouseError
+
+FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file (copy on write)
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where everything of one warehouse lies; `published` is the only file people open."""
+
+    published: Path
+
+    @property
+    def work(self) -> Path:
+        """The sync's own database, hidden beside the published one."""
+        return self.published.with_name(f".{self.published.name}.work")
+
+    @property
+    def lock(self) -> Path:
+        """Held for the length of a sync; names the holder."""
+        return self.published.with_name(f".{self.published.name}.lock")
+
+    @property
+    def state(self) -> Path:
+        """What the last sync found, readable while the next one runs (JSON)."""
+        return self.published.with_name(f".{self.published.name}.state.json")
+
+    @property
+    def stray_wal(self) -> Path:
+        """A log that only a foreign writer of the published file leaves behind."""
+        return self.published.with_name(self.published.name + ".wal")
+
+    def beside(self, suffix: str) -> Path:
+        """A temporary neighbour, on the same file system so that it can be renamed."""
+        return self.published.with_name(f".{self.published.name}.{suffix}")
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turns errors of the file system and of DuckDB's file handling into ours, with a remedy."""
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        text = str(error)
+        number = getattr(error, "errno", None)
+        full = number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "disk quota" in text.lower()
+        if full or (isinstance(error, duckdb.OutOfMemoryException) and "disk" in text.lower()):
+            raise DiskFullError(
+                f"no room left on the device of {path.parent}",
+                "Free some space and run the sync again: everything committed so far is kept.",
+            ) from None
+        if isinstance(error, OSError):
+            raise WarehouseError(
+                f"cannot write in {path.parent}: {error.strerror or error}",
+                "Make the folder writable for this account, or choose another with --database.",
+            ) from None
+        raise
+
+
+@contextlib.contextmanager
+def sync_lock(files: Files, *, now: datetime) -> Iterator[None]:
+    """Holds the one lock of this warehouse; `LockedError` names the holder when it is taken.
+
+    The lock is the operating system's, so that a dead holder's lock is free at once.
+    """
+    with disk_errors(files.published):
+        files.published.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(files.lock, mode=0o600)
+    try:
+        with disk_errors(files.published):
+            lock.acquire(timeout=0)
+    except Timeout:
+        raise LockedError(
+            f"another sync is at work on {files.published}{_holder(files)}",
+            "Wait for it to end; a cron line needs no care for this, exit status 75 means skipped.",
+        ) from None
+    try:
+        with disk_errors(files.published):
+            _write_holder(files, now)
+        yield
+    finally:
+        lock.release()
+
+
+def lock_holder(files: Files) -> dict[str, Any] | None:
+    """Who holds the lock right now (pid, host, since), None when it is free."""
+    if not files.lock.exists():
+        return None
+    lock = FileLock(files.lock, mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return _read_json(files.beside("holder.json")) or {}
+    except OSError:
+        return None
+    lock.release()
+    return None
+
+
+def _write_holder(files: Files, now: datetime) -> None:
+    host = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+    holder = {"pid": os.getpid(), "host": host, "since": now.isoformat(timespec="seconds")}
+    write_atomically(files.beside("holder.json"), json.dumps(holder).encode(), mode=0o600, durable=False)
+
+
+def _holder(files: Files) -> str:
+    holder = _read_json(files.beside("holder.json"))
+    if not holder:
+        return ""
+    return f" (process {holder.get('pid')} on {holder.get('host')} since {holder.get('since')} UTC)"
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def read_state(files: Files) -> dict[str, Any]:
+    """What the last sync left in the state file; empty when there is none."""
+    return _read_json(files.state) or {}
+
+
+def write_state(files: Files, state: dict[str, Any]) -> None:
+    """Replaces the state file."""
+    with disk_errors(files.state):
+        write_atomically(files.state, json.dumps(state, indent=1).encode(), mode=0o600)
+
+
+def write_atomically(path: Path, content: bytes, *, mode: int, durable: bool = True) -> None:
+    """Writes a small file beside its place, then renames it over."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    if durable:
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a rename in `folder` survive a power cut (not on Windows, which has no such call)."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def revision_of(path: Path) -> int | None:
+    """The revision inside a database file of ours, None when it is none or cannot be read."""
+    if not path.is_file():
+        return None
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            row = connection.execute("select revision from meta.revision").fetchone()
+    except (duckdb.Error, OSError):
+        return None
+    return int(row[0]) if row else None
+
+
+def refuse_stray_wal(files: Files) -> None:
+    """Raises when a `.wal` lies beside the published file: it would be replayed into the next one."""
+    if files.stray_wal.exists():
+        raise WarehouseError(
+            f"{files.stray_wal} lies beside the published file: a program has opened it for writing",
+            "Close that program (open the file read-only in it), then delete the .wal file; "
+            "what it wrote is not part of the warehouse. The next sync publishes everything.",
+        )
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copies a closed file, sharing its blocks where the file system can, and syncs it to disk."""
+    descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "r+b") as writer:
+        with source.open("rb") as reader:
+            if not _clone(reader.fileno(), writer.fileno()):
+                shutil.copyfileobj(reader, writer, 8 << 20) if not _kernel_copy(reader, writer) else None
+        writer.flush()
+        os.fsync(writer.fileno())
+
+
+def _clone(source: int, target: int) -> bool:
+    if sys.platform != "linux":
+        return False
+    import fcntl
+
+    try:
+        fcntl.ioctl(target, FICLONE, source)
+    except OSError:
+        return False
+    return True
+
+
+def _kernel_copy(reader: Any, writer: Any) -> bool:
+    """Lets the kernel copy (no bytes through this process); False when it cannot."""
+    if not hasattr(os, "sendfile"):
+        return False
+    size = os.fstat(reader.fileno()).st_size
+    sent = 0
+    while sent < size:
+        try:
+            step = os.sendfile(writer.fileno(), reader.fileno(), sent, min(size - sent, 1 << 30))
+        except OSError as error:
+            if sent == 0 and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                return False
+            raise
+        if step == 0:
+            return sent == size
+        sent += step
+    return True
+
+
+def publish(files: Files, *, mode: int = 0o600) -> None:
+    """Makes the (closed, checkpointed) work file's content the published file.
+
+    A reader that holds the old file keeps it whole. Something foreign that lies in the published
+    place is moved aside, never overwritten.
+    """
+    refuse_stray_wal(files)
+    temporary = files.beside("publishing")
+    with disk_errors(files.published):
+        try:
+            copy_file(files.work, temporary)
+            temporary.chmod(mode)
+            _set_aside_foreign(files)
+            temporary.replace(files.published)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(files.published.parent)
+
+
+def _set_aside_foreign(files: Files) -> None:
+    """Keeps a readable database that is not ours, or a folder, out of the way of the rename."""
+    path = files.published
+    if path.is_dir():
+        raise WarehouseError(f"{path} is a folder", "Name a file with --database.")
+    if not path.is_file() or revision_of(path) is not None:
+        return
+    try:
+        duckdb.connect(str(path), read_only=True).close()
+    except duckdb.Error:
+        return  # unreadable: nothing to keep
+    path.replace(free_name(path, "foreign"))
+
+
+def free_name(path: Path, word: str) -> Path:
+    """A neighbour's name not yet taken: `unpod.duckdb.foreign-1`."""
+    number = 1
+    while (candidate := path.with_name(f"{path.name}.{word}-{number}")).exists():
+        number += 1
+    return candidate

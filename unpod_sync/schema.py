@@ -1,0 +1,147 @@
+"""Building and migrating a warehouse file: tables, comments, settings, metrics and views.
+
+Everything here can run at every start: it does only what the file lacks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from unpod_sync import columns
+from unpod_sync.errors import ConfigurationError, MigrationError
+
+#: Text that is long or repeats itself inside one value: worth ZSTD (a third of FSST's size here).
+ZSTD_COLUMNS = {"payload_json", "input_json", "post_call_json", "structured_data_json", "content", "summary"}
+
+
+def sql_folder() -> Path:
+    """The folder `sql/`: inside the installed package, else beside it in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "sql"
+    return installed if installed.is_dir() else package.parent / "sql"
+
+
+def sql_files(folder: str) -> list[Path]:
+    """The `.sql` files of one folder of `sql/`, in the order in which they build on each other."""
+    return sorted((sql_folder() / folder).glob("*.sql"))
+
+
+def quote(text: str) -> str:
+    """`text` as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def create_schema(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> None:
+    """Brings the current database to this version's schema (tables and meta, not views).
+
+    Raises `MigrationError` when the file was made by a newer version.
+    """
+    connection.execute("create schema if not exists raw; create schema if not exists meta")
+    connection.execute("create table if not exists meta.migrations (name varchar, applied_at timestamp)")
+    applied = {name for (name,) in connection.execute("select name from meta.migrations").fetchall()}
+    known = {path.stem: path for path in sql_files("migrations")}
+    if newer := applied - known.keys():
+        raise MigrationError(
+            f"the warehouse was made by a newer unpod-sync (it has {', '.join(sorted(newer))})",
+            "Upgrade unpod-sync, or point --database to another file.",
+        )
+    for name, path in known.items():
+        if name not in applied:
+            connection.execute("begin")
+            connection.execute(path.read_text(encoding="utf-8"))
+            connection.execute("insert into meta.migrations values (?, ?)", [name, now])
+            connection.execute("commit")
+    for table in columns.TABLES:
+        _create_table(connection, table)
+
+
+def _create_table(connection: duckdb.DuckDBPyConnection, table: columns.Table) -> None:
+    """Creates the table, or adds the columns it lacks; comments only what it made."""
+    schema, name = table.name.split(".")
+    present = {
+        column
+        for (column,) in connection.execute(
+            "select column_name from duckdb_columns() where database_name = current_database()"
+            " and schema_name = ? and table_name = ?",
+            [schema, name],
+        ).fetchall()
+    }
+    missing = [column for column in table.columns if column.name not in present]
+    if not missing:
+        return
+    statements = ["begin"]
+    if present:
+        statements += [f"alter table {table.name} add column {_ddl(column)}" for column in missing]
+    else:
+        body = ", ".join(_ddl(column) for column in missing)
+        statements.append(f"create table {table.name} ({body})")
+        statements.append(f"comment on table {table.name} is {quote(table.comment)}")
+    statements += [
+        f"comment on column {table.name}.{column.name} is {quote(column.comment)}" for column in missing
+    ]
+    connection.execute("; ".join([*statements, "commit"]))
+
+
+def _ddl(column: columns.Column) -> str:
+    compression = " using compression zstd" if column.name in ZSTD_COLUMNS else ""
+    return f"{column.name} {column.type}{compression}"
+
+
+def build_views(
+    connection: duckdb.DuckDBPyConnection, *, user_folder: Path | None = None, force: bool = False
+) -> bool:
+    """Builds views, settings and metric definitions when their sources changed; True when built.
+
+    The user's own views (`user_folder`, file order) come after ours; one that fails names its
+    file in a `ConfigurationError` and leaves everything as it was.
+    """
+    ours = [sql_folder() / "settings.sql", *sql_files("views"), sql_folder() / "metrics.sql"]
+    users = sorted(user_folder.glob("*.sql")) if user_folder else []
+    digest = _digest([*ours, *users])
+    stored = connection.execute("select value from meta.settings where name = 'views_digest'").fetchone()
+    if stored == (digest,) and not force:
+        return False
+    connection.execute("begin")
+    try:
+        for path in _existing(ours):
+            connection.execute(path.read_text(encoding="utf-8"))
+        for path in users:
+            _build_user_view(connection, path)
+        connection.execute("delete from meta.settings where name = 'views_digest'")
+        connection.execute(
+            "insert into meta.settings values ('views_digest', ?, 'Fingerprint of the view definitions.')",
+            [digest],
+        )
+        connection.execute("update meta.revision set revision = revision + 1")
+        connection.execute("commit")
+    except (duckdb.Error, ConfigurationError):
+        connection.execute("rollback")
+        raise
+    return True
+
+
+def _build_user_view(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    try:
+        connection.execute(path.read_text(encoding="utf-8"))
+    except (duckdb.Error, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"your view file {path} cannot be built: {error}",
+            "Mend the file, or take it out of the folder named by `views_folder`.",
+        ) from None
+
+
+def _existing(paths: list[Path]) -> Iterator[Path]:
+    return (path for path in paths if path.is_file())
+
+
+def _digest(paths: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in _existing(paths):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,272 @@
+"""The sync's own database file: opening it soundly, and what the sync asks and tells it.
+
+Writing of rows is `merge`'s; this module opens, repairs, compacts and answers questions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from unpod_sync import columns, publish, schema
+from unpod_sync.errors import LockedError, MigrationError, WarehouseError
+
+STORAGE_VERSION = "v1.2.0"  # the oldest DuckDB whose readers can open the file
+ROW_GROUP = 10_240  # rows; equals a write batch, so that batches go to the file compressed, not to the log
+COMPACT_SHARE = 0.35  # share of dead space that makes a rewrite worth while
+COMPACT_MIN_BLOCKS = 64  # 16 MB: below, dead space is not worth a rewrite
+
+CORRUPTION = (
+    "not a valid DuckDB",
+    "Corrupt",
+    "corrupt",
+    "checksum",
+    "Serialization Error",
+    "deserialize",
+    "Failure while replaying WAL",
+    "INTERNAL Error",
+    "Could not read enough bytes",
+    "file is too small",
+)
+
+
+class Warehouse:
+    """An open work file. Use `Warehouse.open`; close it before publishing."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path, notes: list[str]) -> None:
+        self.connection = connection
+        self.path = path
+        self.notes = notes
+
+    @classmethod
+    def open(
+        cls, files: publish.Files, *, now: datetime, memory_limit: str = "400MB", views_folder: Path | None = None
+    ) -> Warehouse:
+        """Opens (or creates, or repairs from the published file) the work file of `files`.
+
+        Raises `LockedError` when another program has the work file open, `MigrationError` when
+        a newer version made it, `DiskFullError`, `WarehouseError`.
+        """
+        notes: list[str] = []
+        with publish.disk_errors(files.published):
+            _clear_remains(files)
+            connection = _attach_or_repair(files, memory_limit, notes)
+            warehouse = cls(connection, files.work, notes)
+            try:
+                schema.create_schema(connection, now=now)
+                schema.build_views(connection, user_folder=views_folder)
+            except BaseException:
+                warehouse.close()
+                raise
+        return warehouse
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A further connection to the same file, for another thread."""
+        cursor = self.connection.cursor()
+        cursor.execute("use warehouse")
+        return cursor
+
+    def close(self) -> None:
+        """Checkpoints and closes; the file is then complete in itself, without a log."""
+        try:
+            self.connection.execute("checkpoint warehouse")
+        except duckdb.TransactionException:
+            pass  # a batch was under way when we were told to stop: the log keeps what was committed
+        self.connection.close()
+
+    def revision(self) -> int:
+        """Rises with every change of content."""
+        return int(self._value("select revision from meta.revision") or 0)
+
+    def setting(self, name: str) -> str | None:
+        """A value of meta.settings."""
+        value = self._value("select value from meta.settings where name = ?", [name])
+        return None if value is None else str(value)
+
+    def set_setting(self, name: str, value: str, comment: str) -> None:
+        """Replaces a value of meta.settings."""
+        self.connection.execute("begin")
+        self.connection.execute("delete from meta.settings where name = ?", [name])
+        self.connection.execute("insert into meta.settings values (?, ?, ?)", [name, value, comment])
+        self.connection.execute("commit")
+
+    def bookmark(self, resource: str) -> dict[str, Any]:
+        """The bookmark of one list, empty when it has none."""
+        cursor = self.connection.execute("select * from meta.bookmarks where resource = ?", [resource])
+        row = cursor.fetchone()
+        if row is None:
+            return {}
+        names = [column[0] for column in cursor.description or ()]
+        return dict(zip(names, row, strict=True))
+
+    def close_dead_loads(self) -> None:
+        """Marks loads that never said how they ended: their process died."""
+        self.connection.execute("update meta.loads set status = 'killed' where status = 'running'")
+
+    def dead_share(self) -> float:
+        """Share of the file that holds nothing anybody can read: free blocks and deleted rows."""
+        row = self.connection.execute(
+            "select total_blocks, free_blocks from pragma_database_size() where database_name = 'warehouse'"
+        ).fetchone()
+        if row is None or row[0] < COMPACT_MIN_BLOCKS:
+            return 0.0
+        total, free = int(row[0]), int(row[1])
+        alive, slots = self.connection.execute(
+            "select count(*), coalesce(max(rowid) + 1, 0) from raw.payloads"
+        ).fetchone() or (0, 0)
+        deleted = 1 - alive / slots if slots else 0.0
+        return free / total + (1 - free / total) * deleted
+
+    def _value(self, sql: str, parameters: Sequence[object] = ()) -> Any:
+        row = self.connection.execute(sql, parameters).fetchone()
+        return row[0] if row else None
+
+
+def attach(path: Path, memory_limit: str = "400MB") -> duckdb.DuckDBPyConnection:
+    """A connection whose current database is the file at `path` (created when missing)."""
+    connection = duckdb.connect(":memory:", config={"memory_limit": memory_limit, "autoinstall_known_extensions": "false"})
+    try:
+        connection.execute(f"set temp_directory = {schema.quote(str(path) + '.tmp')}")
+        connection.execute("set checkpoint_threshold = '256MB'")
+        existed = path.exists()
+        connection.execute(
+            f"attach {schema.quote(str(path))} as warehouse"
+            f" (storage_version '{STORAGE_VERSION}', row_group_size {ROW_GROUP})"
+        )
+        if not existed:
+            path.chmod(0o600)
+        connection.execute("use warehouse")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _attach_or_repair(files: publish.Files, memory_limit: str, notes: list[str]) -> duckdb.DuckDBPyConnection:
+    if not files.work.exists():
+        _restore_from_published(files, notes)
+    try:
+        return attach(files.work, memory_limit)
+    except duckdb.Error as error:
+        text = str(error)
+        if "lock" in text.lower() and "conflicting" in text.lower():
+            raise LockedError(
+                f"the sync's own file {files.work} is open in another program",
+                f"Close it there, and open {files.published} instead: that one is made for reading.",
+            ) from None
+        if "newer" in text.lower() and "version" in text.lower():
+            raise MigrationError(
+                f"{files.work} was written by a newer DuckDB", "Upgrade: pip install --upgrade duckdb unpod-sync."
+            ) from None
+        if not any(word in text for word in CORRUPTION):
+            raise
+    aside = publish.free_name(files.work, "corrupt")
+    files.work.replace(aside)
+    log = files.work.with_name(files.work.name + ".wal")
+    if log.exists():
+        log.replace(aside.with_name(aside.name + ".wal"))
+    notes.append(f"the work file was damaged and has been set aside as {aside.name}")
+    _restore_from_published(files, notes)
+    return attach(files.work, memory_limit)
+
+
+def _restore_from_published(files: publish.Files, notes: list[str]) -> None:
+    """A missing work file starts from the published one, when there is one of ours."""
+    if not files.published.exists():
+        return
+    publish.refuse_stray_wal(files)
+    if publish.revision_of(files.published) is None:
+        _refuse_foreign(files)
+        notes.append(f"{files.published.name} cannot be read; everything is loaded again")
+        return
+    temporary = files.beside("restoring")
+    publish.copy_file(files.published, temporary)
+    temporary.replace(files.work)
+    notes.append("the work file was missing and has been made again from the published file")
+
+
+def _refuse_foreign(files: publish.Files) -> None:
+    """A readable database without our tables belongs to somebody: never touch it."""
+    try:
+        with duckdb.connect(str(files.published), read_only=True):
+            pass
+    except duckdb.Error as error:
+        if "newer" in str(error).lower():
+            raise MigrationError(
+                f"{files.published} was written by a newer DuckDB",
+                "Upgrade: pip install --upgrade duckdb unpod-sync.",
+            ) from None
+        return
+    raise WarehouseError(
+        f"{files.published} is a DuckDB file that unpod-sync did not make",
+        "Choose another file with --database; this one is left as it is.",
+    )
+
+
+def _clear_remains(files: publish.Files) -> None:
+    """Removes half-made neighbours of an earlier process that died."""
+    for suffix in ("publishing", "restoring", "compacting"):
+        files.beside(suffix).unlink(missing_ok=True)
+        files.beside(suffix + ".wal").unlink(missing_ok=True)
+
+
+def compact(files: publish.Files, *, now: datetime, views_folder: Path | None = None) -> None:
+    """Rewrites the (closed) work file without its dead space; on any failure the old one stays.
+
+    Built by our own schema and plain inserts rather than `COPY FROM DATABASE`, so that comments,
+    compression and row-group size are those of a new file.
+    """
+    target = files.beside("compacting")
+    target.unlink(missing_ok=True)
+    connection = attach(target)
+    try:
+        schema.create_schema(connection, now=now)
+        source = schema.quote(str(files.work))
+        connection.execute(f"attach {source} as old (read_only)")
+        tables = connection.execute(
+            "select schema_name, table_name from duckdb_tables() where database_name = 'old'"
+        ).fetchall()
+        for schema_name, table_name in tables:
+            name = f"{schema_name}.{table_name}"
+            if name == "meta.migrations" or name == "meta.revision":
+                connection.execute(f"delete from {name}")
+            connection.execute(f"insert into {name} by name select * from old.{name}")
+        connection.execute("detach old")
+        schema.build_views(connection, user_folder=views_folder, force=True)
+        connection.execute("checkpoint warehouse")
+    finally:
+        connection.close()
+    with target.open("rb+") as file:
+        publish.os.fsync(file.fileno())
+    target.replace(files.work)
+    publish.sync_folder(files.work.parent)
+
+
+def load_rows(connection: duckdb.DuckDBPyConnection, kind: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What is stored of these objects: id → content_hash, batch_id, deleted_at and more."""
+    table = columns.BY_KIND[kind]
+    key = key_sql(table)
+    wanted = pa.table({"id": pa.array(ids, pa.string())})
+    extra = ", t.modified_at, t.status" if kind == "task" else ""
+    found = connection.execute(
+        f"select {key} as id, t.content_hash, t.batch_id, t.first_seen_at, t.load_id, t.deleted_at,"
+        f" t.answer_order, t.payload_keys{extra}"
+        f" from {table.name} as t semi join wanted on {key} = wanted.id"
+    ).to_arrow_table()
+    return {row["id"]: row for row in found.to_pylist()} if wanted.num_rows else {}
+
+
+def key_sql(table: columns.Table) -> str:
+    """The key of a table as one SQL text, as in raw.payloads.id."""
+    return " || '/' || ".join(f"t.{column}" for column in table.key)
+
+
+def as_json(value: object) -> str:
+    """Compact JSON text."""
+    return json.dumps(value, separators=(",", ":"))
