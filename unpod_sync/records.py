@@ -1,0 +1,106 @@
+"""Decoded rows of the API → records: less their secrets, with key, payload and content hash."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+from unpod_sync.jsontext import clean_text, decode, encode
+from unpod_sync.model import Record, Reject, Resource
+from unpod_sync.normalize import is_missing, shorten
+from unpod_sync.redaction import Redaction, drop_usual
+
+# The fields that hold an object's key, the first one by right, the others for want of it.
+KEYS = {
+    "task": ("task_id", "_id", "id"),
+    "run": ("run_id", "_id", "id"),
+    "space": ("token", "space_token"),
+    "agent": ("handle", "agent_handle"),
+    "execution": ("run_id", "_id", "id"),
+    "organization": ("domain_handle", "domain", "id"),
+}
+
+
+def prepare(
+    rows: list[Any], resource: Resource, *, sequence: int = 0, secrets: Redaction | tuple[str, ...] = ()
+) -> tuple[list[Record], list[Reject]]:
+    """Records of the rows of a page, in their order, and what could not be one.
+
+    `secrets` are values to be replaced wherever they stand, the API token above all; a `Redaction`
+    that serves many pages spares building it anew.
+    """
+    redaction = secrets if isinstance(secrets, Redaction) else Redaction(secrets)
+    rejects: list[Reject] = []
+    values: list[dict[str, Any]] = []
+    payloads: list[bytes] = []
+    for row in rows:
+        if not isinstance(row, dict):
+            safe = redaction.clean(row)
+            rejects.append(Reject(resource.kind, "", "", shorten(safe, 500), "row is not an object"))
+            continue
+        value = drop_usual(row)
+        values.append(value)
+        payloads.append(encode(value))
+    keep_token = resource.kind == "space"
+    for index, suspect in enumerate(redaction.suspects(payloads)):
+        if suspect or isinstance(values[index].get("user_info"), str):
+            values[index] = redaction.clean(values[index], keep_token=keep_token)
+            payloads[index] = encode(values[index])
+    records = [
+        _record(value, payload, resource, sequence, rejects) for value, payload in zip(values, payloads, strict=True)
+    ]
+    return records, rejects
+
+
+def merge_missing(stored_payload: str, record: Record) -> Record:
+    """The record with the top-level keys it lacks taken over from what is stored.
+
+    Endpoints list different fields of one object: a missing key must not erase what another
+    endpoint gave, while null does. The same record comes back when nothing is missing.
+    """
+    stored = decode(stored_payload)
+    missing = {key: value for key, value in stored.items() if key not in record.value}
+    if not missing:
+        return record
+    value = {**record.value, **missing}
+    return replace(record, value=value, payload=encode(value).decode(), content_hash=content_hash(value))
+
+
+def content_hash(value: Any) -> str:
+    """32 hexadecimal digits over the object with sorted keys."""
+    return hashlib.sha256(encode(value, sort_keys=True)).hexdigest()[:32]
+
+
+def _record(
+    value: dict[str, Any], payload: bytes, resource: Resource, sequence: int, rejects: list[Reject]
+) -> Record:
+    kind = resource.kind
+    digest = content_hash(value)
+    key = _text_key(value.get(KEYS[kind][0]))
+    if key is None:
+        key, reason = _other_key(value, kind, digest)
+        rejects.append(Reject(kind, key, KEYS[kind][0], shorten(value.get(KEYS[kind][0], "")), reason))
+    if kind == "execution":
+        key = f"{resource.agent_handle}/{key}"
+    space = key if kind == "space" else resource.space_token
+    agent = key if kind == "agent" else resource.agent_handle
+    return Record(kind, key, space, agent, value, payload.decode(), digest, sequence)
+
+
+def _other_key(value: dict[str, Any], kind: str, digest: str) -> tuple[str, str]:
+    for name in KEYS[kind][1:]:
+        key = _text_key(value.get(name))
+        if key is not None:
+            return key, f"missing: keyed by {name}"
+    return f"unkeyed:{digest}", "missing: keyed by content"
+
+
+def _text_key(value: Any) -> str | None:
+    if isinstance(value, str):
+        return None if is_missing(value) else clean_text(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return None
