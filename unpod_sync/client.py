@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar, overload
 
-from unpod_sync import __version__, pipeline
+from unpod_sync import __version__, crew
 from unpod_sync.address import check_base_url, page_url, redirect_target
 from unpod_sync.answers import Content, read_answer
+from unpod_sync.crew import StoppedError
 from unpod_sync.errors import ApiError, ConfigurationError
 from unpod_sync.lanes import Lanes
 from unpod_sync.model import Page, Resource
-from unpod_sync.pipeline import StoppedError
 from unpod_sync.retry import Policy, decide, read_http_date
 from unpod_sync.throttle import Budget, Throttle, read_rate
 from unpod_sync.transport import Answer, Transport
@@ -218,7 +218,7 @@ class Client:
                 self._stops.discard(stop)
 
         ahead = self._lanes.most + 2 if look_ahead is None else max(1, look_ahead)
-        return pipeline.run(jobs, work, lanes=self._lanes, look_ahead=ahead, stop=stop, on_stop=give_up)
+        return crew.run(jobs, work, lanes=self._lanes, look_ahead=ahead, stop=stop, on_stop=give_up)
 
     def _fetch(self, job: Job, attempts: int | None, stop: threading.Event) -> Page:
         resource, page, size = job
