@@ -21,17 +21,32 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class ListAnswer(Answer):
+    """A page whose body is still in pieces: sent as they are, a large page needs no copy."""
+
+    pieces: tuple[bytes, ...] = ()
+
+    def whole(self) -> Answer:
+        """The same with its body put together."""
+        return Answer(self.status, b"".join(self.pieces), self.content_type, self.headers)
+
+
 def json_answer(status: int, body: object, **headers: str) -> Answer:
     """An answer with a JSON body; header names use `_` for `-`."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Answer(status, orjson.dumps(body), headers=named)
 
 
-def list_answer(message: str, count: int | None, items: list[bytes]) -> Answer:
+def list_answer(message: str, count: int | None, items: list[bytes]) -> ListAnswer:
     """A page of a list; the items are JSON already. Without `count` the field is left out."""
     head = b"{" if count is None else b'{"count":%d,' % count
     head += b'"status_code":200,"message":"%s","data":[' % message.encode()
-    return Answer(200, b"".join((head, b",".join(items), b"]}")))
+    pieces = [b","] * (2 * len(items) + 1)
+    pieces[0], pieces[1::2], pieces[-1] = head, items, b"]}"
+    if not items:
+        pieces = [head, b"]}"]
+    return ListAnswer(200, b"", pieces=tuple(pieces))
 
 
 def message_answer(status: int, message: str) -> Answer:

@@ -24,7 +24,7 @@ _HOUR_MARK: Final = "<HOUR>"
 _OUTCOMES: Final = ("Interested", "Call Back", "Send Details", "Not Interested")
 _AGENT_LINES: Final = (
     "Thank you for taking the time, I will keep it short and explain how the rooftop plan works for a home.",
-    "The survey is free of charge, an engineer measures the roof and sends a written proposal within two days.",
+    "The survey is free of charge, an engineer measures the roof and sends a written proposal in two days.",
     "Most families in your area recover the cost in about four years, and the panels carry a long warranty.",
     "I can hold the present price for two weeks, after that the subsidy is worked out again by the office.",
     "May I ask how high the electricity bill is in an ordinary month, so that the size can be estimated?",
@@ -44,6 +44,7 @@ class BenchTasks:
     def __init__(
         self, *, seed: int, space_index: int, agents: Sequence[str], start: datetime, step_seconds: float
     ) -> None:
+        """One task every `step_seconds` from `start` on."""
         """Tasks created every `step_seconds` from `start` on."""
         self._rng = Random(seed * 1009 + space_index)
         self._space_index = space_index
@@ -68,7 +69,7 @@ class BenchTasks:
 
     def object_id(self, index: int) -> str:
         """The task's `_id`."""
-        return ids.object_id(self.created(index), self._machine, index)
+        return f"{self.created(index):08x}{self._machine:010x}{index:06x}"
 
     def task_id(self, index: int) -> str:
         """T and a UUID of the creation time whose last digits are the number."""

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from unpod_sync.simulator.answers import Answer, message_answer
+from unpod_sync.simulator.answers import Answer, ListAnswer, message_answer
 from unpod_sync.simulator.faults import Fault
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _REASONS: Final = {200: "OK", 206: "Partial Content", 301: "Moved Permanently", 302: "Found"}
 _DRIP_PAUSE: Final = 0.2
+_MAX_PIECES: Final = 1000 if hasattr(socket.socket, "sendmsg") else 0
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -81,6 +82,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer, extra: dict[str, str], fault: Fault | None) -> None:
         kind = "" if fault is None else fault.kind
+        if isinstance(answer, ListAnswer) and kind:
+            answer = answer.whole()
         if kind == "hang":
             self._wait(None if fault is None else fault.seconds)
             self._close_now()
@@ -99,11 +102,23 @@ class Handler(BaseHTTPRequestHandler):
             self._write(answer, extra)
 
     def _write(self, answer: Answer, extra: dict[str, str]) -> None:
+        if isinstance(answer, ListAnswer):
+            if not self.simulator.gzip and len(answer.pieces) < _MAX_PIECES:
+                self._write_pieces(answer, extra)
+                return
+            answer = answer.whole()
         body = answer.body
         if self.simulator.gzip and "gzip" in self.headers.get("Accept-Encoding", ""):
             body = gzip.compress(body, compresslevel=1)
             extra = {**extra, "Content-Encoding": "gzip"}
         self.connection.sendall(self._head(answer, extra, len(body)) + body)
+
+    def _write_pieces(self, answer: ListAnswer, extra: dict[str, str]) -> None:
+        length = sum(map(len, answer.pieces))
+        pieces = (self._head(answer, extra, length), *answer.pieces)
+        sent = self.connection.sendmsg(pieces)
+        if sent < length + len(pieces[0]):
+            self.connection.sendall(b"".join(pieces)[sent:])
 
     def _head(self, answer: Answer, extra: dict[str, str], length: int | None) -> bytes:
         lines = [

@@ -7,6 +7,7 @@ from typing import Final
 
 from unpod_sync.simulator.answers import (
     Answer,
+    ListAnswer,
     access_answer,
     errors_answer,
     html_answer,
@@ -30,6 +31,8 @@ _PAGE_KINDS: Final = frozenset({"missing_count", "wrong_count", "short_page", "d
 
 def faulty_answer(fault: Fault, honest: Answer, page: Page | Answer, target: str) -> Answer:
     """What the fault makes of the honest answer. Faults of the connection itself leave it as it is."""
+    if isinstance(honest, ListAnswer):
+        honest = honest.whole()
     if fault.kind in _PAGE_KINDS:
         return _bent_page(fault, page) if isinstance(page, Page) else honest
     if fault.kind in {"poison", "206_errors"}:

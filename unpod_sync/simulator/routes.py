@@ -131,7 +131,7 @@ def page_answer(page: Page, manner: Manner) -> Answer:
 
 
 def _bounds(name: str, query: Mapping[str, str], manner: Manner) -> tuple[int, int | None] | Answer:
-    """First and last place of the page, counted from the newest; no last place when everything is asked for."""
+    """First and last place of the page, counted from the newest; without a last place, everything."""
     size = _number(query.get("page_size"), manner.default_page_size)
     page = _number(query.get("page"), 1)
     if name in manner.ignore_page or size == 0:

@@ -94,7 +94,7 @@ class Simulator:
         gzip: bool = False,
         keep_requests: bool = True,
     ) -> None:
-        """See the README of the simulator tests for each option; all have harmless defaults."""
+        """Nothing listens before `start`. Every option has a harmless default."""
         self.world = world
         self.token = token
         self.org_handle = org_handle
