@@ -1,0 +1,138 @@
+-- One row per agent, partner and measure: a rate and its 95 % Wilson interval; without a partner over all days,
+-- with one over the days on which both dialed.
+create or replace view agent_rates as
+
+with constants as (
+    -- the 97.5 % point of the normal distribution: 95 % of it lies within plus and minus z
+    select 1.959963984540054::double as z
+),
+
+days as materialized (
+    select
+        agent_handle,
+        local_date,
+        sum(dialed_count)::bigint as dialed_count,
+        sum(connected_count)::bigint as connected_count,
+        sum(interested_count)::bigint as interested_count,
+        sum(scored_count)::bigint as scored_count,
+        sum(successful_count)::bigint as successful_count
+    from call_counts
+    where agent_handle is not null
+    group by all
+),
+
+compared_days as (
+    select
+        *,
+        null::varchar as partner_handle
+    from days
+    union all
+    select
+        mine.*,
+        theirs.agent_handle as partner_handle
+    from days as mine
+    inner join days as theirs
+        on
+            mine.local_date = theirs.local_date
+            and mine.agent_handle <> theirs.agent_handle
+    where
+        mine.dialed_count > 0
+        and theirs.dialed_count > 0
+),
+
+totals as (
+    select
+        agent_handle,
+        partner_handle,
+        count(*) filter (where dialed_count > 0) as day_count,
+        sum(dialed_count)::bigint as dialed_count,
+        sum(connected_count)::bigint as connected_count,
+        sum(interested_count)::bigint as interested_count,
+        sum(scored_count)::bigint as scored_count,
+        sum(successful_count)::bigint as successful_count
+    from compared_days
+    group by all
+),
+
+samples as (
+    select
+        totals.agent_handle,
+        totals.partner_handle,
+        measures.measure,
+        totals.day_count,
+        case measures.measure
+            when 'connect' then totals.connected_count
+            when 'interested' then totals.interested_count
+            when 'success' then totals.successful_count
+        end as hit_count,
+        case measures.measure
+            when 'connect' then totals.dialed_count
+            when 'interested' then totals.connected_count
+            when 'success' then totals.scored_count
+        end as case_count
+    from totals
+    cross join (values ('connect'), ('interested'), ('success')) as measures (measure)
+    union all
+    select
+        agent_handle,
+        null as partner_handle,
+        'completion' as measure,
+        null as day_count,
+        completed_tasks as hit_count,
+        total_tasks as case_count
+    from agent_completion
+    where agent_handle is not null
+),
+
+wilson as (
+    select
+        samples.*,
+        samples.hit_count::double / nullif(samples.case_count, 0) as rate,
+        1 + constants.z * constants.z / nullif(samples.case_count, 0) as scale,
+        (rate + constants.z * constants.z / (2 * nullif(samples.case_count, 0))) / scale as centre,
+        constants.z / scale * sqrt(
+            rate * (1 - rate) / nullif(samples.case_count, 0)
+            + constants.z * constants.z / (4 * nullif(samples.case_count, 0)::double * samples.case_count)
+        ) as margin
+    from samples
+    cross join constants
+)
+
+select
+    -- keys
+    agent_handle,
+    partner_handle,
+    measure,
+
+    -- measures
+    day_count,
+    hit_count,
+    case_count,
+    rate,
+    case when rate is not null then greatest(centre - margin, 0) end as rate_low,
+    case when rate is not null then least(centre + margin, 1) end as rate_high
+
+from wilson;
+
+comment on view agent_rates is
+'One row per agent, partner and measure: a rate and its 95 % Wilson interval; without a partner over all days, with '
+'one over the days on which both dialed.';
+comment on column agent_rates.agent_handle is 'Agent.';
+comment on column agent_rates.partner_handle is 'Agent with whom it shares the days counted; NULL: all days.';
+comment on column agent_rates.measure is
+'connect (connected of dialed calls), interested (interested of connected calls), success (successful of scored '
+'calls), completion (completed of all tasks, over all days only).';
+comment on column agent_rates.day_count is
+'Days with a dialed call among those counted; NULL for completion. '
+'Source: call_counts.local_date, call_counts.dialed_count.';
+comment on column agent_rates.hit_count is
+'Cases that are a hit of the measure. Source: call_counts, agent_completion.completed_tasks.';
+comment on column agent_rates.case_count is
+'Cases that count for the measure. Source: call_counts, agent_completion.total_tasks.';
+comment on column agent_rates.rate is 'hit_count / case_count. Source: call_counts, agent_completion.';
+comment on column agent_rates.rate_low is
+'Lower end of the 95 % Wilson score interval of rate. Source: call_counts, agent_completion. '
+'Caveat: takes calls as independent; calls to one contact are not.';
+comment on column agent_rates.rate_high is
+'Upper end of the 95 % Wilson score interval of rate. Source: call_counts, agent_completion. '
+'Caveat: takes calls as independent; calls to one contact are not.';

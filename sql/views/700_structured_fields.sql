@@ -1,0 +1,67 @@
+-- One row per task and key of its structured data: what the agent was asked to find out.
+create or replace view structured_fields as
+
+with objects as (
+    select
+        task_id,
+        space_token,
+        run_id,
+        agent_handle,
+        structured_data_json
+    from tasks
+    where
+        deleted_at is null
+        and case when json_valid(structured_data_json) then json_type(structured_data_json) = 'OBJECT' end
+),
+
+keys as (
+    select
+        *,
+        unnest(json_keys(structured_data_json)) as key
+    from objects
+),
+
+-- a key is read by JSON pointer, in which only ~ and / need an escape
+fields as (
+    select
+        *,
+        '/' || replace(replace(key, '~', '~0'), '/', '~1') as pointer,
+        json_extract_string(structured_data_json, pointer)::varchar as value_text,
+        try_cast(value_text as double) as value_number,
+        json_type(structured_data_json, pointer)::varchar as json_type
+    from keys
+)
+
+select
+    -- keys
+    task_id,
+    key,
+    space_token,
+    run_id,
+    agent_handle,
+
+    -- value
+    value_text,
+    case when isfinite(value_number) then value_number end as value_number,
+    case
+        when json_type in ('BIGINT', 'UBIGINT', 'DOUBLE', 'HUGEINT', 'UHUGEINT') then 'number'
+        when json_type = 'VARCHAR' then 'text'
+        else lower(json_type)
+    end as value_type
+
+from fields;
+
+comment on view structured_fields is
+'One row per task and key of its structured data: what the agent was asked to find out. Data that is not a JSON '
+'object is left out.';
+comment on column structured_fields.task_id is 'Task.';
+comment on column structured_fields.key is 'Key in the structured data, as sent.';
+comment on column structured_fields.space_token is 'Space.';
+comment on column structured_fields.run_id is 'Run.';
+comment on column structured_fields.agent_handle is 'Agent.';
+comment on column structured_fields.value_text is 'Value as text; objects and arrays as JSON text; NULL for null.';
+comment on column structured_fields.value_number is
+'Value as a number when it is one or reads as one. Source: tasks.structured_data_json. '
+'Caveat: codes and phone numbers read as numbers too.';
+comment on column structured_fields.value_type is
+'Type of the value as sent: text, number, boolean, object, array or null.';

@@ -1,0 +1,158 @@
+-- One row per run: the platform's own arithmetic, to the digit, to reconcile with its dashboard. Rates are percent.
+create or replace view platform_run_analytics as
+
+with counts as (
+    select
+        run_id,
+        min(space_token) as space_token,
+        count(*) as total_tasks,
+        count(*) filter (where status = 'completed') as completed,
+        count(*) filter (where status = 'failed') as failed,
+        count(*) filter (where status = 'pending') as pending,
+        count(*) filter (where status = 'in_progress') as in_progress,
+        coalesce(sum(retry_attempt), 0)::bigint as total_retries,
+        count(*) filter (where execution_type = 'call') as calls,
+        count(*) filter (where execution_type = 'call' and platform_has_transcript) as transcript_available,
+        -- added up one after the other in order of creation, as the platform does: binary sums depend on the order
+        list_avg(
+            list(platform_success_score order by created_at, task_id) filter (
+                where execution_type = 'call'
+                and platform_has_transcript
+                and platform_success_score between 1 and 10
+            )
+        ) as mean_success_score,
+        bool_or(coalesce(execution_type = 'call' and platform_gives_up, false)) as platform_gives_up
+    from tasks
+    where
+        run_id is not null
+        and deleted_at is null
+    group by all
+),
+
+-- the first bucket that fits takes the call
+call_buckets as (
+    select
+        run_id,
+        case
+            when platform_status in ('Interested', 'InterestedIn') then 'interested'
+            when platform_status = 'Call Back' then 'call_back'
+            when platform_status = 'Send Details' then 'send_details'
+            when platform_status = 'Not Interested' then 'not_interested'
+            when platform_status = 'Not Connected' then 'not_connected'
+            when status = 'failed' then 'failed_calls'
+            when platform_status in ('Error', 'Unknown') or platform_status is null then 'failed_calls'
+        end as bucket
+    from tasks
+    where
+        execution_type = 'call'
+        and run_id is not null
+        and deleted_at is null
+),
+
+buckets as (
+    select
+        run_id,
+        count(*) filter (where bucket = 'interested') as interested,
+        count(*) filter (where bucket = 'call_back') as call_back,
+        count(*) filter (where bucket = 'send_details') as send_details,
+        count(*) filter (where bucket = 'not_interested') as not_interested,
+        count(*) filter (where bucket = 'not_connected') as not_connected,
+        count(*) filter (where bucket = 'failed_calls') as failed_calls
+    from call_buckets
+    group by all
+)
+
+-- printf rounds as Python does, half to even on the exact binary value; round() does not
+select
+    -- keys
+    run_completion.run_id,
+    run_completion.space_token,
+
+    -- tasks
+    coalesce(counts.total_tasks, 0) as total_tasks,
+    coalesce(counts.completed, 0) as completed,
+    coalesce(counts.failed, 0) as failed,
+    coalesce(counts.pending, 0) as pending,
+    coalesce(counts.in_progress, 0) as in_progress,
+    coalesce(printf('%.2f', 100.0::double * counts.completed / counts.total_tasks)::double, 0) as success_rate,
+    coalesce(
+        printf('%.2f', 100.0::double * (counts.completed + counts.failed) / counts.total_tasks)::double, 0
+    ) as completion_rate,
+    coalesce(
+        printf('%.2f', counts.total_retries::double / counts.total_tasks)::double, 0
+    ) as avg_retry_attempts,
+    coalesce(counts.total_retries, 0) as total_retries,
+
+    -- calls
+    coalesce(counts.calls, 0) as calls,
+    coalesce(counts.transcript_available, 0) as transcript_available,
+    coalesce(counts.calls - counts.transcript_available, 0) as no_transcript,
+    coalesce(
+        printf('%.2f', 100.0::double * counts.transcript_available / nullif(counts.calls, 0))::double, 0
+    ) as transcript_rate,
+    coalesce(printf('%.2f', counts.mean_success_score)::double, 0) as avg_success_score,
+
+    -- buckets
+    coalesce(buckets.interested, 0) as interested,
+    coalesce(buckets.call_back, 0) as call_back,
+    coalesce(buckets.send_details, 0) as send_details,
+    coalesce(buckets.not_interested, 0) as not_interested,
+    coalesce(buckets.not_connected, 0) as not_connected,
+    coalesce(buckets.failed_calls, 0) as failed_calls,
+
+    -- caveat
+    coalesce(counts.platform_gives_up, false) as platform_gives_up
+
+from run_completion
+left join counts on run_completion.run_id = counts.run_id
+left join buckets on run_completion.run_id = buckets.run_id;
+
+comment on view platform_run_analytics is
+'One row per run: the platform''s own arithmetic, to the digit, to reconcile with its dashboard. Rates are percent, '
+'and 0 where there is nothing to divide by; for analysis use run_completion and call_funnel.';
+comment on column platform_run_analytics.run_id is 'Run; the key.';
+comment on column platform_run_analytics.space_token is 'Space.';
+comment on column platform_run_analytics.total_tasks is 'All tasks of the run. Source: tasks.run_id.';
+comment on column platform_run_analytics.completed is 'Tasks with status completed. Source: tasks.status.';
+comment on column platform_run_analytics.failed is 'Tasks with status failed. Source: tasks.status.';
+comment on column platform_run_analytics.pending is 'Tasks with status pending and no other. Source: tasks.status.';
+comment on column platform_run_analytics.in_progress is
+'Tasks with status in_progress and no other. Source: tasks.status.';
+comment on column platform_run_analytics.success_rate is
+'100 * completed / total_tasks, two decimals. Source: tasks.status. '
+'Caveat: percent; our completion_rate is the same as a share.';
+comment on column platform_run_analytics.completion_rate is
+'100 * (completed + failed) / total_tasks, two decimals. Source: tasks.status. '
+'Caveat: percent; failed tasks count as completed here, our processed_rate.';
+comment on column platform_run_analytics.avg_retry_attempts is
+'total_retries / total_tasks, two decimals. Source: tasks.retry_attempt.';
+comment on column platform_run_analytics.total_retries is 'Sum of the retry counters. Source: tasks.retry_attempt.';
+comment on column platform_run_analytics.calls is
+'Tasks of execution type call in any status. Source: tasks.execution_type.';
+comment on column platform_run_analytics.transcript_available is
+'Calls whose transcript is a non-empty list or text. Source: tasks.platform_has_transcript.';
+comment on column platform_run_analytics.no_transcript is
+'calls - transcript_available. Source: tasks.platform_has_transcript.';
+comment on column platform_run_analytics.transcript_rate is
+'100 * transcript_available / calls, two decimals. Source: tasks.platform_has_transcript. Caveat: percent.';
+comment on column platform_run_analytics.avg_success_score is
+'Mean success evaluation over the calls with a transcript whose value reads as a number from 1 to 10, two decimals. '
+'Source: tasks.platform_success_score, tasks.platform_has_transcript. '
+'Caveat: 0 when there is none; added up in order of creation, another order can move the last digit.';
+comment on column platform_run_analytics.interested is
+'Calls with summary status Interested or InterestedIn. Source: tasks.platform_status.';
+comment on column platform_run_analytics.call_back is
+'Calls with summary status Call Back. Source: tasks.platform_status.';
+comment on column platform_run_analytics.send_details is
+'Calls with summary status Send Details. Source: tasks.platform_status.';
+comment on column platform_run_analytics.not_interested is
+'Calls with summary status Not Interested. Source: tasks.platform_status.';
+comment on column platform_run_analytics.not_connected is
+'Calls with summary status Not Connected. Source: tasks.platform_status.';
+comment on column platform_run_analytics.failed_calls is
+'Calls in no bucket before that failed, or whose summary status is Error, Unknown or missing. '
+'Source: tasks.platform_status, tasks.status. '
+'Caveat: calls still waiting count as failed; Abandoned, Dropped and Connected fall in no bucket.';
+comment on column platform_run_analytics.platform_gives_up is
+'The analysis or summary of a call is null or text, at which the platform stops: its dashboard then shows older '
+'figures. Source: tasks.platform_gives_up.';
