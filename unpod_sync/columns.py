@@ -23,13 +23,19 @@ ARROW_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `origin` is payload (flattened), record (from the request) or sync (our own)."""
+    """One column. `origin` is payload (flattened), record (from the request) or sync (our own).
+
+    `read` says where a payload column stands in the object: a dotted path, or several between
+    bars of which the first with a value counts, inside `fold(…)` to fold the text. Its type says
+    how it is converted. Without `read`, the function of `derive.py` that names it computes it.
+    """
 
     name: str
     type: str
     comment: str
     origin: str = "payload"
     versioned: bool = True
+    read: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +73,15 @@ SPACES = Table(
     ("space_token",),
     (
         Column("space_token", "VARCHAR", "Public token of the space; the key.", "record"),
-        Column("space_id", "VARCHAR", "The API's own number or id of the space."),
-        Column("space_name", "VARCHAR", "Name of the space."),
-        Column("slug", "VARCHAR", "Slug, in older API versions."),
-        Column("description", "VARCHAR", "Description, in older API versions."),
-        Column("agent_handle", "VARCHAR", "Handle of the space's agent, when listed."),
-        Column("space_type", "VARCHAR", "Type of the space, in older API versions."),
-        Column("content_type", "VARCHAR", "Content type; only contact spaces hold calls."),
-        Column("organization_handle", "VARCHAR", "Domain handle of the organisation, when nested."),
-        Column("created_at", "TIMESTAMP", "Creation (UTC)."),
+        Column("space_id", "VARCHAR", "The API's own number or id of the space.", read="id|space_id|_id"),
+        Column("space_name", "VARCHAR", "Name of the space.", read="name|space_name"),
+        Column("slug", "VARCHAR", "Slug, in older API versions.", read="slug"),
+        Column("description", "VARCHAR", "Description, in older API versions.", read="description"),
+        Column("agent_handle", "VARCHAR", "Handle of the space's agent, when listed.", read="agent_handle|agent.handle"),
+        Column("space_type", "VARCHAR", "Type of the space, in older API versions.", read="space_type"),
+        Column("content_type", "VARCHAR", "Content type; only contact spaces hold calls.", read="content_type"),
+        Column("organization_handle", "VARCHAR", "Domain handle of the organisation, when nested.", read="organization.domain_handle|organization_handle|org_handle"),
+        Column("created_at", "TIMESTAMP", "Creation (UTC).", read="created_at|created"),
         *_sync(),
     ),
 )
@@ -86,11 +92,11 @@ AGENTS = Table(
     ("agent_handle",),
     (
         Column("agent_handle", "VARCHAR", "Unique handle of the agent; the key.", "record"),
-        Column("agent_name", "VARCHAR", "Name of the agent."),
-        Column("agent_type", "VARCHAR", "Type, as sent."),
-        Column("state", "VARCHAR", "State, as sent."),
-        Column("purpose", "VARCHAR", "Purpose, or description in older API versions."),
-        Column("created_at", "TIMESTAMP", "Creation (UTC), when sent."),
+        Column("agent_name", "VARCHAR", "Name of the agent.", read="name"),
+        Column("agent_type", "VARCHAR", "Type, as sent.", read="type|agent_type"),
+        Column("state", "VARCHAR", "State, as sent.", read="state"),
+        Column("purpose", "VARCHAR", "Purpose, or description in older API versions.", read="purpose|description"),
+        Column("created_at", "TIMESTAMP", "Creation (UTC), when sent.", read="created_at|created"),
         *_sync(),
     ),
 )
@@ -102,14 +108,14 @@ RUNS = Table(
     (
         Column("run_id", "VARCHAR", "Unique run identifier; the key.", "record"),
         Column("space_token", "VARCHAR", "Space in whose list the run stands.", "record"),
-        Column("collection_ref", "VARCHAR", "Reference to the contact collection."),
-        Column("run_mode", "VARCHAR", "Execution engine or mode, as sent."),
-        Column("status", "VARCHAR", "Run status, lower case with underscores."),
-        Column("status_label", "VARCHAR", "Run status as sent."),
-        Column("batch_count", "BIGINT", "Number of batches, when sent."),
-        Column("thread_id", "VARCHAR", "Thread, when sent."),
+        Column("collection_ref", "VARCHAR", "Reference to the contact collection.", read="collection_ref"),
+        Column("run_mode", "VARCHAR", "Execution engine or mode, as sent.", read="run_mode"),
+        Column("status", "VARCHAR", "Run status, lower case with underscores.", read="fold(status)"),
+        Column("status_label", "VARCHAR", "Run status as sent.", read="status"),
+        Column("batch_count", "BIGINT", "Number of batches, when sent.", read="batch_count"),
+        Column("thread_id", "VARCHAR", "Thread, when sent.", read="thread_id"),
         Column("created_at", "TIMESTAMP", "Creation (UTC); from the id when missing."),
-        Column("modified_at", "TIMESTAMP", "Modification as the server claims it (UTC); not to be trusted."),
+        Column("modified_at", "TIMESTAMP", "Modification as the server claims it (UTC); not to be trusted.", read="modified|modified_at"),
         *_sync(),
     ),
 )
@@ -121,39 +127,39 @@ TASKS = Table(
     (
         Column("task_id", "VARCHAR", "Unique task identifier; the key.", "record"),
         Column("space_token", "VARCHAR", "Space in whose list the task stands.", "record"),
-        Column("document_id", "VARCHAR", "Internal document id (_id or id)."),
-        Column("run_id", "VARCHAR", "Run the task belongs to; may be an old run."),
-        Column("thread_id", "VARCHAR", "Thread identifier."),
-        Column("agent_handle", "VARCHAR", "Agent the task is assigned to (the API's assignee)."),
-        Column("status", "VARCHAR", "Task status, lower case with underscores; may go backwards."),
-        Column("status_label", "VARCHAR", "Task status as sent."),
-        Column("execution_type", "VARCHAR", "call, email, answer, …, lower case with underscores."),
-        Column("run_mode", "VARCHAR", "Execution mode as sent: dev, prod, …"),
-        Column("ref_id", "VARCHAR", "Reference to the contact document."),
-        Column("objective", "VARCHAR", "What the agent was asked to do.", versioned=False),
+        Column("document_id", "VARCHAR", "Internal document id (_id or id).", read="_id|id"),
+        Column("run_id", "VARCHAR", "Run the task belongs to; may be an old run.", read="run_id"),
+        Column("thread_id", "VARCHAR", "Thread identifier.", read="thread_id"),
+        Column("agent_handle", "VARCHAR", "Agent the task is assigned to (the API's assignee).", read="assignee|agent_handle"),
+        Column("status", "VARCHAR", "Task status, lower case with underscores; may go backwards.", read="fold(status)"),
+        Column("status_label", "VARCHAR", "Task status as sent.", read="status"),
+        Column("execution_type", "VARCHAR", "call, email, answer, …, lower case with underscores.", read="fold(execution_type)"),
+        Column("run_mode", "VARCHAR", "Execution mode as sent: dev, prod, …", read="run_mode"),
+        Column("ref_id", "VARCHAR", "Reference to the contact document.", read="ref_id"),
+        Column("objective", "VARCHAR", "What the agent was asked to do.", versioned=False, read="task.objective"),
         Column("contact_name", "VARCHAR", "Contact's name: input, else output."),
         Column("contact_number", "VARCHAR", "Contact's number as text: input, else output number, else customer."),
         Column("contact_key", "VARCHAR", "Contact number normalised to digits with country code where it can be told; groups spellings of one number."),
-        Column("contact_email", "VARCHAR", "Contact's e-mail address."),
-        Column("user_email", "VARCHAR", "E-mail address of the user who owns the task."),
-        Column("user_full_name", "VARCHAR", "Name of the user who owns the task."),
-        Column("retry_attempt", "BIGINT", "Retry counter as sent."),
-        Column("failure_count", "BIGINT", "Failure counter as sent."),
-        Column("last_failure_reason", "VARCHAR", "Last failure as sent."),
-        Column("last_status_change_at", "TIMESTAMP", "Last status change as sent (UTC); known to be unreliable."),
-        Column("scheduled_at", "TIMESTAMP", "When the task is scheduled for (UTC)."),
+        Column("contact_email", "VARCHAR", "Contact's e-mail address.", read="input.email|input.email_address|input.contact_email"),
+        Column("user_email", "VARCHAR", "E-mail address of the user who owns the task.", read="user_info.email"),
+        Column("user_full_name", "VARCHAR", "Name of the user who owns the task.", read="user_info.full_name|user_info.name"),
+        Column("retry_attempt", "BIGINT", "Retry counter as sent.", read="retry_attempt"),
+        Column("failure_count", "BIGINT", "Failure counter as sent.", read="failure_count"),
+        Column("last_failure_reason", "VARCHAR", "Last failure as sent.", read="last_failure_reason"),
+        Column("last_status_change_at", "TIMESTAMP", "Last status change as sent (UTC); known to be unreliable.", read="last_status_change"),
+        Column("scheduled_at", "TIMESTAMP", "When the task is scheduled for (UTC).", read="scheduled_timestamp|output.scheduled_time"),
         Column("created_at", "TIMESTAMP", "Creation (UTC); from the task id when missing."),
-        Column("modified_at", "TIMESTAMP", "Modification as the server claims it (UTC); not to be trusted."),
-        Column("call_id", "VARCHAR", "Call identifier."),
+        Column("modified_at", "TIMESTAMP", "Modification as the server claims it (UTC); not to be trusted.", read="modified|modified_at"),
+        Column("call_id", "VARCHAR", "Call identifier.", read="output.call_id|output.id"),
         Column("call_type", "VARCHAR", "inbound, outbound, sdk, …: normalised from output, metadata or input."),
         Column("call_type_label", "VARCHAR", "Call type as sent."),
         Column("call_status", "VARCHAR", "Call status, lower case with underscores (not_connected, voicemail, …)."),
         Column("call_status_label", "VARCHAR", "Call status as sent."),
-        Column("call_end_reason", "VARCHAR", "Why the call ended, as sent."),
-        Column("started_at", "TIMESTAMP", "Start of the call (UTC)."),
-        Column("ended_at", "TIMESTAMP", "End of the call (UTC)."),
+        Column("call_end_reason", "VARCHAR", "Why the call ended, as sent.", read="output.call_end_reason|output.endedReason"),
+        Column("started_at", "TIMESTAMP", "Start of the call (UTC).", read="output.start_time|output.startedAt"),
+        Column("ended_at", "TIMESTAMP", "End of the call (UTC).", read="output.end_time|output.endedAt"),
         Column("duration_seconds", "DOUBLE", "Call duration: as sent when plausible, else ended_at - started_at, else NULL."),
-        Column("recording_url", "VARCHAR", "Recording."),
+        Column("recording_url", "VARCHAR", "Recording.", read="output.recording_url|output.recordingUrl"),
         Column("cost", "DOUBLE", "Cost as sent (output, else metadata)."),
         Column("error_message", "VARCHAR", "Error of the call (output.error)."),
         Column("output_message", "VARCHAR", "Message or text data of the output (stubs, recoveries, e-mail)."),
@@ -167,7 +173,7 @@ TASKS = Table(
         Column("callback_at", "TIMESTAMP", "Time the contact asked to be called back (UTC), when it can be read."),
         Column("callback_label", "VARCHAR", "Callback time as sent."),
         Column("labels", "VARCHAR", "Classification labels, comma-separated."),
-        Column("redial_count", "BIGINT", "Instant redials of this task (input.redial_count)."),
+        Column("redial_count", "BIGINT", "Instant redials of this task (input.redial_count).", read="input.redial_count"),
         Column("referenced_task_id", "VARCHAR", "Task this one follows up (output.referenced_task)."),
         Column("has_analysis", "BOOLEAN", "Whether post-call analysis with content is there."),
         Column("is_dialed", "BOOLEAN", "started_at or call_end_reason is known, or the output carries an error of the call."),
@@ -219,10 +225,10 @@ EXECUTIONS = Table(
     (
         Column("agent_handle", "VARCHAR", "Agent whose list it is.", "record"),
         Column("run_id", "VARCHAR", "Run."),
-        Column("status", "VARCHAR", "Status, lower case with underscores."),
-        Column("total_tasks", "BIGINT", "Tasks as the endpoint counts them."),
-        Column("completed_tasks", "BIGINT", "Completed tasks as the endpoint counts them."),
-        Column("created_at", "TIMESTAMP", "Creation (UTC)."),
+        Column("status", "VARCHAR", "Status, lower case with underscores.", read="fold(status)"),
+        Column("total_tasks", "BIGINT", "Tasks as the endpoint counts them.", read="total_tasks"),
+        Column("completed_tasks", "BIGINT", "Completed tasks as the endpoint counts them.", read="completed_tasks"),
+        Column("created_at", "TIMESTAMP", "Creation (UTC).", read="created|created_at"),
         *_sync(),
     ),
 )

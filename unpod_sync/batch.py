@@ -1,0 +1,209 @@
+"""A batch of records seen column by column: the objects inside them, and values as Arrow arrays.
+
+A whole batch is read one field at a time. Each conversion first tries what nearly every value
+allows (Arrow's own conversion of the list) and goes value by value only when Arrow refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from unpod_sync.jsontext import embedded
+from unpod_sync.model import Record, Reject
+from unpod_sync.normalize import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    PLACEHOLDERS,
+    Refused,
+    fold,
+    is_missing,
+    read_integer,
+    read_number,
+    read_text,
+    read_time,
+    shorten,
+)
+
+NOTHING: dict[str, Any] = {}
+SPELLED_NOTHING = pa.array(sorted({form for word in PLACEHOLDERS for form in (word, word.upper(), word.capitalize())}))
+# What Arrow casts itself; years outside the plausible ones are left to `read_time` to refuse.
+PLAIN_TIME = r"^20\d\d-(0[1-9]|1[0-2])-([0-2]\d|3[01])[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?$"
+EARLIEST = pa.scalar(datetime(FIRST_YEAR, 1, 1), pa.timestamp("us"))  # noqa: DTZ001
+LATEST = pa.scalar(datetime(LAST_YEAR + 1, 1, 1), pa.timestamp("us"))  # noqa: DTZ001
+
+Values = list[Any]
+
+
+class Batch:
+    """Records of one kind, the objects inside them by path, and the refusals found on the way."""
+
+    def __init__(self, kind: str, records: Sequence[Record], zone: ZoneInfo) -> None:
+        """Nothing is read before it is asked for."""
+        self.kind = kind
+        self.records = records
+        self.zone = zone
+        self.rejects: list[Reject] = []
+        self.arrays: dict[str, pa.Array] = {}
+        self._objects: dict[str, list[dict[str, Any]]] = {"": [dict_of(record.value) for record in records]}
+
+    def objects(self, path: str) -> list[dict[str, Any]]:
+        """The object at a dotted path of each record; an empty one where there is none.
+
+        JSON text is read as the object it spells (`output` and the analysis come so, too).
+        """
+        found = self._objects.get(path)
+        if found is None:
+            found = [v if type(v) is dict else self._object(v) for v in self.raw(path)]
+            self._objects[path] = found
+        return found
+
+    def _object(self, value: Any) -> dict[str, Any]:
+        if type(value) is str:
+            inner = embedded(value)
+            if type(inner) is dict:
+                return inner
+        return NOTHING
+
+    def raw(self, path: str) -> Values:
+        """The value at a dotted path of each record, None where it is missing."""
+        parent, _, key = path.rpartition(".")
+        return [value.get(key) for value in self.objects(parent)]
+
+    def values(self, paths: str) -> Values:
+        """The first value that is neither null nor empty text, of several paths between bars."""
+        first, *others = paths.split("|")
+        values = self.raw(first)
+        for path in others:
+            if all(map(_is_given, values)):
+                break
+            values = [
+                v if _is_given(v) or not _is_given(other) else other
+                for v, other in zip(values, self.raw(path), strict=True)
+            ]
+        return values
+
+    def reject(self, index: int, field: str, value: Any, reason: str) -> None:
+        """Note that a value of the record at `index` was refused."""
+        self.rejects.append(Reject(self.kind, self.records[index].id, field, shorten(value), reason))
+
+    def read(self, field: str, values: Values, reader: Callable[[Any], Any]) -> Values:
+        """Each value read by itself; a refused one is None and noted."""
+        read: Values = []
+        for index, value in enumerate(values):
+            try:
+                read.append(reader(value))
+            except Refused as refusal:
+                self.reject(index, field, value, str(refusal))
+                read.append(None)
+        return read
+
+    def column(self, field: str, type_name: str, path: str) -> pa.Array:
+        """The column of this SQL type that `Column.read` describes."""
+        folded = path.startswith("fold(")
+        values = self.values(path[5:-1] if folded else path)
+        if folded:
+            texts = self.texts(field, values).to_pylist()
+            return pa.array([fold(text) for text in texts], pa.string())
+        return getattr(self, CONVERSIONS[type_name])(field, values)
+
+    def texts(self, field: str, values: Values) -> pa.Array:
+        """Text, as it is."""
+        try:
+            return pa.array(values, pa.string())
+        except (pa.ArrowException, UnicodeError, TypeError):
+            return pa.array(self.read(field, values, read_text), pa.string())
+
+    def numbers(self, field: str, values: Values) -> pa.Array:
+        """Finite numbers."""
+        return pa.array(self.read(field, values, read_number), pa.float64())
+
+    def integers(self, field: str, values: Values) -> pa.Array:
+        """Whole numbers."""
+        if not {int, type(None)}.issuperset(map(type, values)):
+            values = self.read(field, values, read_integer)
+        try:
+            return pa.array(values, pa.int64())
+        except (pa.ArrowException, OverflowError):
+            return pa.array(self.read(field, values, read_integer), pa.int64())
+
+    def times(self, field: str, values: Values) -> pa.Array:
+        """Moments, as naive UTC."""
+        return times(values, lambda index, value, reason: self.reject(index, field, value, reason))
+
+
+CONVERSIONS = {"VARCHAR": "texts", "DOUBLE": "numbers", "BIGINT": "integers", "TIMESTAMP": "times"}
+
+
+def times(values: Values, refuse: Callable[[int, Any, str], None]) -> pa.Array:
+    """Moments as naive UTC: by Arrow where all are written plainly, else each other one by itself.
+
+    `refuse` is told index, value and reason of what cannot be read.
+    """
+    try:
+        texts = pa.array(values, pa.string())
+    except (pa.ArrowException, UnicodeError, TypeError):
+        return _times_one_by_one(values, refuse)
+    given = pc.utf8_rtrim(texts, "Z")
+    try:
+        cast = _plausible(given.cast(pa.timestamp("us")))
+    except pa.ArrowInvalid:
+        cast = None
+    return cast if cast is not None else _times_by_parts(values, given, refuse)
+
+
+def _times_by_parts(values: Values, given: pa.Array, refuse: Callable[[int, Any, str], None]) -> pa.Array:
+    plain = pc.fill_null(pc.match_substring_regex(given, PLAIN_TIME), False)
+    nothing = pa.nulls(len(given), pa.string())
+    try:
+        cast = pc.if_else(plain, given, nothing).cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:  # 30 February has the form of a time, too
+        return _times_one_by_one(values, refuse)
+    odd = pc.and_(pc.invert(plain), pc.invert(pc.is_in(given, SPELLED_NOTHING)))
+    indices = pc.indices_nonzero(pc.and_(odd, pc.is_valid(given))).to_pylist()
+    if not indices:
+        return cast
+    read = [_time_or_refusal(index, values[index], refuse) for index in indices]
+    mask = pc.is_in(pa.array(range(len(values)), pa.int64()), pa.array(indices, pa.int64()))
+    return pc.replace_with_mask(cast, mask, pa.array(read, pa.timestamp("us")))
+
+
+def _times_one_by_one(values: Values, refuse: Callable[[int, Any, str], None]) -> pa.Array:
+    return pa.array([_time_or_refusal(i, v, refuse) for i, v in enumerate(values)], pa.timestamp("us"))
+
+
+def _time_or_refusal(index: int, value: Any, refuse: Callable[[int, Any, str], None]) -> datetime | None:
+    try:
+        return read_time(value)
+    except Refused as refusal:
+        refuse(index, value, str(refusal))
+        return None
+
+
+def _plausible(moments: pa.Array) -> pa.Array | None:
+    """The moments when all lie within the years that `read_time` accepts, else None."""
+    bounds = pc.min_max(moments)
+    if not bounds["min"].is_valid or (
+        pc.greater_equal(bounds["min"], EARLIEST).as_py() and pc.less(bounds["max"], LATEST).as_py()
+    ):
+        return moments
+    return None
+
+
+def dict_of(value: Any) -> dict[str, Any]:
+    """The value itself when it is an object, else an empty one."""
+    return value if isinstance(value, dict) else NOTHING
+
+
+def given_text(value: Any) -> str | None:
+    """Text that says something: neither null nor a placeholder; numbers as text."""
+    return None if is_missing(value) else read_text(value)
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and value != ""

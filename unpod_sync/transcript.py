@@ -1,0 +1,238 @@
+"""Transcripts in all their shapes → one table of messages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain, repeat
+from typing import Any
+
+import pyarrow as pa
+
+from unpod_sync.batch import Batch, times
+from unpod_sync.columns import MESSAGES
+from unpod_sync.jsontext import embedded, encode_text
+from unpod_sync.normalize import Refused, fold_role, is_missing, read_text
+
+FIELD = "transcript"
+USUAL = frozenset({"role", "content", "timestamp"})
+ROLE_KEYS = ("role", "speaker", "sender", "from")
+CONTENT_KEYS = ("content", "text", "message", "transcript")
+TIME_KEYS = ("timestamp", "time", "sent_at", "created_at", "createdAt", "date")
+LIST_KEYS = ("messages", "transcript", "items", "conversation")
+
+_LABELLED = re.compile(
+    r"\s*(AI|User|Agent|Customer|Assistant|Bot|Human|System|Caller|Client|Tool|Function)\s*:[ \t]?(.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """The messages of a batch: the table, and for each the index of its record (`owner`).
+
+    `known` says of each record whether it has a transcript to read.
+    """
+
+    table: pa.Table
+    owner: pa.Array
+    known: list[bool]
+
+
+def read_messages(batch: Batch) -> Messages:
+    """All messages of a batch of tasks, in the records' and the transcripts' order."""
+    transcripts = [
+        value if type(value) is list else _entries(batch, index, value)
+        for index, value in enumerate(batch.raw("output.transcript"))
+    ]
+    counts = [0 if entries is None else len(entries) for entries in transcripts]
+    entries = list(chain.from_iterable(filter(None, transcripts)))
+    owner = pa.array(chain.from_iterable(map(repeat, range(len(counts)), counts)), pa.int64())
+    labels, contents, moments, extras = _fields(entries)
+    label_array = _text_array(labels)
+    columns = {
+        "task_id": pa.array([record.id for record in batch.records], pa.string()).take(owner),
+        "position": pa.array(chain.from_iterable(map(range, counts)), pa.int64()),
+        "role": _roles(label_array),
+        "role_label": label_array,
+        "content": _text_array(contents),
+        "sent_at": _moments(batch, moments, owner),
+        "extra_json": pa.array(extras, pa.string()) if extras else pa.nulls(len(entries), pa.string()),
+    }
+    schema = MESSAGES.arrow_schema("payload")
+    table = pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
+    return Messages(table, owner, [entries is not None for entries in transcripts])
+
+
+def _fields(entries: list[Any]) -> tuple[list[Any], list[Any], list[Any], list[str | None]]:
+    """Role label, content, time and further fields of each message; no list of fields when none has any.
+
+    Nearly every message is an object of text under the usual keys and is read by whole lists;
+    the others are read one by one and put in their places.
+    """
+    if not {dict}.issuperset(map(type, entries)):
+        usual = [entry if type(entry) is dict else {} for entry in entries]
+    else:
+        usual = entries
+    labels = [entry.get("role") for entry in usual]
+    contents = [entry.get("content") for entry in usual]
+    moments = [entry.get("timestamp") for entry in usual]
+    sizes = list(map(len, usual))
+    extras: list[str | None] = []
+    if max(sizes, default=0) > 3:
+        extras = [_extra(entry) if size > 3 else None for entry, size in zip(usual, sizes, strict=True)]
+    if not ({str}.issuperset(map(type, labels)) and {str}.issuperset(map(type, contents)) and None not in moments):
+        zipped = zip(labels, contents, moments, sizes, strict=True)
+        odd = [
+            index for index, (label, content, moment, size) in enumerate(zipped)
+            if type(label) is not str or type(content) is not str or (moment is None and size > 2)
+        ]  # fmt: skip
+        extras = extras or ([None] * len(entries) if odd else [])
+        for index in odd:
+            labels[index], contents[index], moments[index], extras[index] = _read_entry(entries[index])
+    return labels, contents, moments, extras
+
+
+def _extra(entry: dict[str, Any]) -> str | None:
+    last = next(reversed(entry))
+    if len(entry) == 4 and last not in USUAL:
+        return encode_text({last: entry[last]})
+    further = {key: value for key, value in entry.items() if key not in USUAL}
+    return encode_text(further) if further else None
+
+
+def _read_entry(entry: Any) -> tuple[str | None, str | None, Any, str | None]:
+    """Role label, content, time and further fields of a message of any shape."""
+    if isinstance(entry, str):
+        found = _LABELLED.match(entry)
+        return (found[1], found[2], None, None) if found else (None, entry, None, None)
+    if not isinstance(entry, Mapping):
+        text = None if entry is None or isinstance(entry, list) else read_text_or_none(entry)
+        return None, text, None, None if entry is None or text is not None else encode_text({"value": entry})
+    rest = dict(entry)
+    role_key = next((key for key in ROLE_KEYS if isinstance(entry.get(key), str)), None)
+    label = rest.pop(role_key) if role_key else None
+    content_key, content = _content(entry)
+    if content_key is not None:
+        rest.pop(content_key)
+    time_key = next((key for key in TIME_KEYS if not is_missing(entry.get(key))), None)
+    moment = rest.pop(time_key) if time_key else None
+    for key in USUAL:
+        if rest.get(key, "") is None or (key == "timestamp" and is_missing(rest.get(key))):
+            rest.pop(key, None)
+    return label, content, moment, encode_text(rest) if rest else None
+
+
+def _content(entry: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """The key that holds what was said, and its text; (None, None) when nothing was."""
+    for key in CONTENT_KEYS:
+        value = entry.get(key)
+        text = said(value)
+        if text is not None and (text or key == "content"):
+            # Parts that are more than text stay among the further fields as they are.
+            whole = not isinstance(value, list | Mapping) or key == "content" and _is_plain(value)
+            return (key if whole else None), text
+    return None, None
+
+
+def said(value: Any) -> str | None:
+    """The text of a content: text, a number, an object with text, or a list of such parts."""
+    if isinstance(value, Mapping):
+        return next((value[key] for key in ("text", "content", "value", "message") if isinstance(value.get(key), str)), None)
+    if isinstance(value, list):
+        parts = [part for part in map(said, value) if part is not None] if _depth_is_one(value) else []
+        return "\n".join(parts) if parts else None
+    return read_text_or_none(value)
+
+
+def _depth_is_one(parts: list[Any]) -> bool:
+    return not any(isinstance(part, list) for part in parts)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a content holds nothing but its text and its type."""
+    if isinstance(value, list):
+        return all(isinstance(part, str) or (isinstance(part, Mapping) and _is_plain(part)) for part in value)
+    return len(value) <= 2 and value.get("type", "text") in ("text", "input_text", "output_text") and not any(
+        isinstance(inner, list | Mapping) for inner in value.values()
+    )
+
+
+def read_text_or_none(value: Any) -> str | None:
+    """A value as text, None when it is no text."""
+    try:
+        return read_text(value)
+    except Refused:
+        return None
+
+
+def _entries(batch: Batch, index: int, value: Any) -> list[Any] | None:
+    """The messages of a transcript that is no list; None when there is none to read."""
+    if isinstance(value, str):
+        inner = embedded(value)
+        if inner is None:
+            return None if value and is_missing(value) else labelled_lines(value)
+        value = inner
+    if isinstance(value, list):
+        return value
+    if isinstance(value, Mapping):
+        if not value:
+            return []
+        inner = next((value[key] for key in LIST_KEYS if isinstance(value.get(key), list)), None)
+        if inner is not None:
+            return list(inner)
+        if "role" in value or "content" in value:
+            return [value]
+    if value is not None:
+        batch.reject(index, FIELD, value, "neither a list of messages nor text")
+    return None
+
+
+def labelled_lines(text: str) -> list[dict[str, Any]]:
+    """The messages of a text transcript: a line with a speaker's label begins one."""
+    messages: list[dict[str, Any]] = []
+    for line in text.splitlines():
+        found = _LABELLED.fullmatch(line)
+        if found:
+            messages.append({"role": found[1], "content": found[2]})
+        elif messages:
+            messages[-1]["content"] += "\n" + line
+        elif line.strip():
+            messages.append({"role": None, "content": line})
+    for message in messages:
+        message["content"] = message["content"].strip()
+    return messages
+
+
+def _text_array(values: list[Any]) -> pa.Array:
+    try:
+        return pa.array(values, pa.string())
+    except (pa.ArrowException, UnicodeError, TypeError):
+        return pa.array([read_text_or_none(value) for value in values], pa.string())
+
+
+def _roles(labels: pa.Array) -> pa.Array:
+    """The normalised role of each label; each spelling is folded once."""
+    encoded = labels.dictionary_encode()
+    folded = pa.array([fold_role(label) for label in encoded.dictionary.to_pylist()], pa.string())
+    return pa.DictionaryArray.from_arrays(encoded.indices, folded).cast(pa.string())
+
+
+def _moments(batch: Batch, moments: list[Any], owner: pa.Array) -> pa.Array:
+    """The time of each message; of a task's unreadable ones the first is noted, with their number."""
+    refused: dict[int, list[Any]] = {}
+
+    def refuse(index: int, value: Any, reason: str) -> None:
+        refused.setdefault(owner[index].as_py(), []).append((value, reason))
+
+    if {type(None)}.issuperset(map(type, moments)):
+        return pa.nulls(len(moments), pa.timestamp("us"))
+    read = times(moments, refuse)
+    for index, refusals in refused.items():
+        value, reason = refusals[0]
+        more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
+        batch.reject(index, f"{FIELD}.sent_at", value, reason + more)
+    return read
+
+
