@@ -19,6 +19,8 @@ from unpod_sync.simulator import ids
 
 RUN_SIZE: Final = 250
 MESSAGES: Final = 20
+LAG_SECONDS: Final = 7200
+"""How long before the world's now the newest task was created: its call lies in the next hour."""
 _POOL: Final = 256
 _HOUR_MARK: Final = "<HOUR>"
 _OUTCOMES: Final = ("Interested", "Call Back", "Send Details", "Not Interested")
@@ -46,22 +48,21 @@ class BenchTasks:
     ) -> None:
         """One task every `step_seconds` from `start` on."""
         """Tasks created every `step_seconds` from `start` on."""
-        self._rng = Random(seed * 1009 + space_index)
         self._space_index = space_index
         self._machine = 0x5CA1AB1E00 + space_index
         self._agents = tuple(agents)
         self._start = int(start.timestamp())
         self._step = step_seconds
         self._last_run = (-1, "")
-        self._blocks = [self._block(number) for number in range(_POOL)]
+        self._blocks = _blocks(seed, space_index)
 
     def created(self, index: int) -> int:
         """Epoch seconds at which the task was created; grows with its number."""
         return self._start + int(index * self._step)
 
     def count_until(self, at: datetime) -> int:
-        """How many tasks have been created by that instant."""
-        return max(0, int((at.timestamp() - self._start) / self._step) + 1)
+        """How many tasks the list shows at that instant: those whose call is over for sure."""
+        return max(0, int((at.timestamp() - LAG_SECONDS - self._start) / self._step) + 1)
 
     def key(self, index: int) -> int:
         """The sort key, equal to the document id read as a number."""
@@ -134,55 +135,67 @@ class BenchTasks:
             "modified": written,
         }
 
-    def _block(self, number: int) -> tuple[bytes, ...]:
-        """The rest of a task: conversation, analysis, constant fields; cut where the date and hour belong."""
-        rng = self._rng
-        offset = timedelta(minutes=number % 45, seconds=rng.randrange(60), microseconds=rng.randrange(10**6))
-        clock = datetime(2000, 1, 1, tzinfo=UTC) + offset
-        started = clock
-        transcript = []
-        for turn in range(MESSAGES):
-            clock += timedelta(seconds=4 + rng.random() * 9)
-            lines = _USER_LINES if turn % 2 else _AGENT_LINES
-            transcript.append(
-                {
-                    "role": "user" if turn % 2 else "assistant",
-                    "content": f"{lines[rng.randrange(len(lines))]} {number}-{turn}",
-                    "timestamp": _open_hour(clock),
-                    "user_id": None,
-                    "message_id": f"{rng.getrandbits(44):011x}",
-                }
-            )
-        ended = clock + timedelta(seconds=3)
-        output = {
-            "call_end_reason": "customer-ended-call",
-            "recording_url": f"https://media.example.com/recordings/bench-{number}.ogg",
-            "transcript": transcript,
-            "start_time": _open_hour(started),
-            "end_time": _open_hour(ended),
-            "assistant_number": "12025550199",
-            "call_summary": None,
-            "duration": int((ended - started).total_seconds()),
-            "cost": round(rng.random() / 4, 4),
-            "post_call_data": _analysis(number, rng),
-            "metadata": {"cost": 0.0, "type": "outbound", "usage": {"prompt_tokens": rng.randrange(9000)}},
-            "call_type": "outbound",
-            "call_status": "connected",
-        }
-        rest = {
-            "attachments": [],
-            "status": "completed",
-            "execution_type": "call",
-            "run_mode": "prod",
-            "retry_attempt": 0,
-        }
-        text = orjson.dumps(output)[1:] + b"," + orjson.dumps(rest)[1:]
-        return tuple(text.split(_HOUR_MARK.encode()))
+
+@lru_cache(maxsize=8)
+def _blocks(seed: int, space_index: int) -> tuple[tuple[bytes, ...], ...]:
+    rng = Random(seed * 1009 + space_index)
+    return tuple(_block(number, rng) for number in range(_POOL))
+
+
+def _block(number: int, rng: Random) -> tuple[bytes, ...]:
+    """The rest of a task: conversation, analysis, constant fields; cut where the date and hour belong."""
+    offset = timedelta(minutes=number % 45, seconds=rng.randrange(60), microseconds=rng.randrange(10**6))
+    clock = datetime(2000, 1, 1, tzinfo=UTC) + offset
+    started = clock
+    transcript, clock = _conversation(number, rng, clock)
+    ended = clock + timedelta(seconds=3)
+    output = {
+        "call_end_reason": "customer-ended-call",
+        "recording_url": f"https://media.example.com/recordings/bench-{number}.ogg",
+        "transcript": transcript,
+        "start_time": _open_hour(started),
+        "end_time": _open_hour(ended),
+        "assistant_number": "12025550199",
+        "call_summary": None,
+        "duration": int((ended - started).total_seconds()),
+        "cost": round(rng.random() / 4, 4),
+        "post_call_data": _analysis(number, rng),
+        "metadata": {"cost": 0.0, "type": "outbound", "usage": {"prompt_tokens": rng.randrange(9000)}},
+        "call_type": "outbound",
+        "call_status": "connected",
+    }
+    rest = {
+        "attachments": [],
+        "status": "completed",
+        "execution_type": "call",
+        "run_mode": "prod",
+        "retry_attempt": 0,
+    }
+    text = orjson.dumps(output)[1:] + b"," + orjson.dumps(rest)[1:]
+    return tuple(text.split(_HOUR_MARK.encode()))
 
 
 @lru_cache(maxsize=4096)
 def _hour_text(epoch_seconds: int) -> str:
     return datetime.fromtimestamp(epoch_seconds, UTC).strftime("%Y-%m-%d %H")
+
+
+def _conversation(number: int, rng: Random, clock: datetime) -> tuple[list[dict[str, object]], datetime]:
+    """The messages and the time of the last one."""
+    transcript: list[dict[str, object]] = []
+    for turn in range(MESSAGES):
+        clock += timedelta(seconds=4 + rng.random() * 9)
+        lines = _USER_LINES if turn % 2 else _AGENT_LINES
+        transcript.append(
+            {
+                "role": "user" if turn % 2 else "assistant",
+                "content": f"{lines[rng.randrange(len(lines))]} {number}-{turn}",
+                "timestamp": _open_hour(clock),
+                "user_id": None,
+                "message_id": f"{rng.getrandbits(44):011x}",
+            }
+        )
+    return transcript, clock
 
 
 def _open_hour(at: datetime) -> str:

@@ -269,7 +269,7 @@ def revise(life: Life, story: Story) -> None:
 
 def _consequences(life: Life, story: Story, talk: Talk, rng: Random) -> None:
     if talk.outcome == "dropped" and rng.random() < 0.6:
-        life.after(5, redial, story)
+        life.after(rng.uniform(30, 900), redial, story)
     elif talk.outcome == "send_details" and rng.random() < 0.35:
         life.after(rng.uniform(300, 5400), send_mail, story)
     elif talk.callback_at is not None and rng.random() < 0.6:

@@ -133,7 +133,7 @@ class FaultState:
     def _settled(self, fault: Fault, number: int) -> Fault:
         if fault.kind == "random":
             rng = self._rngs[number]
-            fault = replace(fault, kind=rng.choice(RETRYABLE), retry_after=rng.choice((None, 0.01)))
+            fault = replace(fault, kind=rng.choice(RETRYABLE), retry_after=rng.choice((None, 0.0)))
         if fault.form is None:
             fault = replace(fault, form=("object", "documented")[self.hits[number] % 2])
         return fault

@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from unpod_sync.simulator import ids
-from unpod_sync.simulator.bench import BenchTasks
+from unpod_sync.simulator.bench import LAG_SECONDS, BenchTasks
 from unpod_sync.simulator.cast import AGENTS
 from unpod_sync.simulator.life import Life
 from unpod_sync.simulator.space import Space, described
@@ -26,7 +26,7 @@ def fill_bench(world: World, *, tasks: int, spaces: int, days: int) -> None:
     for number in range(spaces):
         count = tasks // spaces + (number < tasks % spaces)
         step = days * 86_400 / max(1, count)
-        start = world.now - timedelta(seconds=int(step * max(0, count - 1)))
+        start = world.now - timedelta(seconds=LAG_SECONDS + int(step * max(0, count - 1)))
         bench = BenchTasks(seed=world.seed, space_index=number, agents=agents, start=start, step_seconds=step)
         description = described(
             ids.space_token(rng),
