@@ -287,7 +287,6 @@ def test_budget_stops_before_sending() -> None:
     assert len(wire.requests) == 1
 
 
-
 @pytest.mark.parametrize("token", ["", "  ", "a b", "a\nb", "tökén", "\x00"])
 def test_unusable_tokens_are_refused_unshown(token: str) -> None:
     """A token that fits no header would be quoted by libraries in their complaints."""

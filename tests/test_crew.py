@@ -127,7 +127,11 @@ def test_a_crash_in_transform_or_jobs_reaches_the_consumer() -> None:
 @pytest.mark.parametrize("trouble", ["hang", "backoff", "pace"])
 def test_closing_the_generator_ends_at_once(trouble: str) -> None:
     """Whether workers read from a server that hangs, sleep before a retry, or wait for the pace."""
-    later: Any = {"hang": hang, "backoff": answer({}, 429, {"Retry-After": "60"}), "pace": answer({"data": []})}
+    later: Any = {
+        "hang": hang,
+        "backoff": answer({}, 429, {"Retry-After": "60"}),
+        "pace": answer({"data": []}),
+    }
     budget = Budget(per_minute=1) if trouble == "pace" else None
 
     def handler(request: Request) -> Any:

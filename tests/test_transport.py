@@ -72,7 +72,10 @@ def test_trusted_certificate_works(
         client.fetch(TASKS, 2, 100)
     assert wire.connections == 1
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate) + ".none")
-    with client_for("https://localhost:1") as client, pytest.raises(UnavailableError, match="REQUESTS_CA_BUNDLE"):
+    with (
+        client_for("https://localhost:1") as client,
+        pytest.raises(UnavailableError, match="REQUESTS_CA_BUNDLE"),
+    ):
         client.fetch(TASKS, 1, 100)
 
 

@@ -24,6 +24,7 @@ class Lanes:
         self._limit = min(self._most, START)
         self._lock = threading.Lock()
         self._successes = 0
+        self._is_sobered = False
         self._waits: deque[float] = deque(maxlen=8)
         self._history: deque[float] = deque(maxlen=24)
         self._cpu = 0.0
@@ -44,6 +45,7 @@ class Lanes:
             self._waits.append(max(0.0, wait_seconds))
             self._history.append(max(0.0, wait_seconds))
             self._successes += 1
+            self._is_sobered = False
             useful = self._useful()
             if self._limit > useful:
                 self._limit, self._successes = useful, 0
@@ -56,10 +58,11 @@ class Lanes:
             self._cpu = cpu_seconds if self._cpu == 0.0 else 0.8 * self._cpu + 0.2 * cpu_seconds
 
     def troubled(self) -> None:
-        """A 429, a time-out or a server error: halve."""
+        """A 429, a time-out or a server error: halve, once for all that fail until the next answer."""
         with self._lock:
-            if self._successes or self._limit == self._most:
+            if not self._is_sobered:
                 self._limit = max(1, self._limit // 2)
+            self._is_sobered = True
             self._successes = 0
 
     def _useful(self) -> int:

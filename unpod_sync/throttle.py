@@ -17,6 +17,7 @@ from unpod_sync.errors import BudgetError
 WINDOW_SECONDS = 60.0
 """The span over which request limits are documented to be counted."""
 
+LONG_WAIT_SECONDS = 4.0
 RECOVER_SECONDS = 30.0
 SLOWEST_PER_SECOND = 0.1
 
@@ -91,6 +92,7 @@ class Throttle:
         self._per_second: float | None = None
         self._ceiling = 0.0
         self._learned_at = float("-inf")
+        self._refused_since: float | None = None
 
     @property
     def made(self) -> int:
@@ -127,6 +129,7 @@ class Throttle:
             now = self._monotonic()
             self._under_way = max(0, self._under_way - 1)
             self._answered.append(now)
+            self._refused_since = None
             self._forget(now)
             self._note(rate, now)
             self._recover(now)
@@ -189,17 +192,25 @@ class Throttle:
             self._answered.popleft()
 
     def _learn(self, now: float, retry_after_seconds: float | None) -> None:
+        """Halve the pace; but where the window is about a minute, what fitted into one is the limit.
+
+        A long `Retry-After` tells such a window, and so do refusals that go on while nearly nothing
+        is sent. Halving once more for each of those would only punish.
+        """
         self._forget(now)
-        lately = max(1, len(self._answered))
+        lately = len(self._answered)
         span = max(1.0, now - self._answered[0]) if self._answered else 1.0
-        before = self._ceiling = self._per_second or lately / span
-        if retry_after_seconds is not None and retry_after_seconds >= 5.0:
-            # A wait this long means a window of about a minute: what fitted into one is the limit.
+        before = self._per_second or max(1, lately) / span
+        is_first = self._refused_since is None
+        since = self._refused_since = now if self._refused_since is None else self._refused_since
+        is_minute = (retry_after_seconds or 0.0) >= LONG_WAIT_SECONDS or now - since >= LONG_WAIT_SECONDS
+        if is_minute and lately:
             before = self._ceiling = min(before, lately / WINDOW_SECONDS)
             self._per_second = 0.95 * before
-        else:
+        elif is_first:
+            self._ceiling = before
             self._per_second = 0.5 * before
-        self._per_second = max(SLOWEST_PER_SECOND, self._per_second)
+        self._per_second = max(SLOWEST_PER_SECOND, self._per_second or before)
         self._learned_at = now
 
     def _recover(self, now: float) -> None:
