@@ -60,7 +60,7 @@ class Loader:
         self._now = now
         self._keep = keep
         self._records: list[Record] = []
-        self._pages: list[tuple[Reading, Page, list[str]]] = []
+        self._pages: list[tuple[Reading, Page, list[str], int]] = []
         self._touched: dict[str, Reading] = {}
         self._batch = Batch()
         self._in_batch: set[str] = set()
@@ -71,15 +71,24 @@ class Loader:
         self._writer.start()
 
     def add(
-        self, reading: Reading, page: Page | None, records: list[Record], rejects: list[Reject], *, kind: str
+        self,
+        reading: Reading,
+        page: Page | None,
+        records: list[Record],
+        rejects: list[Reject],
+        *,
+        unreadable: int = 0,
     ) -> None:
-        """Takes one page's records; flattens and writes when there are enough."""
-        self.tally.read[kind] += len(records)
+        """Takes one page's records; flattens and writes when there are enough.
+
+        Without `page` the records come from elsewhere and cover nothing of the list.
+        """
+        self.tally.read[reading.resource.kind] += len(records)
         kept = [kept for record in records if (kept := self._keep(record)) is not None]
         self._records += kept
         self._batch.rejects += rejects
         if page is not None:
-            self._pages.append((reading, page, [record.id for record in records]))
+            self._pages.append((reading, page, [record.id for record in records], unreadable))
         if len(self._records) >= CHUNK:
             self._flatten()
         if self._batch.rows >= ROW_GROUP or sum(map(len, self._batch.seen.values())) >= SEEN:
@@ -97,6 +106,11 @@ class Loader:
         self._writer.join()
         self._reader.close()
 
+    def abandon(self) -> None:
+        """Ends the writer without writing what was taken."""
+        self._records, self._pages, self._batch, self._touched = [], [], Batch(), {}
+        self.close()
+
     def _flatten(self) -> None:
         by_kind: dict[str, list[Record]] = defaultdict(list)
         for record in self._records:
@@ -107,8 +121,8 @@ class Loader:
                 self._batch.copies.append(copies_of(fresh, flatten(kind, fresh, self._zone)))
                 self._in_batch.update(record.id for record in fresh)
         self._records = []
-        for reading, page, ids in self._pages:
-            reading.cover(page, ids)
+        for reading, page, ids, unreadable in self._pages:
+            reading.cover(page, ids, unreadable=unreadable)
             self._touched[reading.resource.name] = reading
             if reading.keeps_seen:
                 self._batch.seen.setdefault(reading.resource.name, []).extend(reading.seen)

@@ -16,8 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from unpod_sync import columns
-from unpod_sync.model import Flat, Record, Reject
-from unpod_sync.normalize import TERMINAL_STATUSES
+from unpod_sync.model import TERMINAL_STATUSES, Flat, Record, Reject
 from unpod_sync.warehouse import key_sql, load_rows
 
 EARLIEST = datetime.min

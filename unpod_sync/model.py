@@ -11,6 +11,9 @@ import pyarrow as pa
 
 API_ROOT = "/api/v2/platform/"
 
+#: Statuses after which a task's run is over (METRICS, `is_terminal`); it may be redialled all the same.
+TERMINAL_STATUSES = frozenset({"completed", "failed", "partially_completed"})
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:

@@ -55,6 +55,7 @@ class ListState:
     sweep_started_at: datetime | None = None
     warm_at: datetime | None = None
     synced_at: datetime | None = None
+    swept_at: datetime | None = None
     explained: int = 0
     hot: int = 0
     warm: int = 0
@@ -214,11 +215,11 @@ def plan(
     if full:
         want("full", [(0, count)])
     must = set().union(*needs.values()) | {1} if needs else {1}
-    pages, runs = _cheapest(state.unfinished, must, count, size, state.runs_usable)
+    sweep_left, sweep_pages = _sweep(state, gaps, must, count, size, now, policy, full)
+    pages, runs = _cheapest(state.unfinished, must.union(sweep_pages), count, size, state.runs_usable)
     if pages:
         needs["unfinished"] = pages
     must |= pages
-    sweep_left, sweep_pages = _sweep(state, gaps, must, count, size, now, policy, full)
     return ListPlan(
         pages=tuple(sorted(must - {1})),
         sweep_pages=sweep_pages,

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -241,6 +242,17 @@ def _kernel_copy(reader: Any, writer: Any) -> bool:
             return sent == size
         sent += step
     return True
+
+
+@contextlib.contextmanager
+def scratch_copy(files: Files) -> Iterator[Files]:
+    """A copy of the work file (or published file) in a folder that is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix=".unpod-", dir=files.published.parent) as folder:
+        copy = Files(Path(folder) / files.published.name)
+        source = files.work if files.work.exists() else files.published
+        if source.exists():
+            copy_file(source, copy.work)
+        yield copy
 
 
 def publish(files: Files, *, mode: int = 0o600) -> None:

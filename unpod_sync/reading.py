@@ -6,8 +6,9 @@ and `cover` when the page's rows are in a batch, so that bookmark and rows commi
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -46,30 +47,34 @@ class Reading:
     sweep_left: int | None = None
     first_ids: frozenset[str] = frozenset()
     seen: set[str] = field(default_factory=set)
+    met: set[str] = field(default_factory=set)
+    waiting: set[str] = field(default_factory=set)
     counts: set[int] = field(default_factory=set)
-    rows: int = 0
-    bad_positions: list[int] = field(default_factory=list)
+    latest: int = 0
+    unreadable: list[int] = field(default_factory=list)
     error: ApiError | None = None
-    skipped: str = ""
     ended: bool = False
     ignores_page: bool = False
     is_counted: bool = True
-    sweep_done: bool = False
+    is_cut: bool = False
 
     def begin(self, page: Page, ids: list[str], *, now: datetime, full: bool) -> None:
-        """Takes the first page: learns length and page size, and plans the rest."""
+        """Takes the first page: learns length and page size, and plans the rest.
+
+        A list without a believable count is read to its end every time: pages past a count that
+        is too low hold rows too (API_FACTS section 2: judge by rows received).
+        """
         rows = len(page.rows)
-        self.size = rows if 0 < rows < page.size and (page.count is None or page.count > rows) else page.size
-        if rows > page.size:
-            self.size = rows
+        more = page.count is None or page.count > rows
+        self.size = rows if rows > page.size or (0 < rows < page.size and more) else page.size
         self.is_counted = page.count is not None and page.count >= rows and self.state.counted
         self.count = page.count if page.count is not None and self.is_counted else max(rows, self.state.known)
+        self.latest = self.count
         self.first_ids = frozenset(ids)
-        if rows == 0 or (rows < page.size and not self.is_counted and page.count is None):
-            self.count = rows
-            self.is_counted = page.count is not None or rows == 0
+        self.waiting = {task.id for task in self.state.unfinished}
+        everything = full or not self.is_counted
         self.plan = plan(
-            self.state, count=self.count, size=self.size, now=now, policy=self.policy, full=full or not self.is_counted
+            self.state, count=self.count, size=self.size, now=now, policy=self.policy, full=everything
         )
         self.gaps = self.plan.gaps
         self.sweep_left = self.plan.sweep_left
@@ -77,40 +82,75 @@ class Reading:
 
     def observe(self, page: Page, ids: list[str]) -> None:
         """Notes at once what a page says of the list as a whole."""
-        self.rows += len(page.rows)
-        if page.count is not None:
+        self.waiting.difference_update(ids)
+        if page.count is not None and self.is_counted:
             self.counts.add(page.count)
-        if page.number > 1 and page.rows and self.first_ids.issuperset(ids):
-            self.ignores_page = True
-            self.ended = True
+            self.latest = page.count
         if not page.rows:
             self.ended = True
+        elif page.number > 1 and self.first_ids.issuperset(ids):
+            self.ignores_page = self.ended = True
+        elif not self.is_counted:
+            self.ended = page.number > 1 and self.met.issuperset(ids)
+        if not self.is_counted:
+            self.met.update(ids)
 
-    def cover(self, page: Page, ids: Iterable[str]) -> None:
-        """Notes that the page's rows are in the batch that is about to be written."""
+    def cover(self, page: Page, ids: Iterable[str], *, unreadable: int = 0) -> None:
+        """Notes that the page's rows are in the batch that is about to be written.
+
+        The last page reaches down to the oldest row even when it holds fewer rows than the
+        count promised; `unreadable` rows of the page count as passed.
+        """
         if self.plan is None:
             return
-        count = page.count if page.count is not None and self.is_counted else self.count
-        rows = len(page.rows)
-        interval = positions_of(page.number, rows, count, page.size if page.number > 1 else self.size)
-        if page.number == 1 and rows >= count:
-            interval = (0, max(count, self.count))
-        self.gaps = subtract(self.gaps, interval)
-        self.covered = merge_intervals([*self.covered, interval])
         if self.is_sweeping:
             self.seen.update(ids)
-            self._advance()
+        if not self.is_counted:
+            return
+        count = self.count if page.count is None else page.count
+        size = self.size if page.number == 1 else page.size
+        low, high = positions_of(page.number, len(page.rows) + unreadable, count, size)
+        if page.number == 1:
+            high = max(high, self.count)
+        if page.number >= last_page(count, size):
+            low = 0
+        self.pass_over((low, high))
 
-    def _advance(self) -> None:
-        """Moves the sweep down through what is covered without a hole."""
+    def pass_over(self, interval: Interval) -> None:
+        """Notes these positions as read."""
+        self.gaps = subtract(self.gaps, interval)
+        self.covered = merge_intervals([*self.covered, interval])
         for low, high in reversed(self.covered):
             if self.sweep_left is not None and low < self.sweep_left <= high:
                 self.sweep_left = low
+
+    def adopt(self) -> int:
+        """Takes over the count that the list has by now; returns how many rows came on top."""
+        grown = max(0, self.latest - self.count)
+        if grown:
+            self.gaps = merge_intervals([*self.gaps, (self.count, self.latest)])
+        self.gaps = merge_intervals((low, min(high, self.latest)) for low, high in self.gaps)
+        self.count = self.latest
+        return grown
+
+    def conclude_uncounted(self) -> None:
+        """A list read to its end: its length is what was met."""
+        self.count = self.latest = len(self.met)
+        self.gaps = ()
+        self.pass_over((0, max(self.count, self.state.known, 1)))
+        self.sweep_left = 0
 
     @property
     def is_sweeping(self) -> bool:
         """Whether this reading is part of a sweep."""
         return self.sweep_left is not None
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether every row of the list has been read since the sweep (or the first load) began."""
+        if self.plan is None or self.gaps:
+            return False
+        return self.sweep_left == 0 if self.is_sweeping else not self.uncovered
 
     @property
     def keeps_seen(self) -> bool:
@@ -121,11 +161,18 @@ class Reading:
         continued = self.state.sweep_left is not None
         return continued or pages < last_page(self.count, self.size) or self.count > IN_MEMORY
 
-    def jobs(self) -> list[tuple[Resource, int, int]]:
-        """The pages still to fetch after the first: needs first, then the sweep's slice."""
-        if self.plan is None or self.error is not None or self.ended:
-            return []
-        return [(self.resource, page, self.size) for page in (*self.plan.pages, *self.plan.sweep_pages)]
+    def jobs(self) -> Iterator[tuple[Resource, int, int]]:
+        """The pages still to fetch after the first: needs first, then the sweep's slice.
+
+        Asks anew before each page whether the list has ended or failed meanwhile.
+        """
+        if self.plan is None:
+            return
+        pages: Iterable[int] = (*self.plan.pages, *self.plan.sweep_pages)
+        for page in pages if self.is_counted else itertools.count(2):
+            if self.ended or self.error is not None:
+                return
+            yield (self.resource, page, self.size)
 
     @property
     def top(self) -> int:
@@ -143,13 +190,21 @@ class Reading:
             left = subtract(left, interval)
         return left
 
+    @property
+    def is_wanting(self) -> bool:
+        """Whether something due was not read: the list itself, unread rows, or planned pages."""
+        if self.plan is None:
+            return self.error is None
+        uncovered = set(self.pages_for(self.uncovered))
+        return bool(self.gaps) or not uncovered.isdisjoint(self.plan.pages)
+
     def pages_for(self, intervals: Iterable[Interval]) -> list[int]:
         """The pages on which these positions stand now."""
         return sorted({page for interval in intervals for page in pages_of(interval, self.count, self.size)})
 
     def bookmark(self, *, now: datetime, finished: bool, known: int | None = None) -> dict[str, Any]:
         """The bookmark row: the state this reading leaves behind."""
-        complete = finished and self.error is None
+        complete = finished and self.error is None and not self.is_cut
         sweeping = self.sweep_left is not None and self.sweep_left > 0
         fresh_start = self.state.sweep_left is None or self.state.sweep_started_at is None
         row: dict[str, Any] = {
@@ -161,6 +216,7 @@ class Reading:
             "gaps_json": json.dumps([list(gap) for gap in (self.gaps if self.plan else self.state.gaps)]),
             "sweep_started_at": (now if fresh_start else self.state.sweep_started_at) if sweeping else None,
             "sweep_remaining": self.sweep_left if sweeping and self.keeps_seen else None,
+            "sweep_completed_at": now if complete and self.is_verified else self.state.swept_at,
             "warm_at": now if complete and self.plan and self.plan.is_warm else self.state.warm_at,
             "explained_gap": self.state.explained,
             "last_synced_at": now if complete else self.state.synced_at,
@@ -180,6 +236,7 @@ def state_of(bookmark: dict[str, Any], **known: Any) -> ListState:
         sweep_started_at=bookmark.get("sweep_started_at"),
         warm_at=bookmark.get("warm_at"),
         synced_at=bookmark.get("last_synced_at"),
+        swept_at=bookmark.get("sweep_completed_at"),
         explained=bookmark.get("explained_gap") or 0,
         runs_usable=extra.get("runs_usable", True),
         counted=extra.get("counted", True),

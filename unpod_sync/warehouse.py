@@ -76,7 +76,7 @@ class Warehouse:
         """Checkpoints and closes; the file is then complete in itself, without a log."""
         try:
             self.connection.execute("checkpoint warehouse")
-        except duckdb.TransactionException:
+        except (duckdb.TransactionException, duckdb.InvalidInputException):
             pass  # a batch was under way when we were told to stop: the log keeps what was committed
         self.connection.close()
 
@@ -109,19 +109,18 @@ class Warehouse:
         """Marks loads that never said how they ended: their process died."""
         self.connection.execute("update meta.loads set status = 'killed' where status = 'running'")
 
-    def dead_share(self) -> float:
-        """Share of the file that holds nothing anybody can read: free blocks and deleted rows."""
-        row = self.connection.execute(
-            "select total_blocks, free_blocks from pragma_database_size() where database_name = 'warehouse'"
-        ).fetchone()
-        if row is None or row[0] < COMPACT_MIN_BLOCKS:
-            return 0.0
-        total, free = int(row[0]), int(row[1])
-        alive, slots = self.connection.execute(
-            "select count(*), coalesce(max(rowid) + 1, 0) from raw.payloads"
-        ).fetchone() or (0, 0)
+    @staticmethod
+    def dead_share_of(path: Path) -> float:
+        """Share of a closed file that nobody can read: free blocks and deleted rows."""
+        with duckdb.connect(str(path), read_only=True) as connection:
+            total, free = connection.execute("select total_blocks, free_blocks from pragma_database_size()").fetchone() or (0, 0)
+            if total < COMPACT_MIN_BLOCKS:
+                return 0.0
+            alive, slots = connection.execute(
+                "select count(*), coalesce(max(rowid) + 1, 0) from raw.payloads"
+            ).fetchone() or (0, 0)
         deleted = 1 - alive / slots if slots else 0.0
-        return free / total + (1 - free / total) * deleted
+        return float(free / total + (1 - free / total) * deleted)
 
     def _value(self, sql: str, parameters: Sequence[object] = ()) -> Any:
         row = self.connection.execute(sql, parameters).fetchone()
@@ -253,13 +252,14 @@ def load_rows(connection: duckdb.DuckDBPyConnection, kind: str, ids: Sequence[st
     table = columns.BY_KIND[kind]
     key = key_sql(table)
     wanted = pa.table({"id": pa.array(ids, pa.string())})
-    extra = ", t.modified_at, t.status" if kind == "task" else ""
-    found = connection.execute(
-        f"select {key} as id, t.content_hash, t.batch_id, t.first_seen_at, t.load_id, t.deleted_at,"
-        f" t.answer_order, t.payload_keys{extra}"
+    names = ("content_hash", "batch_id", "first_seen_at", "load_id", "deleted_at", "answer_order", "payload_keys")
+    names += ("modified_at", "status") if kind == "task" else ()
+    rows = connection.execute(
+        f"select {key}, {', '.join(f't.{name}' for name in names)}"
         f" from {table.name} as t semi join wanted on {key} = wanted.id"
-    ).to_arrow_table()
-    return {row["id"]: row for row in found.to_pylist()} if wanted.num_rows else {}
+    ).fetchall()
+    del wanted
+    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
 
 
 def key_sql(table: columns.Table) -> str:

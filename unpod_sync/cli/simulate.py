@@ -1,0 +1,34 @@
+"""`unpod-sync simulate`."""
+
+from __future__ import annotations
+
+import click
+
+from unpod_sync.cli.common import Output, output_options
+
+
+@click.command(
+    epilog="Example:  unpod-sync simulate --port 8808 --tasks 5000",
+    short_help="Run the API simulator alone.",
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=8808, show_default=True, help="Port; 0 picks a free one.")
+@click.option("--tasks", type=click.IntRange(min=0), default=1500, show_default=True, help="Tasks in its world.")
+@click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same world.")
+@click.option("--latency-ms", type=click.FloatRange(min=0), default=0, show_default=True, help="Delay of each answer.")
+@output_options
+def command(output: Output, *, port: int, tasks: int, seed: int, latency_ms: float) -> None:
+    """Run the API simulator alone, for trying unpod-sync or testing against it. Ctrl-C ends it."""
+    import threading
+
+    from unpod_sync.simulator import Simulator, World
+
+    world = World.generate(seed, tasks=tasks)
+    with Simulator(world, port=port, latency_seconds=latency_ms / 1000) as simulator:
+        if output.json:
+            output.dump({"base_url": simulator.base_url, "token": simulator.token, "org_handle": simulator.org_handle})
+        else:
+            output.say("The simulator is up. In another terminal:")
+            output.data(f"export UNPOD_BASE_URL={simulator.base_url}")
+            output.data(f"export UNPOD_API_TOKEN={simulator.token} UNPOD_ORG_HANDLE={simulator.org_handle}")
+            output.data("unpod-sync sync")
+        threading.Event().wait()

@@ -1,0 +1,121 @@
+"""`unpod-sync sync`."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from unpod_sync.cli.common import Output, api_options, output_options
+from unpod_sync.config import Settings
+
+if TYPE_CHECKING:
+    from unpod_sync.client import Event
+    from unpod_sync.sync import LoadResult
+
+
+@click.command(
+    epilog="Example for cron, every 15 minutes:  */15 * * * * unpod-sync sync --quiet",
+    short_help="Bring the warehouse up to the server and publish it.",
+)
+@click.option("--full", is_flag=True, help="Verify everything now, not in slices.")
+@click.option("--max-requests", type=click.IntRange(min=1), help="Stop after this many requests; the next sync goes on.")
+@click.option("--dry-run", is_flag=True, help="Say what would be read; write nothing.")
+@api_options
+@output_options
+def command(settings: Settings, output: Output, *, full: bool, dry_run: bool) -> int:
+    """Bring the warehouse up to the server and publish it.
+
+    Exit status: 0 all done, 1 failed, 3 partial, 75 another sync is at work, 77 credentials
+    refused, 78 configuration, 130 interrupted.
+    """
+    from unpod_sync.sync import Options, sync
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, terminate)
+    with Progress(output) as progress:
+        result = sync(settings, Options(full=full, dry_run=dry_run), on_event=log_event(output), on_page=progress.page)
+    if output.json:
+        output.dump(dataclasses.asdict(result))
+    else:
+        tell(result, output, settings)
+    return result.exit_status
+
+
+def log_event(output: Output) -> Any:
+    """A hook that logs the client's events."""
+
+    def log(event: Event) -> None:
+        output.log(
+            event.kind,
+            list=event.resource.name,
+            page=event.page,
+            attempt=event.attempt,
+            status=event.status,
+            seconds=round(event.seconds, 3),
+            wait_seconds=round(event.wait_seconds, 1),
+            text=event.text,
+        )
+
+    return log
+
+
+class Progress:
+    """A progress line on a terminal, nothing elsewhere."""
+
+    def __init__(self, output: Output) -> None:
+        """Draws only when `output` says that stderr is a terminal."""
+        self._bar: Any = None
+        self._output = output
+        self._task: Any = None
+        self._rows = 0
+
+    def __enter__(self) -> Progress:
+        """Starts drawing."""
+        if self._output.is_terminal:
+            from rich.console import Console
+            from rich.progress import Progress as Bar
+            from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+            self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("connecting")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Removes the line."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def page(self, reading: Any, page: Any) -> None:
+        """Hears of a page."""
+        self._rows += len(page.rows)
+        if self._bar is not None:
+            self._bar.update(self._task, description=f"{self._rows:,} rows read · {reading.resource.name}, page {page.number}")
+
+
+def tell(result: LoadResult, output: Output, settings: Settings) -> None:
+    """The result in a few lines on stderr."""
+    seconds = (result.ended_at - result.started_at).total_seconds()
+    if result.status == "dry run":
+        output.say("A sync would read these pages now:")
+        for name, needs in result.plans.items():
+            reasons = ", ".join(f"{reason} {number}" for reason, number in needs.items())
+            output.say(f"  {name}: {reasons}")
+        output.say(f"{result.requests_planned} requests in all; nothing was written.")
+        return
+    output.say(
+        f"{result.status}: {result.tasks_read:,} tasks read, {result.tasks_changed:,} new or changed, "
+        f"{result.tasks_deleted:,} deleted; {result.requests} requests ({result.requests_planned} planned), {seconds:.1f} s"
+    )
+    for note in result.notes:
+        output.say(f"  note: {note}")
+    for failure in result.failures:
+        click.secho(f"  failed: {failure}", fg="yellow", err=True)
+    output.say(f"{'published' if result.published else 'nothing new, left as it is:'} {settings.database}")

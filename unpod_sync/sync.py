@@ -1,0 +1,409 @@
+"""One sync: lock, open, read every list, write, publish, and say honestly how it went."""
+
+from __future__ import annotations
+
+import secrets as random_secrets
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from unpod_sync import __version__, errors, publish
+from unpod_sync.client import Client, Event
+from unpod_sync.config import Settings
+from unpod_sync.errors import BudgetError, CredentialsError, UnpodSyncError
+from unpod_sync.lists import ListReader
+from unpod_sync.loading import Loader
+from unpod_sync.model import (
+    AGENTS,
+    SPACES,
+    Page,
+    Record,
+    Resource,
+    agent_executions,
+    space_runs,
+    space_tasks,
+)
+from unpod_sync.reading import Reading
+from unpod_sync.throttle import Budget
+from unpod_sync.warehouse import COMPACT_SHARE, Warehouse, compact
+
+
+def utc_now() -> datetime:
+    """The present, naive UTC."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What one call of `sync` asks for beyond the settings."""
+
+    full: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """How a load went. `exit_status` is the process's: 0 done, 1 failed, 3 partial."""
+
+    load_id: str
+    status: str
+    exit_status: int
+    started_at: datetime
+    ended_at: datetime
+    requests: int
+    requests_planned: int
+    tasks_read: int
+    tasks_changed: int
+    tasks_deleted: int
+    rows_changed: int
+    published: bool
+    notes: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
+    plans: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+class Clock:
+    """The time to judge ages by: the earlier of ours and the server's.
+
+    A clock that is behind makes a sync read more than it must, one that is ahead makes it read
+    too little; so the earlier one is the safe one.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._behind = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return self._now() - self._behind
+
+    def heard(self, server_time: datetime | None) -> None:
+        """Takes the server's time from an answer's Date header."""
+        if server_time is None:
+            return
+        if server_time.tzinfo is not None:
+            server_time = server_time.astimezone(UTC).replace(tzinfo=None)
+        self._behind = max(self._behind, self._now() - server_time)
+
+
+def sync(
+    settings: Settings,
+    options: Options = Options(),  # noqa: B008  frozen
+    *,
+    now: Callable[[], datetime] = utc_now,
+    sleep: Callable[[float], None] | None = None,
+    on_event: Callable[[Event], None] | None = None,
+    on_page: Callable[[Reading, Page], None] | None = None,
+) -> LoadResult:
+    """Brings the warehouse up to the server and publishes it.
+
+    Raises `LockedError` (75), `CredentialsError` (77), `ConfigurationError` (78) and other
+    `UnpodSyncError`s; what can be read although something else cannot gives a result with exit
+    status 3. `KeyboardInterrupt` leaves everything that was committed.
+    """
+    files = publish.Files(settings.database)
+    client = open_client(settings, now=now, sleep=sleep, on_event=on_event, files=files)
+    with client, publish.sync_lock(files, now=now()):
+        load = _Load(settings, options, files, client, now, on_page)
+        return load.run()
+
+
+def open_client(
+    settings: Settings,
+    *,
+    now: Callable[[], datetime] = utc_now,
+    sleep: Callable[[float], None] | None = None,
+    on_event: Callable[[Event], None] | None = None,
+    files: publish.Files | None = None,
+) -> Client:
+    """A client by these settings; the day's budget counts what earlier syncs of today used."""
+    used = 0
+    if files is not None and settings.requests_per_day:
+        used = _used_today(publish.read_state(files), now())
+    return Client(
+        settings.base_url,
+        settings.token,
+        settings.org_handle,
+        timeout=(10, settings.timeout_seconds),
+        deadline_seconds=settings.deadline_seconds,
+        max_attempts=settings.max_attempts,
+        workers=settings.workers,
+        budget=Budget(
+            max_requests=settings.max_requests,
+            per_minute=settings.requests_per_minute,
+            per_day=settings.requests_per_day,
+            used_today=used,
+        ),
+        sleep=sleep,
+        now=lambda: now().replace(tzinfo=UTC),
+        on_event=on_event,
+    )
+
+
+def _used_today(state: dict[str, Any], now: datetime) -> int:
+    used = state.get("requests_today", {})
+    return int(used.get("requests", 0)) if used.get("day") == now.date().isoformat() else 0
+
+
+class _Load:
+    """One load under way."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        options: Options,
+        files: publish.Files,
+        client: Client,
+        now: Callable[[], datetime],
+        on_page: Callable[[Reading, Page], None] | None,
+    ) -> None:
+        self.settings, self.options, self.files, self.client = settings, options, files, client
+        self.now, self.clock = now, Clock(now)
+        self.started_at = now()
+        self.load_id = f"{self.started_at:%Y%m%dT%H%M%S%f}-{random_secrets.token_hex(2)}"
+        self.on_page = on_page
+        self.readings: list[Reading] = []
+        self.notes: list[str] = []
+        self.published = False
+
+    def run(self) -> LoadResult:
+        """The whole load, from opening to publishing."""
+        if self.options.dry_run:
+            return self._dry_run()
+        with publish.disk_errors(self.files.published):
+            warehouse = self._open()
+            try:
+                result = self._load(warehouse)
+            except BaseException as error:
+                self._note_end(warehouse, error)
+                raise
+            finally:
+                warehouse.close()
+            return self._publish(result)
+
+    def _open(self) -> Warehouse:
+        warehouse = Warehouse.open(
+            self.files,
+            now=self.now(),
+            memory_limit=self.settings.memory_limit,
+            views_folder=self.settings.views_folder,
+        )
+        self.notes += warehouse.notes
+        warehouse.close_dead_loads()
+        warehouse.connection.execute(
+            "insert into meta.loads (load_id, started_at, status, command, version) values (?, ?, 'running', ?, ?)",
+            [self.load_id, self.started_at, "sync --full" if self.options.full else "sync", __version__],
+        )
+        return warehouse
+
+    def _dry_run(self) -> LoadResult:
+        """Reads first pages only, and works on a copy that is thrown away."""
+        with publish.disk_errors(self.files.published), publish.scratch_copy(self.files) as files:
+            warehouse = Warehouse.open(files, now=self.now(), memory_limit=self.settings.memory_limit)
+            with closing(warehouse):
+                loader = self._loader(warehouse)
+                try:
+                    reader = self._reader(warehouse, loader)
+                    self._read(warehouse, reader, only_plan=True)
+                finally:
+                    loader.abandon()
+                return self._result(reader, loader, "dry run")
+
+    def _load(self, warehouse: Warehouse) -> LoadResult:
+        loader = self._loader(warehouse)
+        reader = self._reader(warehouse, loader)
+        try:
+            self._read(warehouse, reader)
+            loader.drain()
+        finally:
+            loader.close()
+        result = self._result(reader, loader)
+        self._record(warehouse, result)
+        return result
+
+    def _loader(self, warehouse: Warehouse) -> Loader:
+        highest = warehouse.connection.execute(
+            "select greatest((select coalesce(max(batch_id), 0) from raw.payloads),"
+            " (select coalesce(max(batch_id), 0) from main.task_versions))"
+        ).fetchone()
+        return Loader(
+            warehouse,
+            load_id=self.load_id,
+            first_batch_id=int(highest[0]) + 1 if highest else 1,
+            zone=self.settings.zone,
+            now=self.now,
+            keep=lambda record: record,
+        )
+
+    def _reader(self, warehouse: Warehouse, loader: Loader) -> ListReader:
+        def heard(reading: Reading, page: Page) -> None:
+            self.clock.heard(page.server_time)
+            if self.on_page is not None:
+                self.on_page(reading, page)
+
+        return ListReader(
+            self.client,
+            loader,
+            warehouse,
+            self.settings.policy,
+            now=self.clock,
+            full=self.options.full,
+            secrets=(self.settings.token,),
+            on_page=heard,
+        )
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def _read(self, warehouse: Warehouse, reader: ListReader, *, only_plan: bool = False) -> None:
+        listings = reader.open([SPACES], optional=bool(self.settings.spaces)) + reader.open([AGENTS], optional=True)
+        self._read_lists(reader, listings)
+        spaces = self._spaces(warehouse, listings[0])
+        lists: list[Reading] = []
+        for token, is_optional in spaces:
+            lists += reader.open([space_tasks(token), space_runs(token)], optional=is_optional)
+        for handle, is_optional in self._agents(warehouse):
+            lists += reader.open([agent_executions(handle)], optional=is_optional)
+        self._read_lists(reader, lists, only_plan=only_plan)
+        new = self._agents(warehouse)
+        named = {reading.resource.agent_handle for reading in lists}
+        late: list[Resource] = [agent_executions(handle) for handle, _ in new if handle not in named]
+        if late and not only_plan and reader.findings.halted is None:
+            self._read_lists(reader, reader.open(late, optional=True))
+
+    def _read_lists(self, reader: ListReader, readings: list[Reading], *, only_plan: bool = False) -> None:
+        self.readings += readings
+        reader.read(readings, only_plan=only_plan)
+        halted = reader.findings.halted
+        if isinstance(halted, CredentialsError) and not any(r.covered for r in self.readings):
+            raise halted
+
+    def _spaces(self, warehouse: Warehouse, listing: Reading) -> list[tuple[str, bool]]:
+        """Tokens of the spaces to read, each with whether it may be refused without complaint."""
+        rows = warehouse.connection.execute(
+            "select space_token, space_name, slug, content_type from main.spaces where deleted_at is null order by 1"
+        ).fetchall()
+        if self.settings.spaces:
+            by_name = {name: token for token, *names, _ in rows for name in names if name}
+            return [(by_name.get(wanted, wanted), False) for wanted in dict.fromkeys(self.settings.spaces)]
+        if not rows and listing.error is not None:
+            raise listing.error
+        # Only contact spaces hold calls (API_FACTS section 9): others may refuse their tasks.
+        return [(token, bool(content) and "contact" not in content.lower()) for token, _, _, content in rows]
+
+    def _agents(self, warehouse: Warehouse) -> list[tuple[str, bool]]:
+        """Handles of the agents whose executions are read; those only tasks name may be unknown."""
+        if self.settings.agents:
+            return [(handle, False) for handle in dict.fromkeys(self.settings.agents)]
+        rows = warehouse.connection.execute(
+            "select agent_handle, false from main.agents where deleted_at is null union all"
+            " select distinct agent_handle, true from main.tasks where agent_handle is not null and deleted_at is null"
+            " and agent_handle not in (select agent_handle from main.agents) order by all"
+        ).fetchall()
+        return [(handle, bool(is_optional)) for handle, is_optional in rows]
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def _result(self, reader: ListReader, loader: Loader, status: str = "") -> LoadResult:
+        findings = reader.findings
+        failures = list(findings.failures)
+        unreadable = sum(len(set(reading.unreadable)) for reading in self.readings)
+        if unreadable:
+            failures.append(f"{unreadable} rows cannot be read, the server fails every page with them (meta.rejects)")
+        if isinstance(findings.halted, BudgetError):
+            self.notes.append(findings.halted.message)
+            if any(reading.is_wanting for reading in self.readings):
+                failures.append("the request budget ended before everything due was read; the next sync goes on")
+        elif findings.halted is not None and not failures:
+            failures.append(findings.halted.message)
+        worked = any(reading.covered for reading in self.readings)
+        exit_status = errors.EXIT_DONE
+        if failures:
+            exit_status = errors.EXIT_PARTIAL if worked else errors.EXIT_FAILED
+        words = {errors.EXIT_DONE: "done", errors.EXIT_PARTIAL: "partial", errors.EXIT_FAILED: "failed"}
+        return LoadResult(
+            load_id=self.load_id,
+            status=status or words[exit_status],
+            exit_status=exit_status,
+            started_at=self.started_at,
+            ended_at=self.now(),
+            requests=self.client.requests_made,
+            requests_planned=findings.planned,
+            tasks_read=loader.tally.read["task"],
+            tasks_changed=loader.tally.changed["task"],
+            tasks_deleted=findings.deleted.get("task", 0),
+            rows_changed=sum(loader.tally.changed.values()) + sum(findings.deleted.values()),
+            published=False,
+            notes=tuple([*self.notes, *findings.notes]),
+            failures=tuple(failures),
+            plans=findings.plans,
+        )
+
+    def _record(self, warehouse: Warehouse, result: LoadResult) -> None:
+        warehouse.connection.execute(
+            "update meta.loads set ended_at = ?, status = ?, requests = ?, requests_planned = ?, tasks_read = ?,"
+            " tasks_changed = ?, tasks_deleted = ?, error = ? where load_id = ?",
+            [
+                result.ended_at,
+                result.status,
+                result.requests,
+                result.requests_planned,
+                result.tasks_read,
+                result.tasks_changed,
+                result.tasks_deleted,
+                "; ".join(result.failures) or None,
+                self.load_id,
+            ],
+        )
+
+    def _note_end(self, warehouse: Warehouse, error: BaseException) -> None:
+        """Says in meta.loads why the load ended early, when the file still lets us."""
+        status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        text = error.message if isinstance(error, UnpodSyncError) else type(error).__name__
+        try:
+            warehouse.connection.execute(
+                "update meta.loads set ended_at = ?, status = ?, requests = ?, error = ? where load_id = ?",
+                [self.now(), status, self.client.requests_made, text, self.load_id],
+            )
+        except publish.duckdb.Error:
+            pass  # a full disk or a dead connection: the next sync marks the load as killed
+        self._write_state(status, text)
+
+    def _publish(self, result: LoadResult) -> LoadResult:
+        from dataclasses import replace
+
+        compacted = Warehouse.dead_share_of(self.files.work) > COMPACT_SHARE
+        if compacted:
+            compact(self.files, now=self.now(), views_folder=self.settings.views_folder)
+        publish.refuse_stray_wal(self.files)
+        if publish.revision_of(self.files.published) != publish.revision_of(self.files.work):
+            publish.publish(self.files, mode=int(self.settings.published_mode, 8))
+            self.published = True
+        result = replace(result, published=self.published, ended_at=self.now())
+        self._write_state(result.status, "; ".join(result.failures))
+        return result
+
+    def _write_state(self, status: str, error: str) -> None:
+        """What `status` tells while a later sync holds the work file."""
+        earlier = publish.read_state(self.files)
+        now = self.now()
+        spaces = dict(earlier.get("lists", {}))
+        for reading in self.readings:
+            if reading.plan is not None and reading.error is None and not reading.is_cut:
+                spaces[reading.resource.name] = now.isoformat(timespec="seconds")
+        publish.write_state(
+            self.files,
+            {
+                "load_id": self.load_id,
+                "status": status,
+                "error": error,
+                "started_at": self.started_at.isoformat(timespec="seconds"),
+                "ended_at": now.isoformat(timespec="seconds"),
+                "last_done_at": now.isoformat(timespec="seconds") if status == "done" else earlier.get("last_done_at"),
+                "requests_today": {
+                    "day": now.date().isoformat(),
+                    "requests": _used_today(earlier, now) + self.client.requests_made,
+                },
+                "lists": spaces,
+            },
+        )
