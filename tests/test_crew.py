@@ -210,13 +210,15 @@ def test_a_server_that_limits_by_the_minute_seldom_answers_429() -> None:
             sent.append(now)
         return answer({"data": []})
 
-    with serving(limited) as wire:
-        with Client(
+    with (
+        serving(limited) as wire,
+        Client(
             wire.url, TOKEN, workers=1, sleep=clock.sleep, monotonic=clock.monotonic, now=clock.now
-        ) as client:
-            for page in range(1, 601):
-                client.fetch(TASKS, page, 10)
-            counters = client.counters
+        ) as client,
+    ):
+        for page in range(1, 601):
+            client.fetch(TASKS, page, 10)
+        counters = client.counters
     assert counters.pages == 600
     assert counters.rate_limited <= 6
     assert clock.monotonic() - 1000 < 300

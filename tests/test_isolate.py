@@ -95,9 +95,12 @@ def test_two_halves_with_a_bad_row_each_are_not_dead() -> None:
 
 def test_a_server_that_ignores_page_size_cannot_be_split() -> None:
     """More rows than asked for cannot be placed."""
-    with serving(lambda _: answer({"data": [{"n": 1}] * 100})) as wire, client_for(wire) as client:
-        with pytest.raises(ResponseError, match="first"):
-            isolate(client, TASKS, 1, 100, ResponseError("first"))
+    with (
+        serving(lambda _: answer({"data": [{"n": 1}] * 100})) as wire,
+        client_for(wire) as client,
+        pytest.raises(ResponseError, match="first"),
+    ):
+        isolate(client, TASKS, 1, 100, ResponseError("first"))
 
 
 def test_what_smaller_pages_cannot_cure_is_raised() -> None:

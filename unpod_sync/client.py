@@ -99,15 +99,13 @@ class Client:
     ) -> None:
         """Nothing is sent yet. Raises ConfigurationError for an unusable address, token or handle.
 
-        `timeout` is (connect, read) and `deadline_seconds` bounds a whole answer. `max_attempts`
-        counts the first one; a `Retry-After` above `longest_wait_seconds` is not waited for.
-        `sleep`, `monotonic` and `now` (aware) serve the pace and the backoff; the default sleep
-        wakes when the work is given up. `on_event` is called from the thread that did the work.
+        `timeout` is (connect, read) and `deadline_seconds` bounds a whole answer. A `Retry-After`
+        above `longest_wait_seconds` is not waited for. `sleep`, `monotonic` and `now` (aware) serve
+        pace and backoff. `on_event` is called from the thread that did the work.
         """
         self.base_url = check_base_url(base_url)
         key = _check_token(token)
-        self._headers = _headers(key, org_handle)
-        self._scrub = Scrubber(key)
+        self._headers, self._scrub = _headers(key, org_handle), Scrubber(key)
         self._policy = Policy(max_attempts=max_attempts, longest_wait_seconds=longest_wait_seconds)
         self._budget = budget or Budget()
         self._throttle = Throttle(self._budget, monotonic, longest_wait_seconds)

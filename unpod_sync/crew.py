@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections import deque
@@ -120,19 +119,8 @@ def run(
     hands = _Crew(work, lanes, stop)
     begun: deque[_Slot[J, R]] = deque()
     source = iter(jobs)
-    is_more = True
     try:
-        while True:
-            while is_more and len(begun) < look_ahead:
-                try:
-                    slot = _Slot[J, R](next(source))
-                except StopIteration:
-                    is_more = False
-                    break
-                begun.append(slot)
-                hands.add(slot)
-            if not begun:
-                return
+        while _begin(source, begun, look_ahead, hands):
             hands.wait_for(begun[0])
             slot = begun.popleft()
             if slot.crash is not None:
@@ -141,9 +129,21 @@ def run(
             job, result = slot.job, slot.result
             del slot
             yield job, result
+            # Held here, a page would live on while the next is awaited.
             del job, result
     finally:
         stop.set()
-        with contextlib.suppress(RuntimeError):
-            on_stop()
+        on_stop()
         hands.dismiss()
+
+
+def _begin(source: Iterator[J], begun: deque[_Slot[J, R]], look_ahead: int, hands: _Crew[J, R]) -> bool:
+    """Begin jobs until `look_ahead` are under way or none is left; whether any is under way."""
+    while len(begun) < look_ahead:
+        try:
+            slot = _Slot[J, R](next(source))
+        except StopIteration:
+            break
+        begun.append(slot)
+        hands.add(slot)
+    return bool(begun)
