@@ -45,7 +45,7 @@ def test_one_bad_row_of_a_hundred(reply: bytes) -> None:
     """The other 99 come, in order, in about two dozen requests."""
     with serving(poisoned({237}, 1000, reply)) as wire, client_for(wire) as client:
         found = saved(client, 3, 100)
-        requests = len(wire.requests) - 8
+        requests = len(wire.requests) - (4 if reply is POISONED else 8)
     assert [row["n"] for row in found.page.rows] == [n for n in range(200, 300) if n != 237]
     assert found.bad_positions == (237,)
     assert (found.page.number, found.page.size, found.page.count) == (3, 100, 1000)

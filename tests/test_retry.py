@@ -54,9 +54,9 @@ def test_retry_after_is_kept_to_unless_too_long() -> None:
     assert decide(Trouble(Kind.RATE, "", 429, 121.0), 1, POLICY, lambda: 0.0) is None
 
 
-def test_dns_and_refused_connections_are_tried_seldom() -> None:
+def test_some_kinds_are_tried_seldom() -> None:
     """Four times, or fewer when the client is told fewer."""
-    for kind in (Kind.DNS, Kind.REFUSED, Kind.PROXY):
+    for kind in (Kind.DNS, Kind.REFUSED, Kind.PROXY, Kind.PARTIAL):
         assert decide(Trouble(kind, ""), 3, POLICY, lambda: 0.5) is not None
         assert decide(Trouble(kind, ""), 4, POLICY, lambda: 0.5) is None
         assert decide(Trouble(kind, ""), 2, Policy(max_attempts=2), lambda: 0.5) is None

@@ -91,19 +91,19 @@ def test_headers_prevent_429(is_sliding: bool) -> None:
 @pytest.mark.parametrize("is_sliding", [True, False])
 @pytest.mark.parametrize("retry_after", [True, False])
 def test_240_a_minute_without_headers_is_learned(is_sliding: bool, retry_after: bool) -> None:
-    """A first 429 teaches; of 2,400 requests in ten minutes hardly one in a hundred is refused."""
+    """A first 429 teaches; of 2,400 requests in ten minutes about one in a hundred is refused."""
     limiter = Limiter(240, 60, Clock(), is_sliding)
     seconds = drive(limiter, 2400, headers=False, retry_after=retry_after)
-    assert limiter.refusals <= 24
-    assert seconds < 600 * 1.35
+    assert limiter.refusals <= (10 if retry_after else 30)
+    assert seconds < 600 * 1.15
 
 
 def test_ten_a_second_is_learned_too() -> None:
     """A short window is not taken for a minute: most of the allowance is used."""
     limiter = Limiter(10, 1, Clock(), is_sliding=True)
     seconds = drive(limiter, 3000, headers=False, retry_after=True, latency=0.01)
-    assert limiter.refusals <= 60
-    assert seconds < 300 * 1.6
+    assert limiter.refusals <= 10
+    assert seconds < 300 * 1.2
 
 
 def test_pace_recovers_after_a_lesson() -> None:
@@ -114,16 +114,16 @@ def test_pace_recovers_after_a_lesson() -> None:
         admit(throttle, clock)
         throttle.answered(None)
         clock.sleep(0.05)
-    throttle.refused(None, None)
+    throttle.refused(None, 1.0)
     slow = throttle.per_second
     assert slow is not None
     assert 5 < slow < 15
-    for _ in range(6000):
+    for _ in range(600):
         admit(throttle, clock)
         throttle.answered(None)
     fast = throttle.per_second
     assert fast is not None
-    assert fast > 1.7 * slow
+    assert fast > 1.7 * slow, "back near the old pace within a minute"
 
 
 def test_several_429_of_one_moment_teach_once() -> None:
@@ -133,12 +133,28 @@ def test_several_429_of_one_moment_teach_once() -> None:
     for _ in range(40):
         admit(throttle, clock)
         throttle.answered(None)
-    throttle.refused(None, None)
+    throttle.refused(None, 1.0)
     throttle.pause(1.0)
     learned = throttle.per_second
+    assert learned is not None
     for _ in range(3):
-        throttle.refused(None, None)
+        throttle.refused(None, 1.0)
     assert throttle.per_second == learned
+
+
+def test_a_lone_429_is_no_lesson_and_a_second_one_is() -> None:
+    """A server that fails at random, 429 among its failures, is not mistaken for one that limits."""
+    clock = Clock()
+    throttle = throttle_for(clock)
+    for good in (50, 50, 5):
+        assert throttle.per_second is None
+        for _ in range(good):
+            admit(throttle, clock)
+            throttle.answered(None)
+        throttle.refused(None, None)
+        throttle.pause(1.0)
+        clock.sleep(1.0)
+    assert throttle.per_second is not None
 
 
 @given(

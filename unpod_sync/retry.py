@@ -12,15 +12,16 @@ from unpod_sync.trouble import Kind, Trouble
 NEVER = frozenset({Kind.CREDENTIALS, Kind.ACCESS, Kind.REQUEST, Kind.REDIRECT, Kind.TLS})
 """Asking again cannot help, and for TLS could harm."""
 
-SELDOM = frozenset({Kind.REFUSED, Kind.DNS, Kind.PROXY})
-"""Mostly a wrong setting, sometimes a network that is just coming up."""
+SELDOM = frozenset({Kind.REFUSED, Kind.DNS, Kind.PROXY, Kind.PARTIAL})
+"""Mostly a wrong setting or a bad row, for which smaller pages are the better try; sometimes a
+network or server that is just coming up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How patient the client is.
 
-    `max_attempts` counts the first one; `seldom_attempts` is for refused connections and DNS.
+    `max_attempts` counts the first one; `seldom_attempts` is for the kinds in `SELDOM`.
     `base_seconds` doubles with each attempt up to `most_seconds`. A `Retry-After` above
     `longest_wait_seconds` is not waited for.
     """

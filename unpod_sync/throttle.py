@@ -18,7 +18,11 @@ WINDOW_SECONDS = 60.0
 """The span over which request limits are documented to be counted."""
 
 LONG_WAIT_SECONDS = 4.0
-RECOVER_SECONDS = 30.0
+STRAY_ANSWERS = 20
+"""A lone 429 after so many good answers, without `Retry-After`, is a mishap and no limit."""
+
+RETURN_SECONDS = 5.0
+PROBE_SECONDS = 30.0
 SLOWEST_PER_SECOND = 0.1
 
 
@@ -93,6 +97,7 @@ class Throttle:
         self._ceiling = 0.0
         self._learned_at = float("-inf")
         self._refused_since: float | None = None
+        self._since_refusal = STRAY_ANSWERS
 
     @property
     def made(self) -> int:
@@ -130,6 +135,7 @@ class Throttle:
             self._under_way = max(0, self._under_way - 1)
             self._answered.append(now)
             self._refused_since = None
+            self._since_refusal += 1
             self._forget(now)
             self._note(rate, now)
             self._recover(now)
@@ -202,21 +208,29 @@ class Throttle:
         span = max(1.0, now - self._answered[0]) if self._answered else 1.0
         before = self._per_second or max(1, lately) / span
         is_first = self._refused_since is None
+        is_stray = retry_after_seconds is None and self._since_refusal >= STRAY_ANSWERS
         since = self._refused_since = now if self._refused_since is None else self._refused_since
+        self._since_refusal = 0
         is_minute = (retry_after_seconds or 0.0) >= LONG_WAIT_SECONDS or now - since >= LONG_WAIT_SECONDS
         if is_minute and lately:
-            before = self._ceiling = min(before, lately / WINDOW_SECONDS)
-            self._per_second = 0.95 * before
-        elif is_first:
-            self._ceiling = before
-            self._per_second = 0.5 * before
-        self._per_second = max(SLOWEST_PER_SECOND, self._per_second or before)
+            self._ceiling = min(before, lately / WINDOW_SECONDS)
+            self._per_second = max(SLOWEST_PER_SECOND, 0.95 * self._ceiling)
+        elif is_first and not is_stray:
+            self._ceiling = 0.9 * before
+            # A minute that held so many cannot have a lower limit.
+            self._per_second = max(SLOWEST_PER_SECOND, 0.5 * before, 0.95 * lately / WINDOW_SECONDS)
         self._learned_at = now
 
     def _recover(self, now: float) -> None:
-        """A step up after each undisturbed half minute: fast below the old pace, then slowly beyond."""
-        if self._per_second is None or now - max(self._learned_at, self._paused_until) < RECOVER_SECONDS:
+        """Back towards the pace that was too fast in quick steps, beyond it in slow and small ones."""
+        if self._per_second is None:
             return
-        gap = min(self._ceiling, 2.0 * self._per_second) - self._per_second
-        self._per_second += max(gap / 4.0, 0.025 * self._per_second)
-        self._learned_at = now
+        undisturbed = now - max(self._learned_at, self._paused_until)
+        gap = self._ceiling - self._per_second
+        if gap > 0.05 * self._ceiling:
+            if undisturbed >= RETURN_SECONDS:
+                self._per_second += gap / 2.0
+                self._learned_at = now
+        elif undisturbed >= PROBE_SECONDS:
+            self._per_second *= 1.025
+            self._learned_at = now
