@@ -6,7 +6,7 @@ allows (Arrow's own conversion of the list) and goes value by value only when Ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -43,13 +43,23 @@ Values = list[Any]
 class Batch:
     """Records of one kind, the objects inside them by path, and the refusals found on the way."""
 
-    def __init__(self, kind: str, records: Sequence[Record], zone: ZoneInfo) -> None:
-        """Nothing is read before it is asked for."""
+    def __init__(
+        self, kind: str, records: Sequence[Record], zone: ZoneInfo, paths: Iterable[str] = ()
+    ) -> None:
+        """Nothing is read before it is asked for; of `paths` then all those of one parent at once.
+
+        The objects of a batch do not fit the processor's cache: each is better visited once.
+        """
         self.kind = kind
         self.records = records
         self.zone = zone
         self.rejects: list[Reject] = []
         self.arrays: dict[str, pa.Array] = {}
+        self._raw: dict[str, Values] = {}
+        self._keys: dict[str, list[str]] = {}
+        for path in dict.fromkeys(paths):
+            parent, _, key = path.rpartition(".")
+            self._keys.setdefault(parent, []).append(key)
         self._objects: dict[str, list[dict[str, Any]]] = {"": [dict_of(record.value) for record in records]}
 
     def objects(self, path: str) -> list[dict[str, Any]]:
@@ -72,15 +82,26 @@ class Batch:
 
     def raw(self, path: str) -> Values:
         """The value at a dotted path of each record, None where it is missing."""
-        parent, _, key = path.rpartition(".")
-        return [value.get(key) for value in self.objects(parent)]
+        found = self._raw.get(path)
+        if found is None:
+            self._read_children(path.rpartition(".")[0], path.rpartition(".")[2])
+            found = self._raw[path]
+        return found
+
+    def _read_children(self, parent: str, key: str) -> None:
+        keys = self._keys.pop(parent, [])
+        keys = keys if key in keys else [*keys, key]
+        rows = [tuple(map(value.get, keys)) for value in self.objects(parent)]
+        columns = map(list, zip(*rows, strict=True)) if rows else ([] for _ in keys)
+        prefix = f"{parent}." if parent else ""
+        self._raw.update((prefix + name, column) for name, column in zip(keys, columns, strict=True))
 
     def values(self, paths: str) -> Values:
         """The first value that is neither null nor empty text, of several paths between bars."""
         first, *others = paths.split("|")
         values = self.raw(first)
         for path in others:
-            if all(map(_is_given, values)):
+            if None not in values and "" not in values:
                 break
             values = [
                 v if _is_given(v) or not _is_given(other) else other

@@ -1,8 +1,12 @@
-"""Counts and gaps of conversations, for a whole batch of messages at once."""
+"""Counts and gaps of conversations, for a whole batch of messages at once.
+
+The messages of a task stand together, so a sum per task is the difference of two running sums.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from itertools import pairwise
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,11 +14,6 @@ import pyarrow.compute as pc
 from unpod_sync.transcript import Messages
 
 MICROSECONDS = 1_000_000
-COUNTS = (
-    "message_count", "user_message_count", "agent_message_count", "user_characters", "agent_characters",
-    "timed_message_count", "turn_count",
-)  # fmt: skip
-GAPS = ("reply_gap_p50_seconds", "longest_gap_seconds")
 
 
 def conversation(messages: Messages) -> dict[str, pa.Array]:
@@ -23,76 +22,85 @@ def conversation(messages: Messages) -> dict[str, pa.Array]:
     Counts are NULL where there is no transcript to read, 0 where it is empty; the gaps are NULL
     without two consecutive messages of agent and user whose times can be read.
     """
-    table, owner, known = messages.table, messages.owner, messages.known
-    is_user = pc.fill_null(pc.equal(table["role"], "user"), False).combine_chunks()
-    is_agent = pc.fill_null(pc.equal(table["role"], "agent"), False).combine_chunks()
-    length = pc.fill_null(pc.utf8_length(table["content"]), 0).combine_chunks()
-    nobody = pa.scalar(0, length.type)
-    sums = {
-        "message_count": pa.repeat(pa.scalar(1, pa.int64()), len(owner)),
-        "user_message_count": is_user.cast(pa.int64()),
-        "agent_message_count": is_agent.cast(pa.int64()),
-        "user_characters": pc.if_else(is_user, length, nobody).cast(pa.int64()),
-        "agent_characters": pc.if_else(is_agent, length, nobody).cast(pa.int64()),
-        "timed_message_count": pc.is_valid(table["sent_at"]).combine_chunks().cast(pa.int64()),
+    roles, sent_at, content = (messages.table[name].combine_chunks() for name in ("role", "sent_at", "content"))
+    offsets = messages.offsets.cast(pa.int64())
+    by_user, by_agent = _is(roles, "user"), _is(roles, "agent")
+    length = pc.fill_null(pc.utf8_length(content), 0).cast(pa.int64())
+    columns = {
+        "message_count": _sums(pa.repeat(pa.scalar(1, pa.int64()), len(roles)), offsets),
+        "user_message_count": _sums(by_user, offsets),
+        "agent_message_count": _sums(by_agent, offsets),
+        "user_characters": _sums(pc.multiply(length, by_user), offsets),
+        "agent_characters": _sums(pc.multiply(length, by_agent), offsets),
+        "timed_message_count": _sums(pc.is_valid(sent_at).cast(pa.int64()), offsets),
     }
-    columns = {name: _scatter(owner, values, known) for name, values in sums.items()}
-    spoken = pc.or_(is_user, is_agent)
-    return columns | _changes(
-        owner.filter(spoken),
-        is_user.filter(spoken),
-        table["sent_at"].combine_chunks().cast(pa.int64()).filter(spoken),
-        known,
-    )
+    spoken = pc.add(by_user, by_agent)
+    chosen = spoken.cast(pa.bool_())
+    spoken_offsets = _running(spoken).take(offsets)
+    moments = sent_at.cast(pa.int64()).filter(chosen)
+    columns |= _turns_and_gaps(by_user.filter(chosen), moments, spoken_offsets)
+    known = pa.array(messages.known, pa.bool_())
+    return {name: pc.if_else(known, values, pa.scalar(None, values.type)) for name, values in columns.items()}
 
 
-def _changes(owner: pa.Array, is_user: pa.Array, moment: pa.Array, known: list[bool]) -> dict[str, pa.Array]:
-    """Turns and gaps between each spoken message and the one before it in the same task."""
-    if len(owner) == 0:
-        nothing = pa.nulls(len(known), pa.float64())
-        turns = pa.array([0 if is_known else None for is_known in known], pa.int64())
-        return {"turn_count": turns, **dict.fromkeys(GAPS, nothing)}
-    same = pc.equal(owner[1:], owner[:-1])
-    other_side = pc.not_equal(is_user[1:], is_user[:-1])
-    first = pa.array([1], pa.int64())
-    starts_turn = pa.concat_arrays([first, pc.or_(pc.invert(same), other_side).cast(pa.int64())])
-    gap = pc.subtract(moment[1:], moment[:-1])
-    usable = pc.fill_null(pc.and_(same, pc.greater_equal(gap, 0)), False)
-    replies = pc.and_(usable, other_side)
-    longest: list[float | None] = [None] * len(known)
-    medians: list[float | None] = [None] * len(known)
-    for index, gaps in _groups(owner[1:].filter(usable), gap.filter(usable)):
-        longest[index] = max(gaps) / MICROSECONDS
-    for index, gaps in _groups(owner[1:].filter(replies), gap.filter(replies)):
-        medians[index] = _median(gaps) / MICROSECONDS
+def _turns_and_gaps(by_user: pa.Array, moments: pa.Array, offsets: pa.Array) -> dict[str, pa.Array]:
+    """From each spoken message and the one before it in the same task.
+
+    `by_user` is 1 or 0, `moments` microseconds or null, `offsets` the bounds of each record.
+    """
+    count = len(by_user)
+    position = pa.array(range(count), pa.int64())
+    is_first = pc.is_in(position, offsets)
+    before = pc.subtract(position, 1).cast(pa.int64())
+    before = pc.if_else(is_first, pa.scalar(None, pa.int64()), before)
+    other_side = pc.not_equal(by_user, by_user.take(before))
+    gap = pc.subtract(moments, moments.take(before))
+    usable = pc.fill_null(pc.greater_equal(gap, 0), False)
+    replies = pc.fill_null(pc.and_(usable, other_side), False)
+    starts_turn = pc.fill_null(other_side, True).cast(pa.int64())
     return {
-        "turn_count": _scatter(owner, starts_turn, known),
-        "reply_gap_p50_seconds": pa.array(medians, pa.float64()),
-        "longest_gap_seconds": pa.array(longest, pa.float64()),
+        "turn_count": _sums(starts_turn, offsets),
+        "reply_gap_p50_seconds": _each(_median, gap, replies, offsets),
+        "longest_gap_seconds": _each(max, gap, usable, offsets),
     }
 
 
-def _scatter(owner: pa.Array, values: pa.Array, known: list[bool]) -> pa.Array:
-    """The sum of the values of each owner, in its place; 0 without values, NULL where not known."""
-    sums: list[int | None] = [0 if is_known else None for is_known in known]
-    grouped = pa.table({"owner": owner, "value": values}).group_by("owner", use_threads=False).aggregate([("value", "sum")])
-    for index, value in zip(grouped["owner"].to_pylist(), grouped["value_sum"].to_pylist(), strict=True):
-        sums[index] = value
-    return pa.array(sums, pa.int64())
-
-
-def _groups(owner: pa.Array, values: pa.Array) -> list[tuple[int, list[Any]]]:
-    """The values of each owner; equal owners stand together."""
-    runs = pc.run_end_encode(owner, run_end_type=pa.int64())
-    ends = runs.run_ends.to_pylist()
-    plain = values.to_pylist()
-    starts = [0, *ends[:-1]]
-    return [
-        (index, plain[start:end]) for index, start, end in zip(runs.values.to_pylist(), starts, ends, strict=True)
+def _each(measure: Callable[[list[int]], float], gaps: pa.Array, chosen: pa.Array, offsets: pa.Array) -> pa.Array:
+    """The measure of each record's chosen gaps, in seconds; NULL for a record without any."""
+    bounds = _integers(_running(chosen.cast(pa.int64())).take(offsets))
+    values = _integers(gaps.filter(chosen))
+    measured = [
+        measure(values[start:end]) / MICROSECONDS if end > start else None
+        for start, end in pairwise(bounds)
     ]
+    return pa.array(measured, pa.float64())
+
+
+def _is(roles: pa.Array, role: str) -> pa.Array:
+    """1 where the role is this one, else 0."""
+    return pc.fill_null(pc.equal(roles, pa.scalar(role)), False).cast(pa.int64())
+
+
+def _running(values: pa.Array) -> pa.Array:
+    """The running sum with a 0 before it: the sum of the first i values is at i."""
+    return pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(values)])
+
+
+def _sums(values: pa.Array, offsets: pa.Array) -> pa.Array:
+    """The sum of the values of each record."""
+    running = _running(values).take(offsets)
+    return pc.subtract(running[1:], running[:-1])
+
+
+def _integers(values: pa.Array) -> list[int]:
+    """The values of an array of 64-bit integers without nulls; faster than `to_pylist`."""
+    if not len(values):
+        return []
+    start = values.offset
+    return memoryview(values.buffers()[1]).cast("q")[start : start + len(values)].tolist()
 
 
 def _median(values: list[int]) -> float:
-    values = sorted(values)
-    middle = len(values) // 2
-    return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

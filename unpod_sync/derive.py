@@ -14,9 +14,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from unpod_sync.batch import Batch, Values, dict_of, given_text
-from unpod_sync.jsontext import embedded, encode_text
+from unpod_sync.jsontext import embedded, encode_all, encode_text
 from unpod_sync.normalize import (
     Refused,
     contact_key,
@@ -45,6 +46,21 @@ SURE_NUMBER_KEYS = NUMBER_KEYS[:5]
 NAME_KEYS = ("name", "customer_name", "contact_name", "full_name", "fullName")
 INDIAN_ZONES = ("Asia/Kolkata", "Asia/Calcutta")
 AMERICAN_ZONES = ("America/", "US/", "Canada/", "EST", "CST", "MST", "PST", "Pacific/Honolulu")
+
+# What the functions below read, so that a batch can read it at one visit; see `Batch`.
+DERIVED_PATHS = (
+    "created", "created_at", "execution_type", "input", "output", "user_info",
+    *(f"output.{key}" for key in (
+        "call_status", "call_summary", "call_type", "cost", "data", "duration", "error", "message", "metadata",
+        "post_call_data", "referenced_task", "summary", "transcript", "type",
+    )),
+    "output.metadata.cost", "output.metadata.type", "input.call_type",
+    *(f"{ANALYSIS}.{key}" for key in (
+        "classification", "follow_up", "outcome", "profile_summary", "sentiment", "structured_data",
+        "success_evaluator", "summary",
+    )),
+    f"{SUMMARY}.status", f"{SUMMARY}.callback_datetime", f"{PROFILE}.outcome", f"{PROFILE}.callback_time",
+)  # fmt: skip
 
 Columns = dict[str, pa.Array]
 
@@ -132,9 +148,8 @@ def zone_country(zone: str) -> str:
 
 def call(batch: Batch) -> Columns:
     """Type, status, cost, error and message of the call."""
-    types = _first_texts(
-        batch, "call_type", ("output.call_type", "output.type", "output.metadata.type", "input.call_type")
-    )
+    places = ("output.call_type", "output.type", "output.metadata.type", "input.call_type")
+    types = _first_labels(batch, "call_type", places, fold_call_type)
     statuses = [
         value if type(value) is str else _nested(value, ("status", "value", "name", "label"))
         for value in batch.raw("output.call_status")
@@ -165,11 +180,19 @@ def _nested(value: Any, names: tuple[str, ...]) -> Any:
     return next((value[name] for name in names if isinstance(value.get(name), str)), value or None)
 
 
-def _first_texts(batch: Batch, field: str, paths: tuple[str, ...]) -> list[str | None]:
-    """The first text that says something, of several paths, for each record."""
+def _first_labels(
+    batch: Batch, field: str, paths: tuple[str, ...], fold_label: Callable[[str | None], str | None]
+) -> list[str | None]:
+    """The first text that says something, of several paths, for each record.
+
+    `fold_label` knows: it gives None for a placeholder, and remembers the labels it has seen.
+    """
     found: list[str | None] = []
     for index, values in enumerate(zip(*(batch.raw(path) for path in paths), strict=True)):
-        text = None
+        text: str | None = None
+        if type(values[0]) is str and fold_label(values[0]) is not None:
+            found.append(read_text(values[0]))
+            continue
         for value in values:
             if value is None or value == "":
                 continue
@@ -261,11 +284,9 @@ def analysis(batch: Batch) -> Columns:
         ),
         "labels": pa.array(labels, pa.string()),
         "has_analysis": pa.array([_has_content(post) for post in posts], pa.bool_()),
-        "input_json": pa.array([_json_of(value) for value in batch.raw("input")], pa.string()),
-        "post_call_json": pa.array([_json_of(value) for value in posts], pa.string()),
-        "structured_data_json": pa.array(
-            [_structured(value) for value in batch.raw(f"{ANALYSIS}.structured_data")], pa.string()
-        ),
+        "input_json": _json_texts(list(map(_spelled, batch.raw("input")))),
+        "post_call_json": _json_texts(list(map(_spelled, posts))),
+        "structured_data_json": _structured(batch),
     }  # fmt: skip
 
 
@@ -276,6 +297,10 @@ def _summaries(batch: Batch) -> list[str | None]:
     found: list[str | None] = []
     for index, values in enumerate(zip(*columns, strict=True)):
         text = None
+        usual = values[0].get("summary") if type(values[0]) is dict else None
+        if type(usual) is str and not is_missing(usual):
+            found.append(read_text(usual))
+            continue
         for position, value in enumerate(values):
             if value is None or (position == 1 and isinstance(value, dict)):
                 continue
@@ -323,29 +348,34 @@ def _has_content(value: Any) -> bool:
     return value is not None and value != ""
 
 
-def _json_of(value: Any) -> str | None:
-    """A value as JSON text; JSON text of an object or list stays what it spells."""
-    if value is None:
-        return None
-    if isinstance(value, str):
-        inner = embedded(value)
-        value = value if inner is None else inner
-    return encode_text(value)
+def _spelled(value: Any) -> Any:
+    """The object or list that a text spells as JSON; anything else as it is."""
+    if type(value) is not str:
+        return value
+    inner = embedded(value)
+    return value if inner is None else inner
 
 
-def _structured(value: Any) -> str | None:
+def _json_texts(values: Values) -> pa.Array:
+    """Each value as JSON text, NULL for null."""
+    texts = iter(encode_all([value for value in values if value is not None]))
+    return pa.array([None if value is None else next(texts) for value in values], pa.string())
+
+
+def _structured(batch: Batch) -> pa.Array:
     """structured_data as JSON text; text that is no JSON, as sent."""
-    if is_missing(value):
-        return None
-    if isinstance(value, str):
-        inner = embedded(value)
-        return read_text(value) if inner is None else encode_text(inner)
-    return encode_text(value)
+    values = [_spelled(value) for value in batch.raw(f"{ANALYSIS}.structured_data")]
+    objects = _json_texts([value if isinstance(value, dict | list) else None for value in values])
+    if {dict, list, type(None)}.issuperset(map(type, values)):
+        return objects
+    sent = [None if isinstance(value, dict | list) or is_missing(value) else read_text(value) for value in values]
+    return pc.coalesce(objects, pa.array(sent, pa.string()))
 
 
 def outcome(batch: Batch) -> Columns:
     """Outcome and success score with their labels."""
-    labels = _first_texts(batch, "outcome", (f"{SUMMARY}.status", f"{ANALYSIS}.outcome", f"{PROFILE}.outcome"))
+    places = (f"{SUMMARY}.status", f"{ANALYSIS}.outcome", f"{PROFILE}.outcome")
+    labels = _first_labels(batch, "outcome", places, fold_outcome)
     evaluators = batch.raw(f"{ANALYSIS}.success_evaluator")
     scores: list[tuple[float | None, float | None]] = []
     for index, value in enumerate(evaluators):

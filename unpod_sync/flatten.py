@@ -14,9 +14,17 @@ import pyarrow as pa
 from unpod_sync.batch import Batch
 from unpod_sync.columns import BY_KIND
 from unpod_sync.conversation import conversation
-from unpod_sync.derive import DERIVATIONS
+from unpod_sync.derive import DERIVATIONS, DERIVED_PATHS
 from unpod_sync.model import Flat, Record
 from unpod_sync.transcript import read_messages
+
+PATHS = {
+    kind: [
+        *(path for c in table.columns for path in c.read.removeprefix("fold(").removesuffix(")").split("|") if path),
+        *(DERIVED_PATHS if kind == "task" else ()),
+    ]
+    for kind, table in BY_KIND.items()
+}
 
 
 def flatten(kind: str, records: Sequence[Record], zone: ZoneInfo) -> Flat:
@@ -25,7 +33,7 @@ def flatten(kind: str, records: Sequence[Record], zone: ZoneInfo) -> Flat:
     `zone` is the configured time zone of the local dates and hours.
     """
     table = BY_KIND[kind]
-    batch = Batch(kind, records, zone)
+    batch = Batch(kind, records, zone, PATHS[kind])
     arrays = batch.arrays
     for column in table.columns:
         if column.origin == "payload" and column.read:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import accumulate, chain
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from unpod_sync.batch import Batch, times
+from unpod_sync.batch import Batch, Values, dict_of, times
 from unpod_sync.columns import MESSAGES
-from unpod_sync.jsontext import embedded, encode_text
+from unpod_sync.jsontext import embedded, encode_all, encode_text
 from unpod_sync.normalize import Refused, fold_role, is_missing, read_text
 
 FIELD = "transcript"
-USUAL = frozenset({"role", "content", "timestamp"})
+USUAL = ("role", "content", "timestamp")
+READ_USUAL = itemgetter(*USUAL)
 ROLE_KEYS = ("role", "speaker", "sender", "from")
 CONTENT_KEYS = ("content", "text", "message", "transcript")
 TIME_KEYS = ("timestamp", "time", "sent_at", "created_at", "createdAt", "date")
@@ -30,13 +33,13 @@ _LABELLED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """The messages of a batch: the table, and for each the index of its record (`owner`).
+    """The messages of a batch: those of record i are the rows `offsets[i]` to `offsets[i + 1]`.
 
     `known` says of each record whether it has a transcript to read.
     """
 
     table: pa.Table
-    owner: pa.Array
+    offsets: pa.Array
     known: list[bool]
 
 
@@ -47,59 +50,76 @@ def read_messages(batch: Batch) -> Messages:
         for index, value in enumerate(batch.raw("output.transcript"))
     ]
     counts = [0 if entries is None else len(entries) for entries in transcripts]
+    offsets = pa.array([0, *accumulate(counts)], pa.int32())
     entries = list(chain.from_iterable(filter(None, transcripts)))
-    owner = pa.array(chain.from_iterable(map(repeat, range(len(counts)), counts)), pa.int64())
     labels, contents, moments, extras = _fields(entries)
-    label_array = _text_array(labels)
+    owner = pc.list_parent_indices(pa.ListArray.from_arrays(offsets, labels)).cast(pa.int64())
+    first = offsets.cast(pa.int64()).take(owner)
     columns = {
         "task_id": pa.array([record.id for record in batch.records], pa.string()).take(owner),
-        "position": pa.array(chain.from_iterable(map(range, counts)), pa.int64()),
-        "role": _roles(label_array),
-        "role_label": label_array,
-        "content": _text_array(contents),
+        "position": pc.subtract(pa.array(range(len(entries)), pa.int64()), first),
+        "role": _roles(labels),
+        "role_label": labels,
+        "content": contents,
         "sent_at": _moments(batch, moments, owner),
-        "extra_json": pa.array(extras, pa.string()) if extras else pa.nulls(len(entries), pa.string()),
+        "extra_json": extras,
     }
     schema = MESSAGES.arrow_schema("payload")
     table = pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
-    return Messages(table, owner, [entries is not None for entries in transcripts])
+    return Messages(table, offsets, [entries is not None for entries in transcripts])
 
 
-def _fields(entries: list[Any]) -> tuple[list[Any], list[Any], list[Any], list[str | None]]:
-    """Role label, content, time and further fields of each message; no list of fields when none has any.
+def _fields(entries: list[Any]) -> tuple[pa.Array, pa.Array, Values, pa.Array]:
+    """Role label, content, time and further fields (as JSON text) of each message.
 
-    Nearly every message is an object of text under the usual keys and is read by whole lists;
+    Nearly every message is an object of text under the usual keys. These are read by whole lists;
     the others are read one by one and put in their places.
     """
-    if not {dict}.issuperset(map(type, entries)):
-        usual = [entry if type(entry) is dict else {} for entry in entries]
-    else:
-        usual = entries
-    labels = [entry.get("role") for entry in usual]
-    contents = [entry.get("content") for entry in usual]
-    moments = [entry.get("timestamp") for entry in usual]
-    sizes = list(map(len, usual))
-    extras: list[str | None] = []
-    if max(sizes, default=0) > 3:
-        extras = [_extra(entry) if size > 3 else None for entry, size in zip(usual, sizes, strict=True)]
-    if not ({str}.issuperset(map(type, labels)) and {str}.issuperset(map(type, contents)) and None not in moments):
-        zipped = zip(labels, contents, moments, sizes, strict=True)
-        odd = [
-            index for index, (label, content, moment, size) in enumerate(zipped)
-            if type(label) is not str or type(content) is not str or (moment is None and size > 2)
-        ]  # fmt: skip
-        extras = extras or ([None] * len(entries) if odd else [])
-        for index in odd:
-            labels[index], contents[index], moments[index], extras[index] = _read_entry(entries[index])
-    return labels, contents, moments, extras
+    try:
+        labels, contents, moments = map(list, zip(*map(READ_USUAL, entries), strict=True))
+        arrays = pa.array(labels, pa.string()), pa.array(contents, pa.string())
+        if arrays[0].null_count == arrays[1].null_count == 0:
+            return *arrays, moments, pa.array(_extras(entries, len(USUAL)), pa.string())
+    except (KeyError, TypeError, ValueError, pa.ArrowException):
+        pass  # a key is missing, a message no object, a content no text, or there is no message
+    return _unusual_fields(entries)
 
 
-def _extra(entry: dict[str, Any]) -> str | None:
-    last = next(reversed(entry))
-    if len(entry) == 4 and last not in USUAL:
-        return encode_text({last: entry[last]})
-    further = {key: value for key, value in entry.items() if key not in USUAL}
-    return encode_text(further) if further else None
+def _unusual_fields(entries: list[Any]) -> tuple[pa.Array, pa.Array, Values, pa.Array]:
+    objects = [dict_of(entry) for entry in entries]
+    labels, contents, moments = ([entry.get(key) for entry in objects] for key in USUAL)
+    extras = _extras(objects, 2)
+    odd = [
+        index
+        for index, (label, content, moment) in enumerate(zip(labels, contents, moments, strict=True))
+        if type(label) is not str or type(content) is not str or (moment is None and len(entries[index]) > 2)
+    ]
+    for index in odd:
+        labels[index], contents[index], moments[index], extras[index] = _read_entry(entries[index])
+    return _text_array(labels), _text_array(contents), moments, pa.array(extras, pa.string())
+
+
+def _extras(entries: list[dict[str, Any]], size: int) -> list[str | None]:
+    """The fields of each message beside the usual ones, as JSON text; None where there are none.
+
+    `size`: a message of so many fields has only usual ones.
+    """
+    rests: list[Any] = []
+    indices: list[int] = []
+    for index, entry in enumerate(entries):
+        if len(entry) > size:
+            last = next(reversed(entry))
+            if len(entry) == 4 == size + 1 and last not in USUAL:
+                rest = {last: entry[last]}
+            else:
+                rest = {key: value for key, value in entry.items() if key not in USUAL}
+            if rest:
+                rests.append(rest)
+                indices.append(index)
+    extras: list[str | None] = [None] * len(entries)
+    for index, text in zip(indices, encode_all(rests), strict=True):
+        extras[index] = text
+    return extras
 
 
 def _read_entry(entry: Any) -> tuple[str | None, str | None, Any, str | None]:
@@ -131,7 +151,7 @@ def _content(entry: Mapping[str, Any]) -> tuple[str | None, str | None]:
         text = said(value)
         if text is not None and (text or key == "content"):
             # Parts that are more than text stay among the further fields as they are.
-            whole = not isinstance(value, list | Mapping) or key == "content" and _is_plain(value)
+            whole = not isinstance(value, list | Mapping) or (key == "content" and _is_plain(value))
             return (key if whole else None), text
     return None, None
 
