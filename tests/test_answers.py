@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unpod_sync.answers import NOTHING, Content, decode, read_answer
@@ -51,6 +51,7 @@ def test_nan_is_read_as_nan() -> None:
     assert math.isnan(decode(b'{"a": NaN}')["a"])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_break_the_decoding(body: bytes) -> None:
     """Whatever comes, and what comes out can be written as UTF-8."""

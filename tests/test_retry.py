@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unpod_sync.retry import NEVER, Policy, decide, read_http_date, read_retry_after
@@ -22,6 +22,7 @@ def test_final_kinds_are_never_tried_again(kind: Kind) -> None:
     assert decide(Trouble(kind, "", retry_after_seconds=1), 1, POLICY, lambda: 0.5) is None
 
 
+@settings(deadline=None)
 @given(kind=KINDS, attempt=st.integers(1, 10**9), chance=st.floats(0, 0.999))
 def test_waits_are_bounded_and_end(kind: Kind, attempt: int, chance: float) -> None:
     """Never negative, never above a minute, and none after the last attempt."""
@@ -87,6 +88,7 @@ def test_retry_after_is_read_in_both_forms(text: str | None, seconds: float | No
     assert read_retry_after(text, NOW) == seconds
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_no_header_breaks_the_reading(text: str) -> None:
     """Whatever stands there."""
@@ -94,6 +96,7 @@ def test_no_header_breaks_the_reading(text: str) -> None:
     read_http_date(text)
 
 
+@settings(deadline=None)
 @given(kind=KINDS, wait=st.none() | st.floats(0, 1e15))
 def test_every_kind_has_an_error_with_a_hint(kind: Kind, wait: float | None) -> None:
     """Message with place and cause, and what to do."""
@@ -121,6 +124,7 @@ def test_scrubbing(text: str, shown: str) -> None:
     assert Scrubber("s3cret", "")(text) == shown
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_scrubbed_text_never_holds_the_secret(before: str, after: str) -> None:
     """Wherever it stands, and always short."""

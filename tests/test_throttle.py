@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wire import Clock
@@ -157,6 +157,7 @@ def test_a_lone_429_is_no_lesson_and_a_second_one_is() -> None:
     assert throttle.per_second is not None
 
 
+@settings(deadline=None)
 @given(
     per_minute=st.integers(1, 600),
     gaps=st.lists(st.floats(0, 30), min_size=1, max_size=80),
@@ -248,6 +249,7 @@ def test_rate_headers_are_read_with_care(remaining: str, reset: str, rate: RateH
     assert rate_of(remaining, reset) == rate
 
 
+@settings(deadline=None)
 @given(st.text(max_size=25), st.text(max_size=25))
 def test_no_header_breaks_the_pace(remaining: str, reset: str) -> None:
     """Whatever stands there."""
