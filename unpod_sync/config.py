@@ -1,109 +1,181 @@
-"""Settings: flags first, then environment, then `unpod-sync.toml`, then defaults."""
+"""Settings: flags first, then environment, then `unpod-sync.toml`, then defaults.
+
+Plain dataclasses, since every command reads its settings before it does anything else: a
+validation library would cost more time than `status` may take in all.
+"""
+# ruff: noqa: RUF009  # `_setting` makes a dataclass field
 
 from __future__ import annotations
 
+import dataclasses
 import os
-import tomllib
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
-from zoneinfo import ZoneInfo
-
-import platformdirs
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from typing import TYPE_CHECKING, Any
 
 from unpod_sync.errors import ConfigurationError
 from unpod_sync.plan import Policy
 
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
 FILE_NAME = "unpod-sync.toml"
+DEFAULT_BASE_URL = "https://unpod.ai"
 
-Words = Annotated[tuple[str, ...], NoDecode]
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secret:
+    """A text that is never shown; only `get_secret_value` gives it away."""
+
+    _value: str
+
+    def get_secret_value(self) -> str:
+        """The text itself."""
+        return self._value
+
+    def __repr__(self) -> str:
+        """Never the text."""
+        return "Secret(***)"
+
+    __str__ = __repr__
 
 
-class Settings(BaseSettings):
-    """Every setting, with its default. Environment variables carry the prefix `UNPOD_`."""
+# -- how a value is read: each reader gives the value in its type or raises ValueError ------------
 
-    model_config = SettingsConfigDict(env_prefix="UNPOD_", extra="forbid", frozen=True, env_ignore_empty=True)
 
-    api_token: SecretStr | None = Field(None, description="API token; never a flag.")
-    org_handle: str | None = Field(None, description="Domain handle of the organisation.")
-    base_url: str = Field("https://unpod.ai", description="Address of the API.")
-    spaces: Words = Field((), description="Space tokens, comma-separated; empty means all the token can see.")
-    agents: Words = Field((), description="Agent handles whose executions are read; empty means all.")
-    database: Path = Field(Path("data/unpod.duckdb"), description="The published DuckDB file.")
-    timezone: str = Field("UTC", description="IANA time zone of the local date and hour columns.")
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be a text")
+    return value.strip()
 
-    workers: int = Field(4, ge=1, le=32, description="Requests in flight at most.")
-    page_size: int = Field(100, ge=1, le=1000, description="Rows asked for per request.")
-    requests_per_minute: int | None = Field(None, ge=1, description="Request budget per minute.")
-    requests_per_day: int | None = Field(None, ge=1, description="Request budget per day (UTC).")
-    max_requests: int | None = Field(None, ge=1, description="Request budget of one sync.")
-    max_attempts: int = Field(8, ge=1, le=20, description="Attempts per page before it counts as failed.")
-    timeout_seconds: float = Field(30, gt=0, description="Longest silence of the server within an answer.")
-    deadline_seconds: float = Field(90, gt=0, description="Longest time for one whole answer.")
 
-    hot_days: float = Field(2, gt=0, description="Tasks this young are read at every sync.")
-    warm_days: float = Field(14, gt=0, description="Tasks this young are read once a day.")
-    warm_every_hours: float = Field(24, gt=0, description="How often the warm window is read.")
-    unfinished_days: float = Field(30, gt=0, description="Unfinished tasks this young are read at every sync.")
-    sweep_days: float = Field(7, gt=0, description="Everything is verified at least this often.")
-    sweep_pages: int = Field(50, ge=1, description="Pages of the sweep per sync, more when needed.")
+def _secret(value: object) -> Secret:
+    return value if isinstance(value, Secret) else Secret(_text(value))
 
-    memory_limit: str = Field("400MB", description="Memory DuckDB may use during a sync.")
-    published_mode: str = Field("0600", description="Mode of the published file, e.g. 0640 for a BI account.")
-    views_folder: Path | None = Field(None, description="Folder of your own .sql views, built after ours.")
-    ping_url: SecretStr | None = Field(None, description="URL called after each sync; /fail is added on failure.")
-    keep_transcripts_days: int | None = Field(None, ge=1, description="Transcripts older than this are not kept.")
-    redact_drop: Words = Field((), description="Fields dropped at load: number, email, name, transcript, recording.")
-    redact_hash: Words = Field((), description="Fields replaced by a salted hash at load: number, email, name.")
 
-    @field_validator("spaces", "agents", "redact_drop", "redact_hash", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(word.strip() for word in value.split(",") if word.strip())
-        return value
+def _path(value: object) -> Path:
+    if not isinstance(value, str | Path) or not str(value).strip():
+        raise ValueError("must be a path")
+    return Path(value).expanduser()
 
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
+
+def _words(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(word.strip() for word in value.split(",") if word.strip())
+    if isinstance(value, list | tuple) and all(isinstance(word, str) for word in value):
+        return tuple(value)
+    raise ValueError("must be a list of texts, or one text with commas")
+
+
+def _fields(value: object) -> tuple[str, ...]:
+    known = {"number", "email", "name", "transcript", "recording"}
+    words = _words(value)
+    if unknown := set(words) - known:
+        raise ValueError(f"unknown field {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
+    return words
+
+
+def _whole(least: int, most: int | None = None) -> Callable[[object], int]:
+    def read(value: object) -> int:
         try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError):
-            raise ValueError(f"{value!r} is no IANA time zone, such as Asia/Kolkata or America/New_York") from None
-        return value
-
-    @field_validator("published_mode")
-    @classmethod
-    def _octal(cls, value: str) -> str:
-        try:
-            mode = int(value, 8)
+            if isinstance(value, bool | float):
+                raise ValueError
+            number = int(str(value))
         except ValueError:
-            raise ValueError(f"{value!r} is no file mode, such as 0600 or 0640") from None
-        if not 0o400 <= mode <= 0o777:
-            raise ValueError(f"{value!r} is no file mode, such as 0600 or 0640")
-        return value
+            raise ValueError(f"{value!r} is no whole number") from None
+        if number < least or (most is not None and number > most):
+            raise ValueError(f"must be {f'{least} to {most}' if most is not None else f'{least} or more'}")
+        return number
 
-    @field_validator("redact_drop", "redact_hash")
-    @classmethod
-    def _known_field(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        known = {"number", "email", "name", "transcript", "recording"}
-        if unknown := set(value) - known:
-            raise ValueError(f"unknown field {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
-        return value
+    return read
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what `load` passes and the environment; the file is merged below them there."""
-        return (init_settings, env_settings)
+
+def _positive(value: object) -> float:
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        number = float(str(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is no number") from None
+    if not 0 < number < float("inf"):
+        raise ValueError("must be above 0")
+    return number
+
+
+def _zone(value: object) -> str:
+    from zoneinfo import ZoneInfo
+
+    name = _text(value)
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{name!r} is no IANA time zone, such as Asia/Kolkata or America/New_York") from None
+    return name
+
+
+def _mode(value: object) -> str:
+    text = str(value)
+    if not re.fullmatch(r"(0o?)?[0-7]{3}", text) or not 0o400 <= int(text.replace("o", ""), 8) <= 0o777:
+        raise ValueError(f'{value!r} is no file mode, such as "0600" or "0640"')
+    return text.replace("o", "")
+
+
+def _setting(default: Any, read: Callable[[object], Any], description: str) -> Any:
+    return dataclasses.field(default=default, metadata={"read": read, "description": description})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every setting, with its default. Raises `ConfigurationError` for a value that cannot be."""
+
+    api_token: Secret | None = _setting(None, _secret, "API token; never a flag.")
+    org_handle: str | None = _setting(None, _text, "Domain handle of the organisation.")
+    base_url: str = _setting(DEFAULT_BASE_URL, _text, "Address of the API.")
+    spaces: tuple[str, ...] = _setting((), _words, "Space tokens or names; empty means all of them.")
+    agents: tuple[str, ...] = _setting((), _words, "Agents whose executions are read; empty means all.")
+    database: Path = _setting(Path("data/unpod.duckdb"), _path, "The published DuckDB file.")
+    timezone: str = _setting("UTC", _zone, "IANA time zone of the local date and hour columns.")
+
+    workers: int = _setting(4, _whole(1, 32), "Requests in flight at most.")
+    page_size: int = _setting(100, _whole(1, 1000), "Rows asked for per request.")
+    requests_per_minute: int | None = _setting(None, _whole(1), "Request budget per minute.")
+    requests_per_day: int | None = _setting(None, _whole(1), "Request budget per day (UTC).")
+    max_requests: int | None = _setting(None, _whole(1), "Request budget of one sync.")
+    max_attempts: int = _setting(8, _whole(1, 20), "Attempts per page before it counts as failed.")
+    timeout_seconds: float = _setting(30.0, _positive, "Longest silence of the server within an answer.")
+    deadline_seconds: float = _setting(90.0, _positive, "Longest time for one whole answer.")
+
+    hot_days: float = _setting(2.0, _positive, "Tasks this young are read at every sync.")
+    warm_days: float = _setting(14.0, _positive, "Tasks this young are read once a day.")
+    warm_every_hours: float = _setting(24.0, _positive, "How often the warm window is read.")
+    unfinished_days: float = _setting(30.0, _positive, "Unfinished tasks this young are read at every sync.")
+    sweep_days: float = _setting(7.0, _positive, "Everything is verified at least this often.")
+    sweep_pages: int = _setting(50, _whole(1), "Pages of the sweep per sync, more when needed.")
+
+    memory_limit: str = _setting("400MB", _text, "Memory DuckDB may use during a sync.")
+    published_mode: str = _setting("0600", _mode, "Mode of the published file, e.g. 0640 for a BI account.")
+    views_folder: Path | None = _setting(None, _path, "Folder of your own .sql views, built after ours.")
+    ping_url: Secret | None = _setting(None, _secret, "URL called after a sync; /fail is added on failure.")
+    keep_transcripts_days: int | None = _setting(None, _whole(1), "Transcripts older than this are not kept.")
+    redact_drop: tuple[str, ...] = _setting(
+        (), _fields, "Fields dropped at load: number, email, name, transcript, recording."
+    )
+    redact_hash: tuple[str, ...] = _setting(
+        (), _fields, "Fields replaced by a salted hash at load: number, email, name."
+    )
+
+    def __post_init__(self) -> None:
+        """Brings each value into its type."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if value is field.default:
+                continue
+            try:
+                object.__setattr__(self, field.name, field.metadata["read"](value))
+            except ValueError as error:
+                raise InvalidSettingError(field.name, str(error)) from None
 
     @property
     def policy(self) -> Policy:
@@ -121,6 +193,8 @@ class Settings(BaseSettings):
     @property
     def zone(self) -> ZoneInfo:
         """The time zone of local columns."""
+        from zoneinfo import ZoneInfo
+
         return ZoneInfo(self.timezone)
 
     @property
@@ -130,13 +204,31 @@ class Settings(BaseSettings):
         if not token:
             raise ConfigurationError(
                 "no API token",
-                "Run `unpod-sync init`, or set UNPOD_API_TOKEN. Tokens are made in Unpod under Settings, API keys.",
+                "Run `unpod-sync init`, or set UNPOD_API_TOKEN. Tokens are made in Unpod under Settings, "
+                "API keys. To try without an account: unpod-sync demo.",
             )
         return token
 
 
+class InvalidSettingError(ConfigurationError):
+    """One setting's value cannot be."""
+
+    def __init__(self, name: str, reason: str, origin: str = "") -> None:
+        """`origin` says where the value was read."""
+        super().__init__(f"setting {name}: {reason}", f"Mend it in {origin}." if origin else "")
+        self.name, self.reason = name, reason
+
+
+#: Setting → what it means, in the order of the class.
+DESCRIPTIONS: dict[str, str] = {
+    field.name: field.metadata["description"] for field in dataclasses.fields(Settings)
+}
+
+
 def config_paths() -> list[Path]:
     """Where the configuration file is looked for: the working directory, then the user's folder."""
+    import platformdirs
+
     return [Path(FILE_NAME), Path(platformdirs.user_config_dir("unpod-sync")) / FILE_NAME]
 
 
@@ -147,34 +239,54 @@ def find_file() -> Path | None:
 
 def load(flags: Mapping[str, Any] | None = None) -> Settings:
     """The settings in force. Raises `ConfigurationError` naming the setting and where it was read."""
+    return load_with_origins(flags)[0]
+
+
+def load_with_origins(flags: Mapping[str, Any] | None = None) -> tuple[Settings, dict[str, str]]:
+    """The settings in force and, for each that is not a default, where it was read."""
     path = find_file()
-    stored = _read(path) if path else {}
     given = {name: value for name, value in (flags or {}).items() if value is not None and value != ()}
-    environment = {name for name in Settings.model_fields if os.environ.get(f"UNPOD_{name.upper()}")}
-    merged = {name: value for name, value in stored.items() if name not in environment} | given
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    stored = _read(path) if path else {}
+    for found, source in (
+        (stored, str(path)),
+        (_environment(), "the environment variable UNPOD_{upper}"),
+        (given, "the flag --{dashed}"),
+    ):
+        values |= found
+        origins |= {
+            name: source.replace("{upper}", name.upper()).replace("{dashed}", name.replace("_", "-"))
+            for name in found
+        }
     try:
-        return Settings(**merged)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else "?"
-        raise ConfigurationError(
-            f"setting {name}: {first['msg'].removeprefix('Value error, ')}",
-            f"Mend it in {_origin(name, given, environment, path)}.",
-        ) from None
+        return Settings(**values), origins
+    except InvalidSettingError as error:
+        raise InvalidSettingError(error.name, error.reason, origins[error.name]) from None
 
 
-def _origin(name: str, given: Mapping[str, Any], environment: set[str], path: Path | None) -> str:
-    if name in given:
-        return f"the flag --{name.replace('_', '-')}"
-    if name in environment:
-        return f"the environment variable UNPOD_{name.upper()}"
-    return str(path) if path else "the environment"
+def _environment() -> dict[str, str]:
+    found = {name: os.environ.get(f"UNPOD_{name.upper()}", "") for name in DESCRIPTIONS}
+    return {name: value for name, value in found.items() if value.strip()}
 
 
 def _read(path: Path) -> dict[str, Any]:
+    import tomllib
+
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(
             f"{path} cannot be read: {error}", "Mend the file, or move it away and run `unpod-sync init`."
         ) from None
+    for name in values:
+        if name not in DESCRIPTIONS:
+            raise InvalidSettingError(name, _unknown(name), str(path))
+    return values
+
+
+def _unknown(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, DESCRIPTIONS, 1)
+    return f"there is no such setting{f'; did you mean {near[0]}?' if near else ''}"
