@@ -1,6 +1,7 @@
 """The files beside each other: published snapshot, work file, lock; and how one becomes the other.
 
-The published file is only ever replaced whole (`os.replace`), never opened for writing.
+The published file is only ever replaced whole (`os.replace`), never opened for writing. DuckDB and
+filelock are imported where they are needed: `status` reads the state file without them.
 """
 
 from __future__ import annotations
@@ -18,11 +19,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-from filelock import FileLock, Timeout
-
 from unpod_sync.errors import DiskFullError, LockedError, WarehouseError
 
+LOCK_PATIENCE = 0.3  # seconds: `status` holds the lock for an instant to see whether it is free
 FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file (copy on write)
 
 
@@ -60,6 +59,8 @@ class Files:
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """Turns errors of the file system and of DuckDB's file handling into ours, with a remedy."""
+    import duckdb
+
     try:
         yield
     except (OSError, duckdb.Error) as error:
@@ -85,12 +86,14 @@ def sync_lock(files: Files, *, now: datetime) -> Iterator[None]:
 
     The lock is the operating system's, so that a dead holder's lock is free at once.
     """
+    from filelock import FileLock, Timeout
+
     with disk_errors(files.published):
         files.published.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(files.lock, mode=0o600)
     try:
         with disk_errors(files.published):
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=LOCK_PATIENCE)
     except Timeout:
         raise LockedError(
             f"another sync is at work on {files.published}{_holder(files)}",
@@ -106,6 +109,8 @@ def sync_lock(files: Files, *, now: datetime) -> Iterator[None]:
 
 def lock_holder(files: Files) -> dict[str, Any] | None:
     """Who holds the lock right now (pid, host, since), None when it is free."""
+    from filelock import FileLock, Timeout
+
     if not files.lock.exists():
         return None
     lock = FileLock(files.lock, mode=0o600)
@@ -182,6 +187,8 @@ def sync_folder(folder: Path) -> None:
 
 def revision_of(path: Path) -> int | None:
     """The revision inside a database file of ours, None when it is none or cannot be read."""
+    import duckdb
+
     if not path.is_file():
         return None
     try:
@@ -277,6 +284,8 @@ def publish(files: Files, *, mode: int = 0o600) -> None:
 
 def _set_aside_foreign(files: Files) -> None:
     """Keeps a readable database that is not ours, or a folder, out of the way of the rename."""
+    import duckdb
+
     path = files.published
     if path.is_dir():
         raise WarehouseError(f"{path} is a folder", "Name a file with --database.")

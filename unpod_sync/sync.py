@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import duckdb
+
 from unpod_sync import __version__, errors, publish
 from unpod_sync.client import Client, Event
 from unpod_sync.config import Settings
@@ -365,7 +367,7 @@ class _Load:
                 "update meta.loads set ended_at = ?, status = ?, requests = ?, error = ? where load_id = ?",
                 [self.now(), status, self.client.requests_made, text, self.load_id],
             )
-        except publish.duckdb.Error:
+        except duckdb.Error:
             pass  # a full disk or a dead connection: the next sync marks the load as killed
         self._write_state(status, text)
 
