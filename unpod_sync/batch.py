@@ -31,13 +31,16 @@ from unpod_sync.normalize import (
 )
 
 NOTHING: dict[str, Any] = {}
-SPELLED_NOTHING = pa.array(sorted({form for word in PLACEHOLDERS for form in (word, word.upper(), word.capitalize())}))
+SPELLED_NOTHING = pa.array(
+    sorted({form for word in PLACEHOLDERS for form in (word, word.upper(), word.capitalize())})
+)
 # What Arrow casts itself; years outside the plausible ones are left to `read_time` to refuse.
 PLAIN_TIME = r"^20\d\d-(0[1-9]|1[0-2])-([0-2]\d|3[01])[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?$"
 EARLIEST = pa.scalar(datetime(FIRST_YEAR, 1, 1), pa.timestamp("us"))  # noqa: DTZ001
 LATEST = pa.scalar(datetime(LAST_YEAR + 1, 1, 1), pa.timestamp("us"))  # noqa: DTZ001
 
 Values = list[Any]
+Columns = dict[str, pa.Array]
 
 
 class Batch:
@@ -133,6 +136,31 @@ class Batch:
             return pa.array([fold(text) for text in texts], pa.string())
         return getattr(self, CONVERSIONS[type_name])(field, values)
 
+    def labels(
+        self, field: str, paths: tuple[str, ...], fold_label: Callable[[str | None], str | None]
+    ) -> list[str | None]:
+        """The first text that says something, of several paths, for each record.
+
+        `fold_label` knows: it gives None for a placeholder, and remembers the labels it has seen.
+        """
+        found: list[str | None] = []
+        for index, values in enumerate(zip(*(self.raw(path) for path in paths), strict=True)):
+            text: str | None = None
+            if type(values[0]) is str and fold_label(values[0]) is not None:
+                found.append(read_text(values[0]))
+                continue
+            for value in values:
+                if value is None or value == "":
+                    continue
+                try:
+                    text = given_text(value)
+                except Refused as refusal:
+                    self.reject(index, field, value, str(refusal))
+                if text is not None:
+                    break
+            found.append(text)
+        return found
+
     def texts(self, field: str, values: Values) -> pa.Array:
         """Text, as it is."""
         try:
@@ -219,6 +247,21 @@ def _plausible(moments: pa.Array) -> pa.Array | None:
 def dict_of(value: Any) -> dict[str, Any]:
     """The value itself when it is an object, else an empty one."""
     return value if isinstance(value, dict) else NOTHING
+
+
+def nested(value: Any, names: tuple[str, ...]) -> Any:
+    """The named text inside an object; anything else as it is."""
+    if not isinstance(value, dict):
+        return value
+    return next((value[name] for name in names if isinstance(value.get(name), str)), value or None)
+
+
+def spelled(value: Any) -> Any:
+    """The object or list that a text spells as JSON; anything else as it is."""
+    if type(value) is not str:
+        return value
+    inner = embedded(value)
+    return value if inner is None else inner
 
 
 def given_text(value: Any) -> str | None:

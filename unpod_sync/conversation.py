@@ -22,7 +22,9 @@ def conversation(messages: Messages) -> dict[str, pa.Array]:
     Counts are NULL where there is no transcript to read, 0 where it is empty; the gaps are NULL
     without two consecutive messages of agent and user whose times can be read.
     """
-    roles, sent_at, content = (messages.table[name].combine_chunks() for name in ("role", "sent_at", "content"))
+    roles, sent_at, content = (
+        messages.table[name].combine_chunks() for name in ("role", "sent_at", "content")
+    )
     offsets = messages.offsets.cast(pa.int64())
     by_user, by_agent = _is(roles, "user"), _is(roles, "agent")
     length = pc.fill_null(pc.utf8_length(content), 0).cast(pa.int64())
@@ -65,13 +67,14 @@ def _turns_and_gaps(by_user: pa.Array, moments: pa.Array, offsets: pa.Array) -> 
     }
 
 
-def _each(measure: Callable[[list[int]], float], gaps: pa.Array, chosen: pa.Array, offsets: pa.Array) -> pa.Array:
+def _each(
+    measure: Callable[[list[int]], float], gaps: pa.Array, chosen: pa.Array, offsets: pa.Array
+) -> pa.Array:
     """The measure of each record's chosen gaps, in seconds; NULL for a record without any."""
     bounds = _integers(_running(chosen.cast(pa.int64())).take(offsets))
     values = _integers(gaps.filter(chosen))
     measured = [
-        measure(values[start:end]) / MICROSECONDS if end > start else None
-        for start, end in pairwise(bounds)
+        measure(values[start:end]) / MICROSECONDS if end > start else None for start, end in pairwise(bounds)
     ]
     return pa.array(measured, pa.float64())
 

@@ -20,7 +20,12 @@ from unpod_sync.transcript import read_messages
 
 PATHS = {
     kind: [
-        *(path for c in table.columns for path in c.read.removeprefix("fold(").removesuffix(")").split("|") if path),
+        *(
+            path
+            for c in table.columns
+            for path in c.read.removeprefix("fold(").removesuffix(")").split("|")
+            if path
+        ),
         *(DERIVED_PATHS if kind == "task" else ()),
     ]
     for kind, table in BY_KIND.items()

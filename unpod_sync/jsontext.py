@@ -13,17 +13,20 @@ from typing import Any
 
 import orjson
 
-MARK = "\u241e between two values \u241e"
+DEEPEST = 250  # levels; orjson writes four more, and no object of the API is a tenth as deep
+MARK = "-- between two values --"
 
 
 def encode(value: Any, *, sort_keys: bool = False) -> bytes:
     """Compact UTF-8 JSON in the keys' order, or in sorted order; NaN and infinities are null.
 
-    Raises RecursionError for nesting of about a thousand levels, which no JSON decoder gives.
+    Raises RecursionError for what `is_too_deep` says of.
     """
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS if sort_keys else None)
     except TypeError:
+        if is_too_deep(value):
+            raise RecursionError("nested too deeply to be written") from None
         clean = _clean(value)
         text = json.dumps(clean, ensure_ascii=False, sort_keys=sort_keys, separators=(",", ":"), default=str)
         return text.encode()
@@ -37,15 +40,18 @@ def encode_text(value: Any) -> str:
 def encode_all(values: list[Any]) -> list[str]:
     """`encode_text` of each value, in one go: writing many small objects one by one costs more.
 
-    They are written as one list with a mark between them. The mark's quotes cannot stand inside
-    a JSON string, so only a value that holds the mark as a string of its own could split wrongly;
-    the count tells, and then each is written by itself.
+    They are written as one list and taken apart again: lists of text where `","` stands, which no
+    JSON string can hold, since a quote inside one is escaped; other values at a mark put between
+    them, which only a value could hold that has the mark as a string of its own. The count tells,
+    and then each is written by itself.
     """
-    marked = [value for pair in zip(values, repeat(MARK)) for value in pair]  # noqa: B905 - endless
-    texts = encode_text(marked)[1:-1].split(f',"{MARK}",') if values else []
-    if not texts:
+    if not values:
         return []
-    texts[-1] = texts[-1].removesuffix(f',"{MARK}"')
+    if {str}.issuperset(map(type, values)):
+        texts = [f'"{text}"' for text in encode_text(values)[2:-2].split('","')]
+    else:
+        marked = [value for pair in zip(values, repeat(MARK)) for value in pair]
+        texts = encode_text(marked)[1 : -len(MARK) - 4].split(f',"{MARK}",')
     return texts if len(texts) == len(values) else [encode_text(value) for value in values]
 
 
@@ -62,9 +68,25 @@ def embedded(text: str) -> Any:
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
-        return decode(text)
+        value = decode(text)
     except (ValueError, RecursionError):
         return None
+    return None if text.count("[") + text.count("{") > DEEPEST and is_too_deep(value) else value
+
+
+def is_too_deep(value: Any) -> bool:
+    """Whether a value is nested deeper than can be worked with, and could be written again."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def clean_text(text: str) -> str:

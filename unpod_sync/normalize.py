@@ -27,7 +27,9 @@ LAST_SECOND = int((datetime(LAST_YEAR + 1, 1, 1) - EPOCH).total_seconds())  # no
 GREGORIAN_TO_UNIX = 0x01B21DD213814000  # 100 ns steps from 1582-10-15 to 1970-01-01
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_TIME_BASED_ID = re.compile(r"[A-Za-z]?([0-9a-fA-F]{8})-?([0-9a-fA-F]{4})-?1([0-9a-fA-F]{3})-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}")
+_TIME_BASED_ID = re.compile(
+    r"[A-Za-z]?([0-9a-fA-F]{8})-?([0-9a-fA-F]{4})-?1([0-9a-fA-F]{3})-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
+)
 _LOOSE_TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ,]+(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?)\s*(?:([AP])\.?M\.?)?"
     r"\s*(Z|UTC|GMT|[+-]\d\d:?(?:\d\d)?)?(?:\s+UTC)?"
@@ -52,10 +54,12 @@ ROLES = {
 OUTCOMES = {
     **dict.fromkeys(("interested", "interestedin"), "interested"),
     **dict.fromkeys(
-        ("callback", "callbackrequested", "callbacklater", "callbackscheduled", "requestedcallback"), "call_back"
+        ("callback", "callbackrequested", "callbacklater", "callbackscheduled", "requestedcallback"),
+        "call_back",
     ),
     **dict.fromkeys(
-        ("senddetails", "senddetail", "sentdetails", "detailssent", "informationsent", "sendinformation"), "send_details"
+        ("senddetails", "senddetail", "sentdetails", "detailssent", "informationsent", "sendinformation"),
+        "send_details",
     ),
     "notinterested": "not_interested",
     "notconnected": "not_connected",
@@ -66,7 +70,7 @@ OUTCOMES = {
 }
 
 
-class Refused(ValueError):
+class Refused(ValueError):  # noqa: N818 - it is no error that a value is odd
     """A value that cannot be read; its text is the reason."""
 
 
@@ -272,7 +276,9 @@ def read_score(value: Any) -> tuple[float | None, float | None]:
             return read_number(percent[1]), 100.0
         return None, None
     if isinstance(value, Mapping):
-        inner = next((value[key] for key in ("score", "success_score", "rating", "value") if key in value), None)
+        inner = next(
+            (value[key] for key in ("score", "success_score", "rating", "value") if key in value), None
+        )
         if isinstance(inner, Mapping):
             raise Refused("a score inside a score")
         return read_score(inner)

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
-from unpod_sync.jsontext import clean_text, decode, encode
+from unpod_sync.jsontext import clean_text, decode, encode, is_too_deep
 from unpod_sync.model import Record, Reject, Resource
 from unpod_sync.normalize import is_missing, shorten
 from unpod_sync.redaction import Redaction, drop_usual
@@ -34,23 +34,36 @@ def prepare(
     rejects: list[Reject] = []
     values: list[dict[str, Any]] = []
     payloads: list[bytes] = []
+    hashes: list[str] = []
     for row in rows:
         if not isinstance(row, dict):
-            safe = redaction.clean(row)
-            rejects.append(Reject(resource.kind, "", "", shorten(safe, 500), "row is not an object"))
+            rejects.append(_refused_row(row, resource.kind, redaction))
             continue
         value = drop_usual(row)
+        try:
+            payloads.append(encode(value))
+        except RecursionError:
+            rejects.append(_refused_row(row, resource.kind, redaction))
+            continue
         values.append(value)
-        payloads.append(encode(value))
+        hashes.append(content_hash(value))  # at once, while the object is in the processor's cache
     keep_token = resource.kind == "space"
     for index, suspect in enumerate(redaction.suspects(payloads)):
         if suspect or isinstance(values[index].get("user_info"), str):
             values[index] = redaction.clean(values[index], keep_token=keep_token)
             payloads[index] = encode(values[index])
+            hashes[index] = content_hash(values[index])
     records = [
-        _record(value, payload, resource, sequence, rejects) for value, payload in zip(values, payloads, strict=True)
+        _record(value, payload, digest, resource, sequence, rejects)
+        for value, payload, digest in zip(values, payloads, hashes, strict=True)
     ]
     return records, rejects
+
+
+def _refused_row(row: Any, kind: str, redaction: Redaction) -> Reject:
+    if is_too_deep(row):
+        return Reject(kind, "", "", "", "row is nested too deeply")
+    return Reject(kind, "", "", shorten(redaction.clean(row), 500), "row is not an object")
 
 
 def merge_missing(stored_payload: str, record: Record) -> Record:
@@ -73,10 +86,14 @@ def content_hash(value: Any) -> str:
 
 
 def _record(
-    value: dict[str, Any], payload: bytes, resource: Resource, sequence: int, rejects: list[Reject]
+    value: dict[str, Any],
+    payload: bytes,
+    digest: str,
+    resource: Resource,
+    sequence: int,
+    rejects: list[Reject],
 ) -> Record:
     kind = resource.kind
-    digest = content_hash(value)
     key = _text_key(value.get(KEYS[kind][0]))
     if key is None:
         key, reason = _other_key(value, kind, digest)

@@ -20,7 +20,8 @@ REDACTED = "[redacted]"
 
 # A key is secret when its folded form is one of these or ends in one of them after an underscore.
 SECRET_NAMES = (
-    "token", "secret", "password", "passwd", "passphrase", "pwd", "api_key", "apikey", "secret_key", "private_key",
+    "token", "secret", "password", "passwd", "passphrase", "pwd", "api_key", "apikey", "secret_key",
+    "private_key",
     "access_key", "signing_key", "authorization", "credential", "credentials", "jwt", "cookie",
 )  # fmt: skip
 # Tokens that address something and open nothing: the API's own names and paging.
@@ -107,7 +108,9 @@ def is_secret_name(key: str) -> bool:
 def _without_location(user: Any) -> Any:
     if isinstance(user, str):
         inner = embedded(user)
-        return encode_text(_without_location(inner)) if isinstance(inner, dict) and "location" in inner else user
+        return (
+            encode_text(_without_location(inner)) if isinstance(inner, dict) and "location" in inner else user
+        )
     if isinstance(user, dict):
         return {key: value for key, value in user.items() if key.lower() != "location"}
     return user

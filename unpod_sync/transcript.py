@@ -104,21 +104,20 @@ def _extras(entries: list[dict[str, Any]], size: int) -> list[str | None]:
 
     `size`: a message of so many fields has only usual ones.
     """
-    rests: list[Any] = []
-    indices: list[int] = []
+    extras: list[str | None] = [None] * len(entries)
+    single: dict[str, list[int]] = {}
     for index, entry in enumerate(entries):
         if len(entry) > size:
             last = next(reversed(entry))
-            if len(entry) == 4 == size + 1 and last not in USUAL:
-                rest = {last: entry[last]}
+            if len(entry) == 4 and size == 3 and last not in USUAL:
+                single.setdefault(last, []).append(index)
             else:
                 rest = {key: value for key, value in entry.items() if key not in USUAL}
-            if rest:
-                rests.append(rest)
-                indices.append(index)
-    extras: list[str | None] = [None] * len(entries)
-    for index, text in zip(indices, encode_all(rests), strict=True):
-        extras[index] = text
+                extras[index] = encode_text(rest) if rest else None
+    for key, indices in single.items():
+        name = encode_text(key)
+        for index, text in zip(indices, encode_all([entries[index][key] for index in indices]), strict=True):
+            extras[index] = f"{{{name}:{text}}}"
     return extras
 
 
@@ -159,7 +158,14 @@ def _content(entry: Mapping[str, Any]) -> tuple[str | None, str | None]:
 def said(value: Any) -> str | None:
     """The text of a content: text, a number, an object with text, or a list of such parts."""
     if isinstance(value, Mapping):
-        return next((value[key] for key in ("text", "content", "value", "message") if isinstance(value.get(key), str)), None)
+        return next(
+            (
+                value[key]
+                for key in ("text", "content", "value", "message")
+                if isinstance(value.get(key), str)
+            ),
+            None,
+        )
     if isinstance(value, list):
         parts = [part for part in map(said, value) if part is not None] if _depth_is_one(value) else []
         return "\n".join(parts) if parts else None
@@ -174,8 +180,10 @@ def _is_plain(value: Any) -> bool:
     """Whether a content holds nothing but its text and its type."""
     if isinstance(value, list):
         return all(isinstance(part, str) or (isinstance(part, Mapping) and _is_plain(part)) for part in value)
-    return len(value) <= 2 and value.get("type", "text") in ("text", "input_text", "output_text") and not any(
-        isinstance(inner, list | Mapping) for inner in value.values()
+    return (
+        len(value) <= 2
+        and value.get("type", "text") in ("text", "input_text", "output_text")
+        and not any(isinstance(inner, list | Mapping) for inner in value.values())
     )
 
 
@@ -254,5 +262,3 @@ def _moments(batch: Batch, moments: list[Any], owner: pa.Array) -> pa.Array:
         more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
         batch.reject(index, f"{FIELD}.sent_at", value, reason + more)
     return read
-
-
