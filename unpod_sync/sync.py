@@ -28,7 +28,9 @@ from unpod_sync.model import (
     space_tasks,
 )
 from unpod_sync.reading import Reading
+from unpod_sync.standing import read_standing
 from unpod_sync.throttle import Budget
+from unpod_sync.vocabulary import take_notice
 from unpod_sync.warehouse import COMPACT_SHARE, Warehouse, compact
 
 
@@ -168,6 +170,7 @@ class _Load:
         self.readings: list[Reading] = []
         self.notes: list[str] = []
         self.published = False
+        self.standing: dict[str, Any] = {}
 
     def run(self) -> LoadResult:
         """The whole load, from opening to publishing."""
@@ -220,6 +223,7 @@ class _Load:
             loader.drain()
         finally:
             loader.close()
+        self.notes += [notice.text for notice in take_notice(warehouse, self.load_id, self.now())]
         result = self._result(reader, loader)
         self._record(warehouse, result)
         return result
@@ -357,6 +361,7 @@ class _Load:
                 self.load_id,
             ],
         )
+        self.standing = read_standing(warehouse.connection)
 
     def _note_end(self, warehouse: Warehouse, error: BaseException) -> None:
         """Says in meta.loads why the load ended early, when the file still lets us."""
@@ -367,6 +372,7 @@ class _Load:
                 "update meta.loads set ended_at = ?, status = ?, requests = ?, error = ? where load_id = ?",
                 [self.now(), status, self.client.requests_made, text, self.load_id],
             )
+            self.standing = read_standing(warehouse.connection)
         except duckdb.Error:
             pass  # a full disk or a dead connection: the next sync marks the load as killed
         self._write_state(status, text)
@@ -407,5 +413,6 @@ class _Load:
                     "requests": _used_today(earlier, now) + self.client.requests_made,
                 },
                 "lists": spaces,
+                "standing": self.standing or earlier.get("standing"),
             },
         )
