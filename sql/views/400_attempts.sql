@@ -4,7 +4,11 @@ create or replace view attempts as
 -- A dial has its call id or its start; versions without both belong to the dial of their round of retries.
 with versions as (
     select
-        *,
+        rowid as version_row,
+        task_id,
+        call_id,
+        started_at,
+        observed_at,
         coalesce(retry_attempt, 0) + coalesce(redial_count, 0) as round_number,
         coalesce(status in ('pending', 'scheduled', 'queued', 'hold'), false) as is_waiting
     from task_versions
@@ -13,36 +17,63 @@ with versions as (
         and is_dialed
 ),
 
-named as (
-    select
-        *,
-        coalesce(
-            call_id,
-            max(call_id) filter (where not is_waiting) over (partition by task_id, round_number),
-            strftime(started_at, '%Y-%m-%d %H:%M:%S'),
-            strftime(
-                max(started_at) filter (where not is_waiting) over (partition by task_id, round_number),
-                '%Y-%m-%d %H:%M:%S'
-            ),
-            'round ' || round_number
-        ) as dial_name
+-- what is known of the dial of a round, for the versions that do not name theirs
+nameless as (
+    select distinct
+        task_id,
+        round_number
     from versions
-    -- a waiting version still carries the previous dial; without a name it says nothing new
-    where not is_waiting or call_id is not null or started_at is not null
+    where call_id is null
 ),
 
--- the last version of each dial holds its result
+rounds as (
+    select
+        nameless.task_id,
+        nameless.round_number,
+        max(versions.call_id) as call_id,
+        max(versions.started_at) as started_at
+    from nameless
+    inner join versions
+        on
+            nameless.task_id = versions.task_id
+            and nameless.round_number = versions.round_number
+    where not versions.is_waiting
+    group by all
+),
+
+named as (
+    select
+        versions.*,
+        coalesce(
+            versions.call_id,
+            rounds.call_id,
+            strftime(coalesce(versions.started_at, rounds.started_at), '%Y-%m-%d %H:%M:%S'),
+            'round ' || versions.round_number
+        ) as dial_name
+    from versions
+    left join rounds
+        on
+            versions.task_id = rounds.task_id
+            and versions.round_number = rounds.round_number
+            and versions.call_id is null
+    -- a waiting version still shows the dial before; when it does not name that one, it tells nothing
+    where
+        not versions.is_waiting
+        or versions.call_id is not null
+        or versions.started_at is not null
+),
+
+-- the last version of a dial holds its result
 dials as (
     select
-        *,
-        min(observed_at) over (partition by task_id, dial_name) as first_observed_at,
-        min(round_number) over (partition by task_id, dial_name) as first_round
+        task_id,
+        dial_name,
+        min(started_at) as first_started_at,
+        min(observed_at) as first_observed_at,
+        min(round_number) as first_round,
+        arg_max(version_row, observed_at) as last_row
     from named
-    qualify
-        row_number() over (
-            partition by task_id, dial_name
-            order by observed_at desc, modified_at desc nulls last, content_hash asc
-        ) = 1
+    group by all
 ),
 
 numbered as (
@@ -50,7 +81,7 @@ numbered as (
         *,
         row_number() over (
             partition by task_id
-            order by coalesce(started_at, first_observed_at), first_observed_at, dial_name
+            order by coalesce(first_started_at, first_observed_at), first_observed_at, dial_name
         ) as seen_number
     from dials
 ),
@@ -68,40 +99,47 @@ placed as (
             )
         ) as unseen_count
     from numbered
+),
+
+deleted as (
+    select task_id
+    from tasks
+    where deleted_at is not null
 )
 
 select
     -- keys
-    placed.task_id,
+    results.task_id,
     (placed.seen_number + placed.unseen_count)::bigint as attempt,
-    placed.space_token,
-    placed.run_id,
-    placed.agent_handle,
-    placed.contact_key,
-    placed.call_id,
+    results.space_token,
+    results.run_id,
+    results.agent_handle,
+    results.contact_key,
+    results.call_id,
 
     -- times
     placed.first_observed_at as observed_at,
-    placed.started_at,
-    placed.ended_at,
-    placed.started_local_date as local_date,
-    placed.started_local_hour as local_hour,
+    results.started_at,
+    results.ended_at,
+    results.started_local_date as local_date,
+    results.started_local_hour as local_hour,
 
     -- result
-    placed.status,
-    placed.call_status,
-    placed.call_end_reason,
-    placed.error_message,
-    placed.outcome,
-    placed.duration_seconds,
-    placed.retry_attempt,
-    placed.redial_count,
-    placed.is_voicemail is true as is_voicemail,
-    placed.is_voicemail is not true and coalesce(placed.user_message_count, 0) > 0 as is_connected,
+    results.status,
+    results.call_status,
+    results.call_end_reason,
+    results.error_message,
+    results.outcome,
+    results.duration_seconds,
+    results.retry_attempt,
+    results.redial_count,
+    results.is_voicemail is true as is_voicemail,
+    results.is_voicemail is not true and coalesce(results.user_message_count, 0) > 0 as is_connected,
     placed.unseen_count > 0 as is_approximate
 
 from placed
-semi join calls on placed.task_id = calls.task_id;
+inner join task_versions as results on placed.last_row = results.rowid
+anti join deleted on results.task_id = deleted.task_id;
 
 comment on view attempts is
 'One row per task and attempt: each dial of a call as the syncs saw it, and its result. A dial that came and went '

@@ -22,14 +22,20 @@ keys as (
 ),
 
 -- a key is read by JSON pointer, in which only ~ and / need an escape
+field_values as (
+    select
+        *,
+        json_extract(structured_data_json, '/' || replace(replace(key, '~', '~0'), '/', '~1')) as json_value
+    from keys
+),
+
 fields as (
     select
         *,
-        '/' || replace(replace(key, '~', '~0'), '/', '~1') as pointer,
-        json_extract_string(structured_data_json, pointer)::varchar as value_text,
+        json_extract_string(json_value, '$')::varchar as value_text,
         try_cast(value_text as double) as value_number,
-        json_type(structured_data_json, pointer)::varchar as json_type
-    from keys
+        json_type(json_value)::varchar as json_type
+    from field_values
 )
 
 select

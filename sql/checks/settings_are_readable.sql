@@ -1,0 +1,13 @@
+-- Every threshold is a number.
+select *
+from thresholds
+where
+    engaged_user_turns is null
+    or short_call_seconds is null
+    or success_min_score is null
+    or reliable_n is null
+    or late_change_days is null
+    or anomaly_days is null
+    or anomaly_min_days is null
+    or anomaly_min_n is null
+    or anomaly_mads is null
