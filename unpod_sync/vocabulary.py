@@ -23,24 +23,29 @@ if TYPE_CHECKING:
 MOST_REMEMBERED = 200
 SETTING = "vocabulary_notices"
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 #: Column → its known words, folded as the column is (API_FACTS section 4).
 WORDS: dict[str, frozenset[str]] = {
-    "tasks.status": frozenset(
-        "pending in_progress completed failed processing scheduled hold partially_completed queued running".split()
+    "tasks.status": _words(
+        "pending in_progress completed failed processing scheduled hold partially_completed queued running"
     ),
-    "tasks.execution_type": frozenset("call email answer email_classification dealer space_call".split()),
-    "tasks.call_type": frozenset("inbound outbound sdk".split()),
-    "tasks.call_status": frozenset(
-        "connected not_connected failed cancelled completed busy voicemail dropped call_dispatched calldispatched"
-        " in_call incall out_call outcall unknown missed".split()
+    "tasks.execution_type": _words("call email answer email_classification dealer space_call"),
+    "tasks.call_type": _words("inbound outbound sdk"),
+    "tasks.call_status": _words(
+        "connected not_connected failed cancelled completed busy voicemail dropped "
+        "call_dispatched calldispatched in_call incall out_call outcall unknown missed"
     ),
-    "tasks.outcome": frozenset(
-        "interested call_back send_details not_interested not_connected abandoned dropped error".split()
+    "tasks.outcome": _words(
+        "interested call_back send_details not_interested not_connected abandoned dropped error"
     ),
-    "runs.status": frozenset(
-        "completed running failed pending scheduled in_progress partially_completed partial".split()
+    "runs.status": _words(
+        "completed running failed pending scheduled in_progress partially_completed partial"
     ),
-    "transcript_messages.role": frozenset("agent user system tool".split()),
+    "transcript_messages.role": _words("agent user system tool"),
 }
 
 #: Labels that the column folds into "other" although they are known.
@@ -50,21 +55,22 @@ KNOWN_OUTCOME_LABELS = frozenset(
 
 #: Kind → its known top-level fields.
 FIELDS: dict[str, frozenset[str]] = {
-    "task": frozenset(
-        "_id id task_id run_id thread_id space_id user user_org_id user_info task input output attachments assignee"
-        " status execution_type run_mode ref_id collection_ref provider retry_attempt failure_count"
-        " last_failure_reason last_status_change scheduled_timestamp created modified".split()
+    "task": _words(
+        "_id id task_id run_id thread_id space_id user user_org_id user_info task input output "
+        "attachments assignee status execution_type run_mode ref_id collection_ref provider "
+        "retry_attempt failure_count last_failure_reason last_status_change scheduled_timestamp "
+        "created modified"
     ),
-    "run": frozenset(
-        "_id id run_id thread_id space_id user user_org_id collection_ref run_mode status batch_count owner_type"
-        " analytics call_analytics created modified".split()
+    "run": _words(
+        "_id id run_id thread_id space_id user user_org_id collection_ref run_mode status "
+        "batch_count owner_type analytics call_analytics created modified"
     ),
-    "space": frozenset(
-        "id space_id name token slug description logo privacy_type space_type content_type organization agent_handle"
-        " created created_at".split()
+    "space": _words(
+        "id space_id name token slug description logo privacy_type space_type content_type "
+        "organization agent_handle created created_at"
     ),
-    "agent": frozenset("handle name type state purpose description created created_at".split()),
-    "execution": frozenset("run_id status total_tasks completed_tasks created created_at modified".split()),
+    "agent": _words("handle name type state purpose description created created_at"),
+    "execution": _words("run_id status total_tasks completed_tasks created created_at modified"),
 }
 
 
@@ -82,7 +88,7 @@ class Notice:
         """One line for people."""
         rows = f"{self.rows:,} row{'s' if self.rows != 1 else ''}"
         if self.where in FIELDS:
-            return f"the API shows a new field in {self.where}s: {self.value} ({rows}); it is kept in raw.payloads"
+            return f"the API shows a new field in {self.where}s: {self.value} ({rows}); raw.payloads keeps it"
         return f"the API shows a new word in {self.where}: {self.value} ({rows}); see the view data_quality"
 
 
