@@ -11,7 +11,7 @@ from unpod_sync.model import TERMINAL_STATUSES, Resource
 from unpod_sync.plan import ListState, Policy, Unfinished
 from unpod_sync.reading import state_of
 from unpod_sync.schema import quote
-from unpod_sync.warehouse import Warehouse, key_sql
+from unpod_sync.warehouse import Warehouse, first_row, key_sql
 
 TERMINAL = ", ".join(quote(status) for status in sorted(TERMINAL_STATUSES))
 
@@ -35,10 +35,15 @@ def known(connection: duckdb.DuckDBPyConnection, resource: Resource) -> int:
     """How many objects of the list are stored and not deleted."""
     condition, parameters = scope(resource)
     table = columns.BY_KIND[resource.kind].name
-    row = connection.execute(
-        f"select count(*) from {table} as t where {condition} and t.deleted_at is null", parameters
-    ).fetchone()
+    row = first_row(
+        connection, f"select count(*) from {table} as t where {condition} and t.deleted_at is null", parameters
+    )
     return int(row[0]) if row else 0
+
+
+def has_tasks(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether any task is stored."""
+    return first_row(connection, "select 1 from main.tasks limit 1") is not None
 
 
 def list_state(warehouse: Warehouse, resource: Resource, policy: Policy, now: datetime) -> ListState:
@@ -46,11 +51,12 @@ def list_state(warehouse: Warehouse, resource: Resource, policy: Policy, now: da
     condition, parameters = scope(resource)
     table = columns.BY_KIND[resource.kind].name
     hot, warm = now - timedelta(days=policy.hot_days), now - timedelta(days=policy.warm_days)
-    row = warehouse.connection.execute(
+    row = first_row(
+        warehouse.connection,
         f"select count(*), count(*) filter (t.created_at >= ?), count(*) filter (t.created_at >= ?)"
         f" from {table} as t where {condition} and t.deleted_at is null",
         [hot, warm, *parameters],
-    ).fetchone() or (0, 0, 0)
+    ) or (0, 0, 0)
     unfinished = _unfinished(warehouse.connection, resource, policy, now) if row[0] else ()
     return state_of(
         warehouse.bookmark(resource.name), known=row[0], hot=row[1], warm=row[2], unfinished=unfinished

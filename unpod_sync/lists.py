@@ -28,7 +28,7 @@ from unpod_sync.model import Page, Record, Reject, Resource, run_tasks
 from unpod_sync.plan import Policy, last_page, pages_of
 from unpod_sync.reading import Reading
 from unpod_sync.records import prepare
-from unpod_sync.warehouse import Warehouse, key_sql
+from unpod_sync.warehouse import Warehouse, key_sql, lent
 
 Prepared = tuple[Page, list[Record], list[Reject]]
 
@@ -412,13 +412,13 @@ class ListReader:
         table = columns.BY_KIND[reading.resource.kind]
         condition, parameters = facts.scope(reading.resource)
         met = pa.table({"id": pa.array(list(reading.seen), pa.string())})
-        rows = self._warehouse.connection.execute(
-            f"select {key_sql(table)} as id from {table.name} as t where {condition} and t.deleted_at is null"
-            f" and {key_sql(table)} not in (select id from met)"
-            f" and {key_sql(table)} not in (select id from meta.sweep_seen where resource = ?)",
-            [*parameters, reading.resource.name],
-        ).fetchall()
-        del met
+        with lent(self._warehouse.connection, met=met):
+            rows = self._warehouse.connection.execute(
+                f"select {key_sql(table)} as id from {table.name} as t where {condition} and t.deleted_at is null"
+                f" and {key_sql(table)} not in (select id from met)"
+                f" and {key_sql(table)} not in (select id from meta.sweep_seen where resource = ?)",
+                [*parameters, reading.resource.name],
+            ).fetchall()
         return [id_ for (id_,) in rows]
 
     def _confirmed(self, reading: Reading, vanished: list[str]) -> list[str]:

@@ -23,7 +23,7 @@ from unpod_sync.merge import Batch, Stamp, copies_of, write
 from unpod_sync.model import Page, Record, Reject
 from unpod_sync.reading import Reading
 from unpod_sync.records import merge_missing
-from unpod_sync.warehouse import ROW_GROUP, Warehouse, load_rows
+from unpod_sync.warehouse import ROW_GROUP, Warehouse, lent, load_rows
 
 CHUNK = 1_024  # records compared and flattened together
 SEEN = 50_000  # ids of a long sweep kept before they go to the warehouse
@@ -215,16 +215,16 @@ def stored_payloads(
     wanted = pa.table(
         {"id": pa.array(list(batches), pa.string()), "batch_id": pa.array(list(batches.values()), pa.int64())}
     )
-    rowids = connection.execute(
-        "select p.rowid from raw.payloads as p semi join wanted"
-        " on p.batch_id = wanted.batch_id and p.id = wanted.id where p.kind = ?",
-        [kind],
-    ).fetchall()
+    with lent(connection, wanted=wanted):
+        rowids = connection.execute(
+            "select p.rowid from raw.payloads as p semi join wanted"
+            " on p.batch_id = wanted.batch_id and p.id = wanted.id where p.kind = ?",
+            [kind],
+        ).fetchall()
     found: dict[str, str] = {}
     numbers = sorted(rowid for (rowid,) in rowids)
     for start in range(0, len(numbers), 40):
         listed = ", ".join(str(number) for number in numbers[start : start + 40])
         rows = connection.execute(f"select id, payload_json from raw.payloads where rowid in ({listed})").fetchall()
         found.update(rows)
-    del wanted
     return found

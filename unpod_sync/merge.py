@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from unpod_sync import columns
 from unpod_sync.model import TERMINAL_STATUSES, Flat, Record, Reject
-from unpod_sync.warehouse import key_sql, load_rows
+from unpod_sync.warehouse import key_sql, lent, load_rows
 
 EARLIEST = datetime.min
 
@@ -173,11 +173,12 @@ def _stored_rank(old: Mapping[str, Any]) -> tuple[datetime, bool, int, str]:
 def _revive(connection: duckdb.DuckDBPyConnection, kind: str, ids: list[str], stamp: Stamp) -> None:
     table = columns.BY_KIND[kind]
     back = pa.table({"id": pa.array(ids, pa.string())})
-    connection.execute(
-        f"update {table.name} as t set deleted_at = null, changed_at = ? from back where {key_sql(table)} = back.id",
-        [stamp.now],
-    )
-    del back
+    with lent(connection, back=back):
+        connection.execute(
+            f"update {table.name} as t set deleted_at = null, changed_at = ? from back"
+            f" where {key_sql(table)} = back.id",
+            [stamp.now],
+        )
 
 
 def _delete(connection: duckdb.DuckDBPyConnection, kind: str, replaced: list[tuple[str, int]]) -> None:
@@ -188,19 +189,16 @@ def _delete(connection: duckdb.DuckDBPyConnection, kind: str, replaced: list[tup
             "batch_id": pa.array([batch for _, batch in replaced], pa.int64()),
         }
     )
-    connection.execute(
-        f"delete from {table.name} as t using old where t.batch_id = old.batch_id and {key_sql(table)} = old.id"
-    )
-    connection.execute(
-        "delete from raw.payloads as t using old"
-        f" where t.batch_id = old.batch_id and t.id = old.id and t.kind = '{kind}'"
-    )
-    if kind == "task":
+    match = "t.batch_id = old.batch_id and"
+    with lent(connection, old=old):
+        connection.execute(f"delete from {table.name} as t using old where {match} {key_sql(table)} = old.id")
         connection.execute(
-            "delete from main.transcript_messages as t using old"
-            " where t.batch_id = old.batch_id and t.task_id = old.id"
+            f"delete from raw.payloads as t using old where {match} t.id = old.id and t.kind = ?", [kind]
         )
-    del old
+        if kind == "task":
+            connection.execute(
+                f"delete from main.transcript_messages as t using old where {match} t.task_id = old.id"
+            )
 
 
 def _insert(
@@ -213,7 +211,6 @@ def _insert(
     table = columns.BY_KIND[kind]
     known = [column.name for column in table.columns if column.name in taken.column_names]
     incoming = taken
-    first_seen: Any = stamp.now
     selected = ", ".join(known)
     if stored:
         first_seen_by_id = [
@@ -223,18 +220,18 @@ def _insert(
         selected += ", first_seen_at"
     else:
         selected += ", ?::timestamp as first_seen_at"
-    connection.execute(
-        f"insert into {table.name} by name select {selected}, ?::timestamp as changed_at,"
-        " ? as load_id, ?::bigint as batch_id from incoming",
-        [*([] if stored else [first_seen]), stamp.now, stamp.load_id, stamp.batch_id],
-    )
     space = "space_token" if "space_token" in taken.column_names else "null"
-    connection.execute(
-        f"insert into raw.payloads by name select ? as kind, id, {space} as space_token, payload_json,"
-        " content_hash, ?::timestamp as observed_at, ?::bigint as batch_id from incoming",
-        [kind, stamp.now, stamp.batch_id],
-    )
-    del incoming
+    with lent(connection, incoming=incoming):
+        connection.execute(
+            f"insert into {table.name} by name select {selected}, ?::timestamp as changed_at,"
+            " ? as load_id, ?::bigint as batch_id from incoming",
+            [*([] if stored else [stamp.now]), stamp.now, stamp.load_id, stamp.batch_id],
+        )
+        connection.execute(
+            f"insert into raw.payloads by name select ? as kind, id, {space} as space_token, payload_json,"
+            " content_hash, ?::timestamp as observed_at, ?::bigint as batch_id from incoming",
+            [kind, stamp.now, stamp.batch_id],
+        )
 
 
 def _insert_messages(
@@ -259,10 +256,11 @@ def _insert_messages(
                 indices.extend(range(start, start + count))
             start += count
         messages = messages.take(pa.array(indices, pa.int64()))
-    connection.execute(
-        "insert into main.transcript_messages by name select *, ?::bigint as batch_id from messages",
-        [stamp.batch_id],
-    )
+    with lent(connection, messages=messages):
+        connection.execute(
+            "insert into main.transcript_messages by name select *, ?::bigint as batch_id from messages",
+            [stamp.batch_id],
+        )
 
 
 def _write_versions(
@@ -273,13 +271,12 @@ def _write_versions(
     known: set[tuple[Any, Any, Any]] = set()
     if stored:
         wanted = pa.table({"id": pa.array(list(stored), pa.string())})
-        known = set(
-            connection.execute(
+        with lent(connection, wanted=wanted):
+            rows_known = connection.execute(
                 "select v.task_id, v.modified_at, v.content_hash from main.task_versions as v"
                 " semi join wanted on v.task_id = wanted.id"
             ).fetchall()
-        )
-        del wanted
+        known = set(rows_known)
     keys = zip(ids, rows["modified_at"].to_pylist(), rows["content_hash"].to_pylist(), strict=True)
     new: list[int] = []
     for i, key in enumerate(keys):
@@ -290,19 +287,19 @@ def _write_versions(
         return
     incoming = rows if len(new) == rows.num_rows else rows.take(pa.array(new))
     names = [c.name for c in columns.TASK_VERSIONS.columns if c.name in incoming.column_names]
-    connection.execute(
-        f"insert into main.task_versions by name select {', '.join(names)}, ?::timestamp as observed_at,"
-        " ? as load_id, ?::bigint as batch_id from incoming",
-        [stamp.now, stamp.load_id, stamp.batch_id],
-    )
-    del incoming
+    with lent(connection, incoming=incoming):
+        connection.execute(
+            f"insert into main.task_versions by name select {', '.join(names)}, ?::timestamp as observed_at,"
+            " ? as load_id, ?::bigint as batch_id from incoming",
+            [stamp.now, stamp.load_id, stamp.batch_id],
+        )
 
 
 def _clear_rejects(connection: duckdb.DuckDBPyConnection, kind: str, ids: list[str]) -> None:
     if ids:
         gone = pa.table({"id": pa.array(ids, pa.string())})
-        connection.execute("delete from meta.rejects as t using gone where t.kind = ? and t.id = gone.id", [kind])
-        del gone
+        with lent(connection, gone=gone):
+            connection.execute("delete from meta.rejects as t using gone where t.kind = ? and t.id = gone.id", [kind])
 
 
 def _write_rejects(connection: duckdb.DuckDBPyConnection, rejects: list[Reject], stamp: Stamp) -> None:
@@ -314,19 +311,19 @@ def _write_rejects(connection: duckdb.DuckDBPyConnection, rejects: list[Reject],
             for name in ("kind", "id", "field", "value_text", "reason")
         }
     )
-    connection.execute(
-        "insert into meta.rejects by name select distinct ? as load_id, r.* from refused as r"
-        " anti join meta.rejects as m using (kind, id, field, value_text, reason)",
-        [stamp.load_id],
-    )
-    del refused
+    with lent(connection, refused=refused):
+        connection.execute(
+            "insert into meta.rejects by name select distinct ? as load_id, r.* from refused as r"
+            " anti join meta.rejects as m using (kind, id, field, value_text, reason)",
+            [stamp.load_id],
+        )
 
 
 def _write_seen(connection: duckdb.DuckDBPyConnection, seen: dict[str, list[str]]) -> None:
     for resource, ids in seen.items():
         met = pa.table({"id": pa.array(ids, pa.string())})
-        connection.execute("insert into meta.sweep_seen select ?, id from met", [resource])
-        del met
+        with lent(connection, met=met):
+            connection.execute("insert into meta.sweep_seen select ?, id from met", [resource])
 
 
 def write_bookmarks(connection: duckdb.DuckDBPyConnection, bookmarks: list[dict[str, Any]]) -> None:
@@ -345,10 +342,11 @@ def mark_deleted(
     table = columns.BY_KIND[kind]
     gone = pa.table({"id": pa.array(ids, pa.string())})
     connection.execute("begin")
-    connection.execute(
-        f"update {table.name} as t set deleted_at = ?, changed_at = ? from gone where {key_sql(table)} = gone.id",
-        [now, now],
-    )
+    with lent(connection, gone=gone):
+        connection.execute(
+            f"update {table.name} as t set deleted_at = ?, changed_at = ? from gone"
+            f" where {key_sql(table)} = gone.id",
+            [now, now],
+        )
     connection.execute("update meta.revision set revision = revision + 1")
     connection.execute("commit")
-    del gone

@@ -36,9 +36,10 @@ def quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def create_schema(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> None:
+def create_schema(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> bool:
     """Brings the current database to this version's schema (tables and meta, not views).
 
+    True when an existing table got a column that the stored payloads can fill (`rewrite.rebuild`).
     Raises `MigrationError` when the file was made by a newer version.
     """
     connection.execute("create schema if not exists raw; create schema if not exists meta")
@@ -56,12 +57,14 @@ def create_schema(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> No
             connection.execute(path.read_text(encoding="utf-8"))
             connection.execute("insert into meta.migrations values (?, ?)", [name, now])
             connection.execute("commit")
-    for table in columns.TABLES:
-        _create_table(connection, table)
+    return any([_create_table(connection, table) for table in columns.TABLES])
 
 
-def _create_table(connection: duckdb.DuckDBPyConnection, table: columns.Table) -> None:
-    """Creates the table, or adds the columns it lacks; comments only what it made."""
+def _create_table(connection: duckdb.DuckDBPyConnection, table: columns.Table) -> bool:
+    """Creates the table, or adds the columns it lacks; comments only what it made.
+
+    True when a column was added to an existing table whose rows a rebuild can fill.
+    """
     schema, name = table.name.split(".")
     present = {
         column
@@ -73,7 +76,7 @@ def _create_table(connection: duckdb.DuckDBPyConnection, table: columns.Table) -
     }
     missing = [column for column in table.columns if column.name not in present]
     if not missing:
-        return
+        return False
     statements = ["begin"]
     if present:
         statements += [f"alter table {table.name} add column {_ddl(column)}" for column in missing]
@@ -85,6 +88,7 @@ def _create_table(connection: duckdb.DuckDBPyConnection, table: columns.Table) -
         f"comment on column {table.name}.{column.name} is {quote(column.comment)}" for column in missing
     ]
     connection.execute("; ".join([*statements, "commit"]))
+    return bool(present) and any(column.origin != "sync" for column in missing)
 
 
 def _ddl(column: columns.Column) -> str:
@@ -103,8 +107,8 @@ def build_views(
     ours = [sql_folder() / "settings.sql", *sql_files("views"), sql_folder() / "metrics.sql"]
     users = sorted(user_folder.glob("*.sql")) if user_folder else []
     digest = _digest([*ours, *users])
-    stored = connection.execute("select value from meta.settings where name = 'views_digest'").fetchone()
-    if stored == (digest,) and not force:
+    stored = connection.execute("select value from meta.settings where name = 'views_digest'").fetchall()
+    if stored == [(digest,)] and not force:
         return False
     connection.execute("begin")
     try:

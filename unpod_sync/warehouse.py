@@ -5,8 +5,9 @@ Writing of rows is `merge`'s; this module opens, repairs, compacts and answers q
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,6 @@ from unpod_sync.errors import LockedError, MigrationError, WarehouseError
 
 STORAGE_VERSION = "v1.2.0"  # the oldest DuckDB whose readers can open the file
 ROW_GROUP = 10_240  # rows; equals a write batch, so that batches go to the file compressed, not to the log
-COMPACT_SHARE = 0.35  # share of dead space that makes a rewrite worth while
-COMPACT_MIN_BLOCKS = 64  # 16 MB: below, dead space is not worth a rewrite
 
 CORRUPTION = (
     "not a valid DuckDB",
@@ -43,6 +42,7 @@ class Warehouse:
         self.connection = connection
         self.path = path
         self.notes = notes
+        self.is_outdated = False
 
     @classmethod
     def open(
@@ -59,7 +59,7 @@ class Warehouse:
             connection = _attach_or_repair(files, memory_limit, notes)
             warehouse = cls(connection, files.work, notes)
             try:
-                schema.create_schema(connection, now=now)
+                warehouse.is_outdated = schema.create_schema(connection, now=now)
                 schema.build_views(connection, user_folder=views_folder)
             except BaseException:
                 warehouse.close()
@@ -99,31 +99,16 @@ class Warehouse:
     def bookmark(self, resource: str) -> dict[str, Any]:
         """The bookmark of one list, empty when it has none."""
         cursor = self.connection.execute("select * from meta.bookmarks where resource = ?", [resource])
-        row = cursor.fetchone()
-        if row is None:
-            return {}
         names = [column[0] for column in cursor.description or ()]
-        return dict(zip(names, row, strict=True))
+        rows = cursor.fetchall()
+        return dict(zip(names, rows[0], strict=True)) if rows else {}
 
     def close_dead_loads(self) -> None:
         """Marks loads that never said how they ended: their process died."""
         self.connection.execute("update meta.loads set status = 'killed' where status = 'running'")
 
-    @staticmethod
-    def dead_share_of(path: Path) -> float:
-        """Share of a closed file that nobody can read: free blocks and deleted rows."""
-        with duckdb.connect(str(path), read_only=True) as connection:
-            total, free = connection.execute("select total_blocks, free_blocks from pragma_database_size()").fetchone() or (0, 0)
-            if total < COMPACT_MIN_BLOCKS:
-                return 0.0
-            alive, slots = connection.execute(
-                "select count(*), coalesce(max(rowid) + 1, 0) from raw.payloads"
-            ).fetchone() or (0, 0)
-        deleted = 1 - alive / slots if slots else 0.0
-        return float(free / total + (1 - free / total) * deleted)
-
     def _value(self, sql: str, parameters: Sequence[object] = ()) -> Any:
-        row = self.connection.execute(sql, parameters).fetchone()
+        row = first_row(self.connection, sql, parameters)
         return row[0] if row else None
 
 
@@ -215,36 +200,24 @@ def _clear_remains(files: publish.Files) -> None:
         files.beside(suffix + ".wal").unlink(missing_ok=True)
 
 
-def compact(files: publish.Files, *, now: datetime, views_folder: Path | None = None) -> None:
-    """Rewrites the (closed) work file without its dead space; on any failure the old one stays.
+def first_row(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()
+) -> tuple[Any, ...] | None:
+    """The only row of a result; takes it whole, since DuckDB lets nothing else happen before that."""
+    rows = connection.execute(sql, parameters).fetchall()
+    return rows[0] if rows else None
 
-    Built by our own schema and plain inserts rather than `COPY FROM DATABASE`, so that comments,
-    compression and row-group size are those of a new file.
-    """
-    target = files.beside("compacting")
-    target.unlink(missing_ok=True)
-    connection = attach(target)
+
+@contextlib.contextmanager
+def lent(connection: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[None]:
+    """Lets SQL on this connection read Arrow tables by these names, for as long as the block lasts."""
+    for name, table in tables.items():
+        connection.register(name, table)
     try:
-        schema.create_schema(connection, now=now)
-        source = schema.quote(str(files.work))
-        connection.execute(f"attach {source} as old (read_only)")
-        tables = connection.execute(
-            "select schema_name, table_name from duckdb_tables() where database_name = 'old'"
-        ).fetchall()
-        for schema_name, table_name in tables:
-            name = f"{schema_name}.{table_name}"
-            if name == "meta.migrations" or name == "meta.revision":
-                connection.execute(f"delete from {name}")
-            connection.execute(f"insert into {name} by name select * from old.{name}")
-        connection.execute("detach old")
-        schema.build_views(connection, user_folder=views_folder, force=True)
-        connection.execute("checkpoint warehouse")
+        yield
     finally:
-        connection.close()
-    with target.open("rb+") as file:
-        publish.os.fsync(file.fileno())
-    target.replace(files.work)
-    publish.sync_folder(files.work.parent)
+        for name in tables:
+            connection.unregister(name)
 
 
 def load_rows(connection: duckdb.DuckDBPyConnection, kind: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -254,11 +227,11 @@ def load_rows(connection: duckdb.DuckDBPyConnection, kind: str, ids: Sequence[st
     wanted = pa.table({"id": pa.array(ids, pa.string())})
     names = ("content_hash", "batch_id", "first_seen_at", "load_id", "deleted_at", "answer_order", "payload_keys")
     names += ("modified_at", "status") if kind == "task" else ()
-    rows = connection.execute(
-        f"select {key}, {', '.join(f't.{name}' for name in names)}"
-        f" from {table.name} as t semi join wanted on {key} = wanted.id"
-    ).fetchall()
-    del wanted
+    with lent(connection, wanted=wanted):
+        rows = connection.execute(
+            f"select {key}, {', '.join(f't.{name}' for name in names)}"
+            f" from {table.name} as t semi join wanted on {key} = wanted.id"
+        ).fetchall()
     return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
 
 

@@ -1,0 +1,39 @@
+"""`unpod-sync rebuild`."""
+
+from __future__ import annotations
+
+import click
+
+from unpod_sync.cli.common import Output, database_option, output_options
+from unpod_sync.config import Settings
+
+
+@click.command(
+    epilog="Example, after an upgrade:  unpod-sync rebuild",
+    short_help="Flatten again from the stored payloads; compacts.",
+)
+@database_option
+@output_options
+def command(settings: Settings, output: Output) -> None:
+    """Flatten everything again from the stored payloads, without asking the API, and compact the file.
+
+    History stays: when things were first seen, changed or deleted, and every version.
+    """
+    from unpod_sync import publish, rewrite
+    from unpod_sync.sync import open_current, utc_now
+
+    files = publish.Files(settings.database)
+    with publish.sync_lock(files, now=utc_now()), publish.disk_errors(files.published):
+        if not files.work.exists() and not files.published.exists():
+            from unpod_sync.errors import WarehouseError
+
+            raise WarehouseError(f"there is no {settings.database} to rebuild", "Run `unpod-sync sync` first.")
+        open_current(settings, files, now=utc_now).close()
+        before = files.work.stat().st_size
+        objects = rewrite.rebuild(files, now=utc_now(), zone=settings.zone, views_folder=settings.views_folder)
+        publish.publish(files, mode=int(settings.published_mode, 8))
+    after = files.work.stat().st_size
+    if output.json:
+        output.dump({"objects": objects, "bytes_before": before, "bytes_after": after})
+    output.say(f"rebuilt {objects:,} objects; {before / 1e6:,.1f} MB became {after / 1e6:,.1f} MB")
+    output.say(f"published {settings.database}")

@@ -1,0 +1,153 @@
+"""Making the work file anew beside itself: without dead space, and on wish flattened again.
+
+The old file stays until the new one is complete and on disk, so that a kill loses nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from unpod_sync import columns, publish, schema
+from unpod_sync.flatten import flatten
+from unpod_sync.merge import Copies, copies_of
+from unpod_sync.model import Record
+from unpod_sync.warehouse import ROW_GROUP, attach, first_row, key_sql, lent
+
+#: What follows from the payloads; everything else is copied as it is.
+DERIVED = {table.name for table in columns.BY_KIND.values()} | {columns.MESSAGES.name}
+
+DEAD_SHARE = 0.35  # share of dead space that makes a rewrite worth while
+MIN_BLOCKS = 64  # 16 MB: below, dead space is not worth a rewrite
+
+
+def dead_share(path: Path) -> float:
+    """Share of a closed file that nobody can read: free blocks and deleted rows (0 to 1)."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        total, free = first_row(connection, "select total_blocks, free_blocks from pragma_database_size()") or (0, 0)
+        if total < MIN_BLOCKS:
+            return 0.0
+        alive, slots = first_row(
+            connection, "select count(*), coalesce(max(rowid) + 1, 0) from raw.payloads"
+        ) or (0, 0)
+    deleted = 1 - alive / slots if slots else 0.0
+    return float(free / total + (1 - free / total) * deleted)
+
+
+def compact(files: publish.Files, *, now: datetime, views_folder: Path | None = None) -> None:
+    """Rewrites the closed work file without its dead space.
+
+    By our own schema and plain inserts rather than `COPY FROM DATABASE`, so that comments,
+    compression and row-group size are those of a new file.
+    """
+    _rewrite(files, now=now, views_folder=views_folder, zone=None)
+
+
+def rebuild(files: publish.Files, *, now: datetime, zone: ZoneInfo, views_folder: Path | None = None) -> int:
+    """Flattens every stored payload again into a new work file; returns the number of objects.
+
+    History stays: when things were first seen, changed or deleted, and every version.
+    """
+    return _rewrite(files, now=now, views_folder=views_folder, zone=zone)
+
+
+def _rewrite(files: publish.Files, *, now: datetime, views_folder: Path | None, zone: ZoneInfo | None) -> int:
+    target = files.beside("compacting")
+    target.unlink(missing_ok=True)
+    connection = attach(target)
+    rebuilt = 0
+    try:
+        schema.create_schema(connection, now=now)
+        connection.execute(f"attach {schema.quote(str(files.work))} as old (read_only)")
+        _copy_tables(connection, skip=DERIVED | {"meta.rejects"} if zone else set())
+        if zone is not None:
+            connection.execute("insert into meta.rejects by name select * from old.meta.rejects where field = ''")
+            for kind in columns.BY_KIND:
+                rebuilt += _flatten_again(connection, kind, zone)
+        connection.execute("detach old")
+        schema.build_views(connection, user_folder=views_folder, force=True)
+        connection.execute("checkpoint warehouse")
+    finally:
+        connection.close()
+    with target.open("rb+") as file:
+        os.fsync(file.fileno())
+    target.replace(files.work)
+    publish.sync_folder(files.work.parent)
+    return rebuilt
+
+
+def _copy_tables(connection: duckdb.DuckDBPyConnection, skip: set[str]) -> None:
+    tables = connection.execute(
+        "select schema_name || '.' || table_name from duckdb_tables() where database_name = 'old' order by 1"
+    ).fetchall()
+    for (name,) in tables:
+        if name in skip:
+            continue
+        connection.execute(f"delete from {name}")
+        connection.execute(f"insert into {name} by name select * from old.{name}")
+
+
+def _flatten_again(connection: duckdb.DuckDBPyConnection, kind: str, zone: ZoneInfo) -> int:
+    """Fills the tables of one kind from the payloads, batch by batch."""
+    count = 0
+    for records in _stored_records(connection, kind):
+        copies = copies_of(records, flatten(kind, records, zone))
+        _insert_again(connection, copies)
+        count += len(records)
+    return count
+
+
+def _stored_records(connection: duckdb.DuckDBPyConnection, kind: str) -> Iterator[list[Record]]:
+    reader = connection.cursor()
+    reader.execute("use warehouse")
+    reader.execute("select id, space_token, payload_json, content_hash from old.raw.payloads where kind = ?", [kind])
+    while rows := reader.fetchmany(ROW_GROUP):
+        yield [
+            Record(
+                kind=kind,
+                id=id_,
+                space_token=space_token,
+                agent_handle=id_.partition("/")[0] if kind == "execution" else None,
+                value=msgspec.json.decode(payload),
+                payload=payload,
+                content_hash=content_hash,
+            )
+            for id_, space_token, payload, content_hash in rows
+        ]
+    reader.close()
+
+
+def _insert_again(connection: duckdb.DuckDBPyConnection, copies: Copies) -> None:
+    table = columns.BY_KIND[copies.kind]
+    names = [column.name for column in table.columns if column.origin != "sync"]
+    kept = [c.name for c in table.columns if c.origin == "sync" and c.name != "payload_keys"]
+    fresh = ", ".join(f"n.{name}" for name in names)
+    history = ", ".join(f"t.{name}" for name in kept)
+    refused = pa.table(
+        {
+            name: pa.array([getattr(reject, name) for reject in copies.rejects], pa.string())
+            for name in ("kind", "id", "field", "value_text", "reason")
+        }
+    )
+    with lent(connection, incoming=copies.rows, refused=refused):
+        connection.execute(
+            f"insert into {table.name} by name select {fresh}, n.payload_keys, {history}"
+            f" from incoming as n join old.{table.name} as t on n.id = {key_sql(table)}"
+        )
+        connection.execute(
+            f"insert into meta.rejects by name select t.load_id, r.* from refused as r"
+            f" join old.{table.name} as t on r.id = {key_sql(table)}"
+        )
+    if copies.messages is not None:
+        with lent(connection, messages=copies.messages):
+            connection.execute(
+                "insert into main.transcript_messages by name select m.*, t.batch_id"
+                " from messages as m join main.tasks as t using (task_id)"
+            )
