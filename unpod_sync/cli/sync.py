@@ -68,8 +68,9 @@ def log_event(output: Output) -> Any:
 class Progress:
     """A progress line on a terminal, nothing elsewhere."""
 
-    def __init__(self, output: Output) -> None:
-        """Draws only when `output` says that stderr is a terminal."""
+    def __init__(self, output: Output, text: str = "connecting") -> None:
+        """Draws only when `output` says that stderr is a terminal; `text` until there are pages."""
+        self._text = text
         self._bar: Any = None
         self._output = output
         self._task: Any = None
@@ -85,7 +86,7 @@ class Progress:
             columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
             self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
             self._bar.start()
-            self._task = self._bar.add_task("connecting")
+            self._task = self._bar.add_task(self._text)
         return self
 
     def __exit__(self, *_: object) -> None:

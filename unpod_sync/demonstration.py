@@ -1,0 +1,80 @@
+"""The demo: a simulated business, synced twice with a day and a half in between.
+
+It touches nothing of the user's: settings are built here, neither file nor environment is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unpod_sync import publish
+from unpod_sync.config import Secret, Settings
+from unpod_sync.errors import LockedError, WarehouseError
+
+if TYPE_CHECKING:
+    from unpod_sync.simulator import Simulator, World
+    from unpod_sync.sync import LoadResult
+
+HOURS_BETWEEN = 40
+MARK = "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A demo's world and where its syncs go."""
+
+    world: World
+    simulator: Simulator
+    settings: Settings
+
+    def sync(self, on_page: Callable[..., None] | None = None) -> LoadResult:
+        """One sync, at the world's present."""
+        from unpod_sync.sync import sync
+
+        return sync(self.settings, now=lambda: self.world.now.replace(tzinfo=None), on_page=on_page)
+
+    def advance(self) -> None:
+        """Lets the hours pass that lie between the two syncs; the world's time is then ours."""
+        self.world.advance(timedelta(hours=HOURS_BETWEEN))
+
+
+def make_world(tasks: int, seed: int) -> World:
+    """A business's past, ending so long before the present that `advance` leads up to it."""
+    from unpod_sync.simulator import World
+
+    return World.generate(seed, tasks=tasks, now=datetime.now(UTC) - timedelta(hours=HOURS_BETWEEN))
+
+
+def demo_settings(database: Path, simulator: Simulator) -> Settings:
+    """Settings that reach the simulator and nothing else."""
+    return Settings(
+        api_token=Secret(simulator.token),
+        org_handle=simulator.org_handle,
+        base_url=simulator.base_url,
+        database=database,
+    )
+
+
+def clear(database: Path) -> None:
+    """Removes an earlier demo, so that every demo begins with a first sync.
+
+    A file that no demo made is never touched: `WarehouseError`.
+    """
+    files = publish.Files(database)
+    mark = files.beside(MARK)
+    ours = [files.published, files.work, files.work.with_name(files.work.name + ".wal"), files.state]
+    with publish.disk_errors(database):
+        if any(path.exists() for path in ours) and not mark.exists():
+            raise WarehouseError(
+                f"{database} is there already, and no demo made it", "Name another file with --database."
+            )
+        if publish.lock_holder(files) is not None:
+            raise LockedError(f"another demo is at work on {database}", "Wait for it to end.")
+        database.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch(mode=0o600)
+        for path in ours:
+            path.unlink(missing_ok=True)
