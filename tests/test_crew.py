@@ -14,8 +14,9 @@ import pytest
 
 from tests.wire import TOKEN, Clock, Request, answer, hang, rows_of, serving
 from unpod_sync.client import Client, Job
-from unpod_sync.crew import StoppedError
+from unpod_sync.crew import StoppedError, run
 from unpod_sync.errors import AccessError, BudgetError
+from unpod_sync.lanes import Lanes
 from unpod_sync.model import Page, space_tasks
 from unpod_sync.throttle import Budget
 
@@ -163,20 +164,22 @@ def test_closing_the_client_from_another_thread_ends_the_wait() -> None:
 
 
 SCRIPT = """
-import sys
+import sys, time
 from unpod_sync.client import Client
 from unpod_sync.model import space_tasks
 tasks = space_tasks("8KZ")
 with Client(sys.argv[1], "t0ken") as client:
     print("ready", flush=True)
-    for _ in client.fetch_many((tasks, page, 10) for page in range(1, 50)):
+    jobs = ((tasks, page, 10) for page in range(1, 50))
+    for _ in client.fetch_many(jobs, lambda page: time.sleep(30)):
         pass
 """
 
 
-def test_ctrl_c_ends_the_process_at_once() -> None:
+@pytest.mark.parametrize("reply", [hang, answer({"data": []})], ids=["hanging server", "busy transform"])
+def test_ctrl_c_ends_the_process_at_once(reply: Any) -> None:
     """SIGINT while every worker hangs: no thread holds the exit back, no warning is printed."""
-    with serving(lambda _: hang) as wire:
+    with serving(lambda _: reply) as wire:
         command = [sys.executable, "-W", "error", "-c", SCRIPT, wire.url]
         root = Path(__file__).parent.parent
         process = subprocess.Popen(
@@ -190,9 +193,64 @@ def test_ctrl_c_ends_the_process_at_once() -> None:
             started = time.monotonic()
             process.send_signal(2)
             _, stderr = process.communicate(timeout=10)
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 5
     assert stderr.rstrip().endswith("KeyboardInterrupt")
     assert "Warning" not in stderr
+
+
+def test_fewer_lanes_hold_back_threads_that_already_run() -> None:
+    """After trouble fewer jobs are worked on at a time, although the threads are there."""
+    lanes, lock, active, most_after = Lanes(4), threading.Lock(), 0, 0
+    all_four = threading.Barrier(4)
+
+    def work(number: int) -> int:
+        nonlocal active, most_after
+        if number < 4:
+            all_four.wait(5)
+            lanes.troubled()
+            return number
+        with lock:
+            active += 1
+            most_after = max(most_after, active) if number > 7 else most_after
+        time.sleep(0.005)
+        with lock:
+            active -= 1
+        return number
+
+    options: Any = {"look_ahead": 8, "stop": threading.Event(), "on_stop": lambda: None}
+    results = list(run(range(30), work, lanes=lanes, **options))
+    assert results == [(number, number) for number in range(30)]
+    assert most_after <= lanes.limit == 2
+
+
+def test_a_429_holds_back_every_thread() -> None:
+    """While one thread waits as long as the server asked, no other asks it anything."""
+    clock = Clock()
+    asked_meanwhile: list[int] = []
+
+    def sleep(seconds: float) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(0.01)
+            return
+        if not asked_meanwhile:
+            other.start()
+            other.join(0.1)
+            asked_meanwhile.append(len(wire.requests))
+        clock.sleep(seconds)
+
+    def handler(request: Request) -> bytes:
+        return answer({}, 429, {"Retry-After": "30"}) if request.number == 1 else answer({"data": []})
+
+    with (
+        serving(handler) as wire,
+        Client(wire.url, TOKEN, sleep=sleep, monotonic=clock.monotonic, now=clock.now) as client,
+    ):
+        other = threading.Thread(target=client.fetch, args=(TASKS, 2, 10))
+        client.fetch(TASKS, 1, 10)
+        clock.sleep(60)
+        other.join(5)
+    assert asked_meanwhile == [1]
+    assert len(wire.requests) == 3
 
 
 def test_a_server_that_limits_by_the_minute_seldom_answers_429() -> None:

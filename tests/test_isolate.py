@@ -93,6 +93,20 @@ def test_two_halves_with_a_bad_row_each_are_not_dead() -> None:
     assert len(found.page.rows) == 98
 
 
+def test_a_row_is_not_called_bad_lightly() -> None:
+    """Single rows that fail three times and then come are good rows."""
+    asked: dict[int, int] = {}
+
+    def handler(request: Request) -> bytes:
+        if request.size > 1:
+            return poisoned({5}, 10)(request)
+        asked[request.page] = asked.get(request.page, 0) + 1
+        return rows_of(request, 10) if asked[request.page] > 3 and request.page != 6 else POISONED
+
+    with serving(handler) as wire, client_for(wire) as client:
+        assert saved(client, 1, 10).bad_positions == (5,)
+
+
 def test_a_server_that_ignores_page_size_cannot_be_split() -> None:
     """More rows than asked for cannot be placed."""
     with (

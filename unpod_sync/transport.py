@@ -4,6 +4,7 @@ requests is used below its session: its adapter pools connections and checks cer
 redirects, cookies and `.netrc`, which could send the token elsewhere or replace it, never happen.
 A read timeout alone does not bound an answer that comes a byte at a time, so a watchdog shuts the
 socket when the answer's deadline has passed; the same cut ends a read when the work is given up.
+Connecting and the TLS handshake are each bounded as a whole by the connect timeout.
 """
 
 from __future__ import annotations
@@ -53,15 +54,12 @@ class Exchange:
         self.is_cut = False
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
-        self._spare: socket.socket | None = None
 
-    def hold(self, held: object, *, spare: bool = False) -> None:
-        """Remember the socket in use; a `spare` copy is closed when it is no longer needed."""
+    def hold(self, held: object) -> None:
+        """Remember the socket in use; TLS inside TLS wraps it once more."""
         found = held if isinstance(held, socket.socket) else getattr(held, "socket", None)
         with self._lock:
-            self._drop_spare()
             self._socket = found if isinstance(found, socket.socket) else None
-            self._spare = self._socket if spare else None
             if self.is_cut:
                 self._shut()
 
@@ -74,7 +72,6 @@ class Exchange:
     def finish(self) -> None:
         """Let the socket go: from now on a cut does nothing."""
         with self._lock:
-            self._drop_spare()
             self._socket = None
 
     def _shut(self) -> None:
@@ -83,19 +80,14 @@ class Exchange:
                 # Not SSLSocket.shutdown, which drops the TLS state under the reader's feet.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
-    def _drop_spare(self) -> None:
-        if self._spare is not None:
-            self._spare.close()
-            self._spare = None
-
 
 _here = threading.local()
 
 
-def _hold(held: object, *, spare: bool = False) -> None:
+def _hold(held: object) -> None:
     exchange: Exchange | None = getattr(_here, "exchange", None)
     if exchange is not None:
-        exchange.hold(held, spare=spare)
+        exchange.hold(held)
 
 
 class _PlainConnection(HTTPConnection):
@@ -105,12 +97,6 @@ class _PlainConnection(HTTPConnection):
 
 
 class _SecureConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        sock = super()._new_conn()
-        # Wrapping detaches this socket: only a copy reaches the connection during the handshake.
-        _hold(sock.dup(), spare=True)
-        return sock
-
     def request(self, *args: Any, **kwargs: Any) -> None:
         super().request(*args, **kwargs)
         _hold(self.sock)
