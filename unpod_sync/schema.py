@@ -57,23 +57,27 @@ def create_schema(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> bo
             connection.execute(path.read_text(encoding="utf-8"))
             connection.execute("insert into meta.migrations values (?, ?)", [name, now])
             connection.execute("commit")
-    return any([_create_table(connection, table) for table in columns.TABLES])
+    present = _present_columns(connection)
+    grown = [_create_table(connection, table, present.get(table.name, set())) for table in columns.TABLES]
+    return any(grown)
 
 
-def _create_table(connection: duckdb.DuckDBPyConnection, table: columns.Table) -> bool:
+def _present_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
+    """Table → its columns; asked once, since DuckDB binds every view for each such question."""
+    found: dict[str, set[str]] = {}
+    for table, column in connection.execute(
+        "select schema_name || '.' || table_name, column_name from duckdb_columns()"
+        " where database_name = current_database()"
+    ).fetchall():
+        found.setdefault(table, set()).add(column)
+    return found
+
+
+def _create_table(connection: duckdb.DuckDBPyConnection, table: columns.Table, present: set[str]) -> bool:
     """Creates the table, or adds the columns it lacks; comments only what it made.
 
     True when a column was added to an existing table whose rows a rebuild can fill.
     """
-    schema, name = table.name.split(".")
-    present = {
-        column
-        for (column,) in connection.execute(
-            "select column_name from duckdb_columns() where database_name = current_database()"
-            " and schema_name = ? and table_name = ?",
-            [schema, name],
-        ).fetchall()
-    }
     missing = [column for column in table.columns if column.name not in present]
     if not missing:
         return False
