@@ -22,13 +22,13 @@ from unpod_sync.model import (
     AGENTS,
     SPACES,
     Page,
-    Record,
     Resource,
     agent_executions,
     space_runs,
     space_tasks,
 )
 from unpod_sync.reading import Reading
+from unpod_sync.settle import read_whole
 from unpod_sync.standing import read_standing
 from unpod_sync.throttle import Budget
 from unpod_sync.vocabulary import take_notice
@@ -302,7 +302,10 @@ class _Load:
 
     def _read_lists(self, reader: ListReader, readings: list[Reading], *, only_plan: bool = False) -> None:
         self.readings += readings
-        reader.read(readings, only_plan=only_plan)
+        if only_plan:
+            reader.plan(readings)
+        else:
+            read_whole(reader, readings)
         halted = reader.findings.halted
         if isinstance(halted, CredentialsError) and not any(r.covered for r in self.readings):
             raise halted

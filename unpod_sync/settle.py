@@ -1,0 +1,240 @@
+"""When the planned pages are in: is the list whole, what must be read again, what has vanished?
+
+Each step stops where reading on would not help: a difference that a whole reading does not cure
+is remembered and reported, not chased.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pyarrow as pa
+
+from unpod_sync import columns, facts
+from unpod_sync.errors import ApiError
+from unpod_sync.lists import ListReader
+from unpod_sync.merge import mark_deleted
+from unpod_sync.plan import last_page, pages_of
+from unpod_sync.reading import Reading
+from unpod_sync.warehouse import key_sql, lent
+
+LARGEST_PAGE = 10_000  # rows asked for at once from a list that ignores `page`
+CONFIRM_PAGES = 50  # pages read again at most to confirm that vanished rows are gone
+
+
+def read_whole(reader: ListReader, readings: list[Reading]) -> None:
+    """Reads lists as planned, settles each, and writes their final bookmarks."""
+    reader.read(readings)
+    for reading in readings:
+        if reader.may_go_on(reading):
+            _settle(reader, reading)
+        reader.finish(reading)
+
+
+def _settle(reader: ListReader, reading: Reading) -> None:
+    """Reads on until the list is whole, or until reading on would not help."""
+    if not reading.is_counted:
+        reading.conclude_uncounted()
+    elif reading.ignores_page:
+        _settle_unpaged(reader, reading)
+    else:
+        if reading.adopt():
+            reader.again(reading, [1])
+        _fill_holes(reader, reading)
+        _read_past_the_end(reader, reading)
+        if reading.is_counted:
+            _find_missing(reader, reading)
+    if reader.may_go_on(reading) and reading.is_sweeping and reading.sweep_left == 0:
+        _conclude_sweep(reader, reading)
+
+
+def _settle_unpaged(reader: ListReader, reading: Reading) -> None:
+    """A list that shows the same page whatever is asked: ask for everything on one page."""
+    if reading.latest > len(reading.first_ids) and reader.may_go_on(reading):
+        reader.again(reading, [1], size=min(reading.latest, LARGEST_PAGE))
+    if reader.may_go_on(reading):
+        reading.pass_over((0, max(reading.latest, reading.count)))
+        _explain(reader, reading)
+
+
+# -- rows that should be there ----------------------------------------------------------------
+
+
+def _holes(reading: Reading) -> list[tuple[int, int]]:
+    """Never-read positions, and holes in the part that was read, that this sync should fill."""
+    if not reading.covered:
+        return []
+    lowest = reading.covered[0][0]
+    holes = [(max(low, lowest), high) for low, high in reading.uncovered if high > lowest]
+    return [*reading.gaps, *holes] if reading.is_sweeping or not reading.state.known else list(reading.gaps)
+
+
+def _fill_holes(reader: ListReader, reading: Reading) -> None:
+    """Short pages leave holes: they are asked for again, then in smaller pages, then let go."""
+    for size in (reading.size, max(1, reading.size // 5)):
+        holes = _holes(reading)
+        if not holes or not reader.may_go_on(reading):
+            break
+        pages = {page for hole in holes for page in pages_of(hole, reading.count, size)}
+        reader.again(reading, sorted(pages), size=size)
+    if reader.may_go_on(reading):
+        for hole in _holes(reading):
+            reading.pass_over(hole)
+
+
+def _read_past_the_end(reader: ListReader, reading: Reading) -> None:
+    """A full last page may not be the last: a count that is too low must not lose rows."""
+    if not reader.may_go_on(reading) or not reading.covered or reading.covered[0][0] > 0:
+        return
+    if reading.count == 0 or reading.count % reading.size:
+        return
+    number = last_page(reading.count, reading.size) + 1
+    met: set[str] = set(reading.first_ids)
+    while reader.may_go_on(reading):
+        ((_, result),) = reader.fetch([(reading.resource, number, reading.size)])
+        if isinstance(result, ApiError):
+            reader.fail(reading, result)
+            return
+        ids = {record.id for record in result[1]}
+        if met.issuperset(ids):
+            break
+        met |= ids
+        reader.take(reading, result, ())
+        reading.state = replace(reading.state, counted=False)
+        number += 1
+    reader.loader.drain()
+    if not reading.state.counted:
+        reading.is_counted = False
+        reading.met = set(_known_ids(reader, reading))
+        reading.conclude_uncounted()
+
+
+def _find_missing(reader: ListReader, reading: Reading) -> None:
+    """A count above what is known means rows nobody has seen: look for them everywhere, once."""
+    missing = _missing(reader, reading)
+    if missing > 0 and reading.top < reading.count and reader.may_go_on(reading):
+        below = reading.count - reading.top
+        reader.again(reading, reading.pages_for([(below - reading.size, below)]))
+        missing = _missing(reader, reading)
+    if missing > 0 and reading.uncovered and reader.may_go_on(reading):
+        reader.again(reading, reading.pages_for(reading.uncovered))
+        missing = _missing(reader, reading)
+    if missing > 0 and reader.may_go_on(reading):
+        reader.again(reading, range(1, last_page(reading.count, reading.size) + 1))
+        if reader.may_go_on(reading):
+            _explain(reader, reading)
+
+
+def _missing(reader: ListReader, reading: Reading) -> int:
+    if reading.gaps:
+        return 0
+    return reading.latest - len(set(reading.unreadable)) - reading.state.explained - reader.known(reading)
+
+
+def _explain(reader: ListReader, reading: Reading, vanished: int = 0) -> None:
+    """A whole reading did not cure the difference: remember it, so that it is not chased."""
+    found = reader.known(reading) - vanished + len(set(reading.unreadable))
+    gap = max(0, reading.latest - found)
+    if gap and gap != reading.state.explained:
+        reader.findings.notes.append(
+            f"{reading.resource.name}: the list says {reading.latest}, a whole reading finds {gap} fewer"
+        )
+    reading.state = replace(reading.state, explained=gap)
+
+
+# -- rows that are gone -----------------------------------------------------------------------
+
+
+def _conclude_sweep(reader: ListReader, reading: Reading) -> None:
+    """Marks what a complete sweep did not meet, and forgets whom it met."""
+    vanished, is_sure = _gone(reader, reading)
+    if not reader.may_go_on(reading):
+        return
+    connection = reader.warehouse.connection
+    connection.execute("delete from meta.sweep_seen where resource = ?", [reading.resource.name])
+    if vanished and is_sure:
+        kind = reading.resource.kind
+        mark_deleted(connection, kind, vanished, now=reader.now())
+        reader.findings.deleted[kind] = reader.findings.deleted.get(kind, 0) + len(vanished)
+    _explain(reader, reading, vanished=0 if is_sure else len(vanished))
+
+
+def _gone(reader: ListReader, reading: Reading) -> tuple[list[str], bool]:
+    """What the sweep did not meet, and whether that proves it gone.
+
+    When the list moved meanwhile, or its own count speaks against it, it is read once more. If the
+    count still does, the next complete sweep has to say the same before anything is marked.
+    """
+    vanished = _vanished(reader, reading)
+    if not vanished:
+        return [], True
+    if reading.unreadable:
+        reader.findings.notes.append(
+            f"{reading.resource.name}: {len(vanished)} known rows were not met;"
+            " nothing is marked as deleted while unreadable rows may be among them"
+        )
+        return [], True
+    if reading.is_counted and (len(reading.counts) > 1 or _contradicted(reader, reading, vanished)):
+        vanished = _confirmed(reader, reading)
+        return vanished, not _contradicted(reader, reading, vanished)
+    return vanished, True
+
+
+def _contradicted(reader: ListReader, reading: Reading, vanished: list[str]) -> bool:
+    """Whether the list's count says that more rows exist than would be left."""
+    return reader.known(reading) - len(vanished) < reading.latest - reading.state.explained
+
+
+def _known_ids(reader: ListReader, reading: Reading) -> list[str]:
+    table = columns.BY_KIND[reading.resource.kind]
+    condition, parameters = facts.scope(reading.resource)
+    rows = reader.warehouse.connection.execute(
+        f"select {key_sql(table)} from {table.name} as t where {condition} and t.deleted_at is null",
+        parameters,
+    ).fetchall()
+    return [id_ for (id_,) in rows]
+
+
+def _vanished(reader: ListReader, reading: Reading) -> list[str]:
+    """Known objects of the list that the sweep did not meet."""
+    table = columns.BY_KIND[reading.resource.kind]
+    condition, parameters = facts.scope(reading.resource)
+    met = pa.table({"id": pa.array(list(reading.seen), pa.string())})
+    with lent(reader.warehouse.connection, met=met):
+        rows = reader.warehouse.connection.execute(
+            f"select {key_sql(table)} as id from {table.name} as t where {condition} and t.deleted_at is null"
+            f" and {key_sql(table)} not in (select id from met)"
+            f" and {key_sql(table)} not in (select id from meta.sweep_seen where resource = ?)",
+            [*parameters, reading.resource.name],
+        ).fetchall()
+    return [id_ for (id_,) in rows]
+
+
+def _confirmed(reader: ListReader, reading: Reading) -> list[str]:
+    """What is still not met after one more reading: rows slip past pages that shift."""
+    pages = range(1, last_page(reading.latest, reading.size) + 1)
+    if len(pages) > CONFIRM_PAGES:
+        pages = _pages_near(reader, reading)
+    reading.counts.clear()
+    reading.count = reading.latest
+    reader.again(reading, pages)
+    if not reader.may_go_on(reading) or len(reading.counts) > 1:
+        return []  # the list keeps moving: the next sweep decides
+    return _vanished(reader, reading)
+
+
+def _pages_near(reader: ListReader, reading: Reading) -> list[int]:
+    """The pages of a long list on which the vanished rows would stand, and their neighbours."""
+    table = columns.BY_KIND[reading.resource.kind]
+    condition, parameters = facts.scope(reading.resource)
+    vanished = pa.table({"id": pa.array(_vanished(reader, reading), pa.string())})
+    with lent(reader.warehouse.connection, vanished=vanished):
+        places = reader.warehouse.connection.execute(
+            "with ranked as ("
+            f" select {key_sql(table)} as id, row_number() over (order by t.created_at) - 1 as place"
+            f" from {table.name} as t where {condition} and t.deleted_at is null)"
+            " select place from ranked semi join vanished using (id) order by place desc",
+            parameters,
+        ).fetchall()
+    span = reading.size // 2
+    return reading.pages_for((place - span, place + span) for (place,) in places)
