@@ -1,0 +1,125 @@
+"""What needs attention: due callbacks, unusual days, stale or incomplete data, flaws; with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from unpod_sync.window import File, Filter, Windows, quality
+
+STALE_HOURS = 24
+#: A flaw that touches a smaller share of its cases is left to `data_quality`.
+FLAW_SHARE = 0.05
+#: Flaws that lie in the nature of things: the views allow for them.
+EXPECTED_FLAWS = ("deleted_tasks", "completed_voicemails", "late_changes", "untimed_calls")
+SHOWN = 3
+LEVELS = ("act", "look", "know")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing: `level` is act, look or know; `kind` a stable word; `hint` what to do."""
+
+    kind: str
+    level: str
+    count: int
+    text: str
+    hint: str
+
+
+def attention(
+    windows: Windows, chosen: Filter, due: Filter, period: tuple[date, date], space_names: dict[str, str]
+) -> tuple[Item, ...]:
+    """Everything that needs attention, the most urgent first.
+
+    `chosen` has the spaces and agents, `due` also the dates of callbacks, if any.
+    """
+    file = windows.file
+    days = windows.open(None, period[1], others=("daily_completion", "daily_activity", "daily_anomalies"))
+    spaces = Filter(spaces=chosen.spaces).places
+    found = [
+        *_freshness(file.rows(f"select *, (select now_at from utc_clock) as now_at from sync_freshness where {spaces}")),
+        *_last_load(file.rows("from meta.loads order by started_at desc limit 1")),
+        *_callbacks(file, due),
+        *_anomalies(
+            days.rows("from daily_anomalies where is_anomaly and local_date >= ? order by local_date", [period[0]]),
+            space_names,
+        ),
+        *_flaws(quality(file, replace(chosen, since=period[0], until=period[1]))),
+    ]
+    return tuple(sorted(found, key=lambda item: LEVELS.index(item.level)))
+
+
+def _freshness(rows: list[dict[str, Any]]) -> Iterator[Item]:
+    for row in rows:
+        name = row["space_name"] or row["space_token"]
+        if row["last_error"]:
+            yield Item("space_error", "act", 1, f"{name} could not be read: {row['last_error']}", "unpod-sync doctor")
+        if row["last_synced_at"] is None:
+            yield Item("stale", "act", 1, f"{name} has never been synced", "unpod-sync sync")
+        elif row["age_seconds"] > STALE_HOURS * 3600 or row["age_seconds"] < -3600:
+            hours = (row["now_at"] - row["last_synced_at"]).total_seconds() / 3600
+            yield Item("stale", "act", 1, f"{name}: the data are {_age(hours)} old", "unpod-sync sync, or mend its cron job")
+        gap = (row["count_difference"] or 0) - (row["explained_gap"] or 0)
+        if gap:
+            lists = f"the API counts {abs(gap)} {'more' if gap > 0 else 'fewer'} tasks than are here"
+            yield Item("count_difference", "look", abs(gap), f"{name}: {lists}", "unpod-sync sync --full")
+        if row["pending_sweep"]:
+            text = f"{name}: {row['pending_sweep']:,} tasks wait to be verified"
+            yield Item("pending_sweep", "know", row["pending_sweep"], text, "the next syncs go on by themselves")
+
+
+def _last_load(rows: list[dict[str, Any]]) -> Iterator[Item]:
+    for row in rows:
+        if row["status"] not in ("done", "running"):
+            text = f"the last sync ended as {row['status']}" + (f": {row['error']}" if row["error"] else "")
+            yield Item("last_sync", "act", 1, text, "unpod-sync doctor, then unpod-sync sync")
+
+
+def _callbacks(file: File, due: Filter) -> Iterator[Item]:
+    # asked of the whole file: a colleague of another space may have called the contact since
+    row = file.rows(
+        "select count(*) as due, max(hours_overdue) as oldest, count(*) filter (where hours_overdue < 24) as fresh"
+        " from (select callbacks_due.*, calls.local_date"
+        " from callbacks_due inner join calls on callbacks_due.task_id = calls.task_id)"
+        f" where {due.places} and {due.dates()}"
+    )[0]
+    if row["due"]:
+        plural = "callbacks are" if row["due"] > 1 else "callback is"
+        text = f"{row['due']} promised {plural} due, {row['fresh']} since yesterday; the oldest for {_age(row['oldest'])}"
+        yield Item("callbacks_due", "act", row["due"], text, "unpod-sync query 'from callbacks_due'")
+
+
+def _anomalies(rows: list[dict[str, Any]], space_names: dict[str, str]) -> Iterator[Item]:
+    for row in rows[-SHOWN:]:
+        name = space_names.get(row["space_token"], row["space_token"])
+        for measure, cases, verb in (("connect", "dialed_count", "connected"), ("completion", "total_tasks", "completed")):
+            if row[f"is_{measure}_anomaly"]:
+                low, high = max(0, row[f"{measure}_rate_low"]), min(1, row[f"{measure}_rate_high"])
+                text = (
+                    f"{row['local_date']:%a %-d %b}, {name}: {row[f'{measure}_rate']:.0%} of {row[cases]} {verb},"
+                    f" usual are {low:.0%} to {high:.0%}"
+                )
+                yield Item(f"{measure}_anomaly", "look", 1, text.replace("%", " %"), "unpod-sync query 'from daily_anomalies'")
+
+
+def _flaws(rows: list[dict[str, Any]]) -> list[Item]:
+    found = []
+    for row in sorted(rows, key=lambda row: -(row["flaw_rate"] or 1)):
+        if row["flaw"] in EXPECTED_FLAWS or not row["flaw_count"]:
+            continue
+        if row["flaw_rate"] is not None and row["flaw_rate"] < FLAW_SHARE:
+            continue
+        share = f" of {row['base_count']:,}" if row["base_count"] is not None else ""
+        words = row["description"].rstrip(".")
+        text = f"{row['flaw_count']:,}{share}: {words[0].lower()}{words[1:]}"
+        found.append(Item(row["flaw"], "know", row["flaw_count"], text, row["remedy"]))
+    return found
+
+
+def _age(hours: float) -> str:
+    if hours < 48:
+        return f"{hours:.0f} hours"
+    return f"{hours / 24:.0f} days"

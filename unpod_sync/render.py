@@ -1,0 +1,302 @@
+"""The report as text for a terminal: pure, from dataclasses to rich renderables.
+
+First what was reached and what changed, then what to do, then the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from zoneinfo import ZoneInfo
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from unpod_sync import wording as say
+from unpod_sync.attention import Item
+from unpod_sync.figures import Difference, Figures, Rate
+from unpod_sync.reports import Report, Scope
+
+#: From these widths on there is room for the week before, and for drawn intervals.
+MEDIUM = 76
+WIDE = 110
+MARKS = {"act": ("!", "bold red"), "look": ("?", "yellow"), "know": ("·", "dim")}
+NOTES = 3
+
+
+def report(content: Report, width: int) -> Group:
+    """The whole report for a terminal of `width` columns."""
+    parts: list[RenderableType] = [*_head(content), Text()]
+    parts += [*_attention(content.attention, width), Text(), _numbers(content, width), Text()]
+    if content.detail.calls:
+        parts += [*_parts("Agents", content, content.agents, width), *_comparisons(content.comparisons), Text()]
+        if len(content.spaces) > 1:
+            parts += [*_parts("Spaces", content, content.spaces, width), Text()]
+        parts += [*_outcomes(content, width), Text(), *_hours(content, width), Text()]
+    parts.append(_foot(width))
+    return Group(*parts)
+
+
+def _head(content: Report) -> Iterator[Text]:
+    scope = content.scope
+    yield Text.assemble((say.days(scope.period.since, scope.period.until), "bold"), ("  " + _filters(scope), "dim"))
+    yield Text(_freshness(scope), "dim")
+    yield Text()
+    now, before = content.now, content.before
+    if not now.calls and not now.tasks:
+        yield Text("No calls in this period." if content.detail.calls else "No calls yet.", "bold")
+        return
+    yield _sentence(now.connected, "dialed calls connected", _change(content.changes, "connect"), before.connected)
+    yield _sentence(
+        now.interested, "connected contacts were interested", _change(content.changes, "interested"), before.interested
+    )
+
+
+def _filters(scope: Scope) -> str:
+    return ", ".join((*scope.spaces, *scope.agents)) or "all spaces, all agents"
+
+
+def _freshness(scope: Scope) -> str:
+    against = f"against {say.days(scope.before.since, scope.before.until)}"
+    if scope.synced_at is None:
+        return f"never synced · {against}"
+    local = scope.synced_at.astimezone(ZoneInfo(scope.time_zone))
+    return f"synced {say.ago(scope.synced_at, scope.asked_at)}, {local:%H:%M} {scope.time_zone} · {against}"
+
+
+def _change(changes: Iterable[Difference], measure: str) -> Difference | None:
+    return next((change for change in changes if change.measure == measure), None)
+
+
+def _sentence(now: Rate, what: str, change: Difference | None, before: Rate) -> Text:
+    text = Text.assemble((say.percent(now.rate), "bold"), f" of {say.count(now.cases)} {what}")
+    if now.rate is None:
+        return Text(f"No {what.split(' ', 1)[0]} calls.", "bold")
+    if change is None:
+        return text.append("; nothing to compare with.")
+    if not change.is_significant:
+        return text.append(f"; {say.rate(before)} before, no clear change.")
+    risen = change.difference > 0
+    return text.append("; ").append(
+        f"{'up' if risen else 'down'} from {say.rate(before)}, more than chance.", "bold green" if risen else "bold red"
+    )
+
+
+def _attention(items: tuple[Item, ...], width: int) -> Iterator[RenderableType]:
+    yield _title("Needs attention", "")
+    if not items:
+        yield Text("Nothing.", "green")
+        return
+    urgent = [item for item in items if item.level != "know"]
+    notes = [item for item in items if item.level == "know"]
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=1)
+    table.add_column(ratio=1)
+    for item in (*urgent, *notes[:NOTES]):
+        mark, style = MARKS[item.level]
+        text = Text(item.text, "" if item.level != "know" else "dim")
+        if item.level != "know":
+            text.append("  → " + item.hint, "cyan")
+        table.add_row(Text(mark, style), text)
+    if len(notes) > NOTES:
+        more = f"{len(notes) - NOTES} more kinds of flaw: unpod-sync query 'from data_quality'"
+        table.add_row("", Text(more, "dim"))
+    yield table
+
+
+def _numbers(content: Report, width: int) -> Table:
+    """The figures of the period, of the one before, the change and the trend."""
+    spans = f"{len(content.trend)} × {_span(content)} days"
+    table = _table()
+    table.add_column("", style="bold")
+    table.add_column("Now", justify="right")
+    if width >= MEDIUM:
+        table.add_column("Before", justify="right", style="dim")
+    table.add_column("Change", justify="right")
+    table.add_column(spans)
+    if width >= WIDE:
+        table.add_column("Lowest to highest", style="dim")
+    for name, show, value, change in _lines(content):
+        values = [value(figures) for figures in content.trend]
+        row: list[RenderableType] = [name, show(content.now)]
+        row += [show(content.before)] * (width >= MEDIUM) + [change, Text(say.spark(values), "cyan")]
+        known = [figures for figures, number in zip(content.trend, values, strict=True) if number is not None]
+        if width >= WIDE and known:
+            row.append(f"{show(min(known, key=value))} to {show(max(known, key=value))}")  # type: ignore[arg-type]
+        table.add_row(*row)
+    return table
+
+
+def _span(content: Report) -> int:
+    if len(content.trend) < 2:
+        return content.scope.period.days
+    first, second = (int(figures.label.replace("-", "")) for figures in content.trend[:2])
+    from datetime import date
+
+    as_date = lambda number: date(number // 10000, number // 100 % 100, number % 100)  # noqa: E731
+    return (as_date(second) - as_date(first)).days
+
+
+Line = tuple[str, Callable[[Figures], str], Callable[[Figures], float | None], Text]
+
+
+def _lines(content: Report) -> Iterator[Line]:
+    now, before = content.now, content.before
+
+    def grown(value: Callable[[Figures], float | None]) -> Text:
+        return Text(say.growth(value(now), value(before)), "dim")
+
+    def moved(value: Callable[[Figures], Rate], measure: str = "") -> Text:
+        return _moved(value(now), value(before), _change(content.changes, measure))
+
+    yield "Tasks", lambda f: say.count(f.tasks), lambda f: f.tasks, grown(lambda f: f.tasks)
+    yield "Completed", lambda f: say.rate(f.completed), lambda f: f.completed.rate, moved(lambda f: f.completed)
+    yield "Dialed", lambda f: say.count(f.connected.cases), lambda f: f.connected.cases, grown(lambda f: f.connected.cases)
+    yield "Connected", lambda f: say.rate(f.connected), lambda f: f.connected.rate, moved(lambda f: f.connected, "connect")
+    yield "Engaged", lambda f: say.rate(f.engaged), lambda f: f.engaged.rate, moved(lambda f: f.engaged)
+    yield (
+        "Interested",
+        lambda f: say.rate(f.interested),
+        lambda f: f.interested.rate,
+        moved(lambda f: f.interested, "interested"),
+    )
+    yield "Successful", lambda f: say.rate(f.successful), lambda f: f.successful.rate, moved(lambda f: f.successful)
+    yield (
+        "Median call",
+        lambda f: say.clock(f.durations.median),
+        lambda f: f.durations.median,
+        grown(lambda f: f.durations.median),
+    )
+    yield (
+        "Longest tenth",
+        lambda f: say.clock(f.durations.p90),
+        lambda f: f.durations.p90,
+        grown(lambda f: f.durations.p90),
+    )
+    yield (
+        "Talk time",
+        lambda f: say.hours(f.durations.total),
+        lambda f: f.durations.total,
+        grown(lambda f: f.durations.total),
+    )
+    if content.detail.costs.total is not None:
+        yield "Cost", lambda f: say.money(f.costs.total), lambda f: f.costs.total, grown(lambda f: f.costs.total)
+        yield (
+            "per interested",
+            lambda f: say.money(f.costs.per_interested),
+            lambda f: f.costs.per_interested,
+            grown(lambda f: f.costs.per_interested),
+        )
+
+
+def _moved(now: Rate, before: Rate, change: Difference | None) -> Text:
+    """A change of a rate; ▲ ▼ where it is more than chance."""
+    if now.rate is None or before.rate is None:
+        return Text(say.UNKNOWN, "dim")
+    difference = now.rate - before.rate
+    if change is not None:
+        is_clear = change.is_significant
+    else:  # intervals that do not meet are apart, and more surely than needed
+        bounds = (now.low, now.high, before.low, before.high)
+        is_clear = None not in bounds and (now.low > before.high or now.high < before.low)  # type: ignore[operator]
+    if not is_clear:
+        return Text(say.points(difference), "dim")
+    return Text(f"{'▲' if difference > 0 else '▼'} {say.points(difference)}", "green" if difference > 0 else "red")
+
+
+def _parts(title: str, content: Report, rows: tuple[Figures, ...], width: int) -> Iterator[RenderableType]:
+    """Agents or spaces beside each other."""
+    detail = content.scope.detail
+    yield _title(title, say.days(detail.since, detail.until))
+    table = _table()
+    table.add_column("", style="bold", overflow="ellipsis", max_width=24 if width >= MEDIUM else 14)
+    table.add_column("Connected", justify="right")
+    table.add_column("95 %", style="dim")
+    if width >= WIDE:
+        table.add_column("0" + "100".rjust(23), style="cyan")
+    table.add_column("Interested", justify="right")
+    if width >= MEDIUM:
+        table.add_column("95 %", style="dim")
+        table.add_column("Completed", justify="right")
+        table.add_column("Median", justify="right")
+    if width >= WIDE:
+        table.add_column("Cost", justify="right")
+        table.add_column("per interested", justify="right")
+    for row in rows:
+        cells = [row.label, say.rate(row.connected), say.interval(row.connected)]
+        cells += [say.whisker(row.connected, 24)] * (width >= WIDE) + [say.rate(row.interested)]
+        if width >= MEDIUM:
+            cells += [say.interval(row.interested), say.rate(row.completed), say.clock(row.durations.median)]
+        if width >= WIDE:
+            cells += [say.money(row.costs.total), say.money(row.costs.per_interested)]
+        table.add_row(*map(Text, cells))
+    yield table
+
+
+def _comparisons(rows: tuple[Difference, ...]) -> Iterator[Text]:
+    verbs = {"connect": "connects", "interested": "interests"}
+    strongest = sorted(rows, key=lambda row: -abs(row.difference))
+    for row in strongest[:NOTES]:
+        one, other = (row.one, row.other) if row.difference > 0 else (row.other, row.one)
+        low, high = sorted(abs(round(100 * bound)) for bound in (row.low, row.high))
+        yield Text(
+            f"{one} {verbs[row.measure]} {abs(100 * row.difference):.0f} points more than {other}"
+            f" on the days both dialed ({low} to {high}).",
+            "dim",
+        )
+    if len(rows) > NOTES:
+        yield Text(f"{len(rows) - NOTES} more clear differences: unpod-sync query 'from agent_comparison'", "dim")
+
+
+def _outcomes(content: Report, width: int) -> Iterator[RenderableType]:
+    labelled = next((row.cases for row in content.outcomes), 0)
+    yield _title("Outcomes", f"of {say.count(labelled)} calls that have one")
+    table = _table(header=False)
+    table.add_column("", style="bold")
+    table.add_column("", justify="right")
+    table.add_column("", justify="right", style="dim")
+    table.add_column("", justify="right", style="dim")
+    table.add_column("", style="cyan")
+    top = max((row.share or 0 for row in content.outcomes), default=0) or 1
+    room = 40 if width >= WIDE else 24 if width >= MEDIUM else 12
+    for row in content.outcomes:
+        change = None if row.share is None or row.share_before is None else row.share - row.share_before
+        name = "no outcome" if row.outcome is None else say.words(row.outcome)
+        cells = (say.percent(row.share), say.count(row.calls), "" if change is None else say.points(change))
+        table.add_row(name, *cells, say.bar((row.share or 0) / top, room))
+    yield table
+
+
+def _hours(content: Report, width: int) -> Iterator[RenderableType]:
+    """The hours in which calls connect, as a line of sparks above the clock."""
+    yield _title("Connected by hour", content.scope.time_zone)
+    found = {row.hour: row for row in content.hours}
+    if not found:
+        yield Text(say.UNKNOWN)
+        return
+    reliable = [row for row in content.hours if row.is_reliable]
+    rates = {row.hour: row.connected.rate for row in reliable}
+    shown = range(min(found), max(found) + 1)
+    step = 3 if width >= MEDIUM and len(shown) * 3 <= width else 2
+    line = say.spark([rates.get(hour) for hour in shown])
+    yield Text("".join(mark.ljust(step) if mark == say.GAP else (mark * (step - 1) + " ") for mark in line), "cyan")
+    yield Text("".join(f"{hour:02}".ljust(step) for hour in shown), "dim")
+    if len(reliable) > 1:
+        ordered = sorted(reliable, key=lambda row: row.connected.rate or 0)
+        best, worst = ordered[-1], ordered[0]
+        yield Text(
+            f"Best {best.hour:02}:00, {say.rate(best.connected)}; worst {worst.hour:02}:00, {say.rate(worst.connected)}."
+            " · is too few calls to tell."
+        )
+
+
+def _foot(width: int) -> Text:
+    return Text("What a number means: unpod-sync metrics · As a page with charts: unpod-sync report --html FILE", "dim")
+
+
+def _title(title: str, note: str) -> Text:
+    return Text.assemble((title, "bold underline"), ("  " + note if note else "", "dim"))
+
+
+def _table(*, header: bool = True) -> Table:
+    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=header, header_style="dim")
