@@ -21,9 +21,10 @@ ANALYSIS_KEYS = (
 )  # fmt: skip
 OUTCOMES = (f"{SUMMARY}.status", f"{ANALYSIS}.outcome", f"{PROFILE}.outcome")
 PATHS = (
-    "input", "output.call_summary", "output.summary", ANALYSIS,
-    *(f"{ANALYSIS}.{key}" for key in ANALYSIS_KEYS), *OUTCOMES, f"{SUMMARY}.callback_datetime", f"{PROFILE}.callback_time",
-)  # fmt: skip
+    *("input", "output.call_summary", "output.summary", ANALYSIS),
+    *(f"{ANALYSIS}.{key}" for key in ANALYSIS_KEYS),
+    *(*OUTCOMES, f"{SUMMARY}.callback_datetime", f"{PROFILE}.callback_time"),
+)
 
 
 def analysis(batch: Batch) -> Columns:

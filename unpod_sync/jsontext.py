@@ -11,6 +11,7 @@ import math
 from itertools import repeat
 from typing import Any
 
+import msgspec
 import orjson
 
 DEEPEST = 250  # levels; orjson writes four more, and no object of the API is a tenth as deep
@@ -56,10 +57,13 @@ def encode_all(values: list[Any]) -> list[str]:
 
 
 def decode(text: str | bytes) -> Any:
-    """The value of a JSON text, of whichever of the two writers. Raises ValueError."""
+    """The value of a JSON text. Raises ValueError.
+
+    msgspec keeps integers of any size, as the client's decoder does; orjson makes floats of them.
+    """
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError):
         return json.loads(text)
 
 
