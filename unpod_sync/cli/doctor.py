@@ -1,0 +1,66 @@
+"""`unpod-sync doctor`."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from unpod_sync.cli.common import Output, output_options
+
+if TYPE_CHECKING:
+    from unpod_sync.diagnosis import Finding
+
+COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+@click.command(
+    epilog="Example:  unpod-sync doctor --json",
+    short_help="Check configuration, API, files; each finding with its remedy.",
+)
+@click.option("--offline", is_flag=True, help="Leave the API out.")
+@click.option("--database", type=click.Path(path_type=Path), help="The published DuckDB file.")
+@click.option("--base-url", help="Address of the API.")
+@click.option("--org-handle", help="Domain handle of the organisation.")
+@click.option("--space", "spaces", multiple=True, help="Only this space (token or name); repeatable.")
+@output_options
+def command(output: Output, *, offline: bool, **flags: Any) -> int:
+    """Check configuration, API and files; each finding with its remedy. Changes nothing.
+
+    Exit status: 0 when a sync would work (warnings included), 77 when the API refuses the token,
+    78 when the configuration is at fault, else 1.
+    """
+    return run(flags, output, offline=offline)
+
+
+def run(flags: dict[str, Any], output: Output, *, offline: bool = False) -> int:
+    """The examination on the terminal, finding by finding, or as JSON; gives the exit status."""
+    from unpod_sync.diagnosis import examine, exit_status
+
+    found: list[Finding] = []
+    for finding in examine(flags, datetime.now(UTC).replace(tzinfo=None), offline=offline):
+        found.append(finding)
+        if not output.json and not (output.quiet and finding.level == "ok"):
+            _tell(finding, output)
+    status = exit_status(found)
+    if output.json:
+        names = ("level", "name", "text", "remedy")
+        rows = [{name: dataclasses.asdict(finding)[name] for name in names} for finding in found]
+        output.dump({"exit_status": status, "findings": rows})
+    elif not output.quiet:
+        failures = sum(finding.level == "fail" for finding in found)
+        output.say(
+            "All well: a sync will work." if not failures else f"{failures} to mend before a sync can work."
+        )
+    return status
+
+
+def _tell(finding: Finding, output: Output) -> None:
+    output.data(
+        f"{click.style(f'{finding.level:4}', fg=COLOURS[finding.level])}  {finding.name}: {finding.text}"
+    )
+    if finding.remedy:
+        output.data(f"      → {finding.remedy}")
