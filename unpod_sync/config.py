@@ -256,13 +256,17 @@ def load_with_origins(flags: Mapping[str, Any] | None = None) -> tuple[Settings,
     ):
         values |= found
         origins |= {
-            name: source.replace("{upper}", name.upper()).replace("{dashed}", name.replace("_", "-"))
-            for name in found
+            name: source.replace("{upper}", name.upper()).replace("{dashed}", _flag(name)) for name in found
         }
     try:
         return Settings(**values), origins
     except InvalidSettingError as error:
         raise InvalidSettingError(error.name, error.reason, origins[error.name]) from None
+
+
+def _flag(name: str) -> str:
+    """The flag of a setting: those that may be repeated name one thing each."""
+    return name.removesuffix("s") if name in ("spaces", "agents") else name.replace("_", "-")
 
 
 def _environment() -> dict[str, str]:

@@ -53,7 +53,9 @@ def run(flags: dict[str, Any], output: Output, *, offline: bool = False) -> int:
     elif not output.quiet:
         failures = sum(finding.level == "fail" for finding in found)
         output.say(
-            "All well: a sync will work." if not failures else f"{failures} to mend before a sync can work."
+            "All well: a sync will work."
+            if not failures
+            else f"{failures} to be mended before a sync will work."
         )
     return status
 
@@ -63,4 +65,4 @@ def _tell(finding: Finding, output: Output) -> None:
         f"{click.style(f'{finding.level:4}', fg=COLOURS[finding.level])}  {finding.name}: {finding.text}"
     )
     if finding.remedy:
-        output.data(f"      → {finding.remedy}")
+        output.data(f"      fix: {finding.remedy}")

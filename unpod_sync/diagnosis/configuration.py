@@ -27,7 +27,7 @@ def file_findings() -> Iterator[Finding]:
         yield ok("file", f"{path} (mode {mode:04o})")
 
 
-def setting_findings(settings: Settings, origins: Mapping[str, str]) -> Iterator[Finding]:
+def setting_findings(settings: Settings, origins: Mapping[str, str], *, offline: bool) -> Iterator[Finding]:
     """Each setting of weight: its value and where it was read; secrets only by their origin."""
     try:
         _ = settings.token
@@ -37,7 +37,7 @@ def setting_findings(settings: Settings, origins: Mapping[str, str]) -> Iterator
     handle = settings.org_handle
     if handle:
         yield ok("organisation", f"{handle}, from {origins['org_handle']}")
-    else:
+    elif offline:  # else the API tells which organisations there are
         yield warn(
             "organisation",
             "no organisation handle is set; some lists are refused without one",

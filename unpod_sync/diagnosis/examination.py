@@ -21,7 +21,7 @@ def examine(flags: Mapping[str, Any], now: datetime, *, offline: bool = False) -
     except ConfigurationError as error:
         yield failed("settings", error)
         return
-    yield from configuration.setting_findings(settings, origins)
+    yield from configuration.setting_findings(settings, origins, offline=offline)
     if not offline:
         from unpod_sync.diagnosis import server
 

@@ -74,9 +74,7 @@ def _lock(files: publish.Files, now: datetime) -> Iterator[Finding]:
     text = f"held by process {holder.get('pid')} on {holder.get('host')} since {holder.get('since')} UTC"
     since = holder.get("since")
     if since and now - datetime.fromisoformat(since) > LONG_SYNC:
-        yield warn(
-            "lock", text, f"That is long for a sync. Look at it; `kill {holder.get('pid')}` ends it soundly."
-        )
+        yield warn("lock", text, f"Long for a sync. `kill {holder.get('pid')}` ends it soundly.")
     else:
         yield ok("lock", text)
 
@@ -124,8 +122,8 @@ def _version(path: Path) -> Iterator[Finding]:
         yield fail(
             "published",
             f"{path} cannot be read with DuckDB {duckdb.__version__}: {text}",
-            "When it was made by a newer DuckDB: pip install --upgrade duckdb. When it is damaged or not ours: "
-            "move it away, the next sync publishes it anew.",
+            "Made by a newer DuckDB: pip install --upgrade duckdb. Damaged, or not ours: move it away, "
+            "the next sync publishes it anew.",
         )
         return
     newer = made - {migration.stem for migration in sql_files("migrations")}
