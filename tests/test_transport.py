@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.wire import TOKEN, Clock, answer, hang, serving, whole_text
+from tests.wire import TOKEN, Clock, answer, drip, serving, whole_text
 from unpod_sync.address import check_base_url, redirect_target
 from unpod_sync.client import Client
 from unpod_sync.errors import ConfigurationError, ResponseError, UnavailableError
@@ -87,7 +87,7 @@ def test_tls_that_stalls_is_cut(
     options = {"deadline_seconds": 0.3, "max_attempts": 1, "timeout": (5.0, 5.0)}
     started = time.monotonic()
     with (
-        serving(lambda _: hang, tls) as wire,
+        serving(lambda _: drip, tls) as wire,
         client_for(wire.url, **options) as client,
         pytest.raises(UnavailableError, match=r"in time|seconds"),
     ):
