@@ -1,0 +1,153 @@
+"""`unpod-sync query`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from unpod_sync.cli.common import Output, database_option, output_options, published
+from unpod_sync.config import Settings
+from unpod_sync.errors import UsageError
+
+if TYPE_CHECKING:
+    from unpod_sync.querying import Result
+
+FORMATS = ("table", "csv", "json", "parquet")
+
+
+@click.command(
+    epilog="""Examples:
+
+\b
+  unpod-sync query "select * from agent_scorecard"
+  unpod-sync query --format csv "from daily_completion" > days.csv
+  unpod-sync query --file report.sql --output report.parquet
+  echo "select count(*) from calls" | unpod-sync query -
+""",
+    short_help="Run read-only SQL on the published file.",
+)
+@click.argument("sql", required=False)
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Take the SQL from this file; - is stdin.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    help="Form of the result; table unless --output's ending says.",
+)
+@click.option(
+    "--output",
+    "target",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write to this file instead of stdout.",
+)
+@click.option(
+    "--max-rows",
+    type=click.IntRange(min=0),
+    default=200,
+    show_default=True,
+    help="Rows of a table; 0 shows all.",
+)
+@database_option
+@output_options
+def command(
+    settings: Settings,
+    output: Output,
+    *,
+    sql: str | None,
+    path: Path | None,
+    form: str | None,
+    target: Path | None,
+    max_rows: int,
+) -> None:
+    """Run read-only SQL on the published file.
+
+    The SQL can read the tables and views of the published file and nothing else: no other file,
+    no setting. Of several statements all run, and the last one's result is given.
+    CSV, JSON and Parquet are streamed, whatever their size.
+    """
+    from unpod_sync.querying import open_published, run_sql
+    from unpod_sync.writing import WRITERS, write_file
+
+    text = _sql(sql, path)
+    form = _format(form, target, output)
+    with open_published(published(settings)) as connection:
+        result = run_sql(connection, text)
+        if form == "table":
+            _show(result, output, target, max_rows)
+        elif target is not None:
+            count = write_file(WRITERS[form], result, target)
+            output.say(f"{count:,} rows written to {target}")
+        elif form == "parquet" and sys.stdout.isatty():
+            raise UsageError("Parquet is not for a terminal", "Name a file: --output result.parquet")
+        else:
+            WRITERS[form](result, sys.stdout.buffer)
+
+
+def _sql(sql: str | None, path: Path | None) -> str:
+    """The SQL from the argument, the file or stdin."""
+    if sql is not None and path is not None and str(path) != "-":
+        raise UsageError("SQL was given twice: as an argument and with --file", "Give one of them.")
+    if sql not in (None, "-"):
+        return str(sql)
+    if path is not None and str(path) != "-":
+        try:
+            return path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path} cannot be read: {error}", "Name a text file with SQL.") from None
+    if sql is None and path is None and sys.stdin.isatty():
+        raise UsageError(
+            "there is no SQL to run", 'Example: unpod-sync query "select * from agent_scorecard"'
+        )
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageError("what stands on stdin is no UTF-8 text", "Write the SQL in UTF-8.") from None
+
+
+def _format(form: str | None, target: Path | None, output: Output) -> str:
+    """The form asked for: by --format, --json, the ending of --output; else a table."""
+    if form is None and output.json:
+        return "json"
+    if form is None and target is not None:
+        ending = target.suffix.removeprefix(".").lower()
+        return str(ending) if ending in FORMATS else "table"
+    return form or "table"
+
+
+def _show(result: Result, output: Output, target: Path | None, max_rows: int) -> None:
+    """The result as a table for people, on stdout or into a file."""
+    from unpod_sync.terminal import table
+    from unpod_sync.writing import rows, text_of, write_file
+
+    shown: list[tuple[Any, ...]] = []
+    total = 0
+    for row in rows(result):
+        total += 1
+        if not max_rows or total <= max_rows:
+            shown.append(row)
+    if not result.names:
+        return
+    cells = [[None if value is None else text_of(value) for value in row] for row in shown]
+    width = shutil.get_terminal_size()[0] if target is None and sys.stdout.isatty() else None
+    text = table(result.names, cells, right=[_is_number(field.type) for field in result.schema], width=width)
+    if target is None:
+        output.data(text)
+    else:
+        write_file(lambda _, out: out.write(text.encode() + b"\n"), result, target)
+    left_out = f"; {total - len(shown):,} more, all with --max-rows 0" if total > len(shown) else ""
+    output.say(f"({len(shown):,} {'row' if len(shown) == 1 else 'rows'}{left_out})")
+
+
+def _is_number(type_: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_))

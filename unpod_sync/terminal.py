@@ -1,0 +1,119 @@
+"""Text for people: neutralised, cut to width, set in columns."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+#: What NULL looks like.
+NOTHING = "–"
+
+#: Characters that steer a terminal or turn the direction of writing, each with what shows instead.
+_HARMLESS = {
+    **{code: chr(0x2400 + code) for code in range(32)},
+    **dict.fromkeys(range(0x80, 0xA0), "�"),
+    **dict.fromkeys((0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "�"),
+    0x7F: "␡",
+    0x09: " ",
+    0x0A: "⏎",
+    0x2028: "⏎",
+    0x2029: "⏎",
+}
+
+
+def harmless(text: str) -> str:
+    """`text` on one line, with every control character shown instead of obeyed."""
+    return text.replace("\r\n", "\n").translate(_HARMLESS)
+
+
+def width_of(text: str) -> int:
+    """Cells that `text` takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    return sum(_cells(character) for character in text)
+
+
+def _cells(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def cut(text: str, width: int) -> str:
+    """`text` in at most `width` cells, with … where something was left out."""
+    if width_of(text) <= width:
+        return text
+    kept, used = [], 1
+    for character in text:
+        used += _cells(character)
+        if used > width:
+            break
+        kept.append(character)
+    return "".join(kept) + "…"
+
+
+def pad(text: str, width: int, *, right: bool = False) -> str:
+    """`text` filled up to `width` cells; `right` puts it at the right edge."""
+    space = " " * max(0, width - width_of(text))
+    return space + text if right else text + space
+
+
+def table(
+    names: Sequence[str], rows: Sequence[Sequence[str | None]], *, right: Sequence[bool], width: int | None
+) -> str:
+    """Rows in aligned columns; as records, one value a line, when `width` is too small for columns.
+
+    `right` says which columns stand at the right edge; None is shown as –. Without a `width`
+    nothing is cut.
+    """
+    heads = [harmless(name) for name in names]
+    cells = [[NOTHING if value is None else harmless(value) for value in row] for row in rows]
+    widths = [
+        max([width_of(head), *(width_of(row[index]) for row in cells)], default=0)
+        for index, head in enumerate(heads)
+    ]
+    if width is not None:
+        fitted = _fit(widths, heads, width)
+        if fitted is None:
+            return _records(heads, cells, width)
+        widths = fitted
+    lines = [_line(heads, widths, right), "  ".join("─" * size for size in widths)]
+    lines += [_line(row, widths, right) for row in cells]
+    return "\n".join(lines)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    parts = [
+        pad(cut(cell, size), size, right=at) for cell, size, at in zip(cells, widths, right, strict=True)
+    ]
+    return "  ".join(parts).rstrip()
+
+
+def _fit(widths: list[int], heads: Sequence[str], width: int) -> list[int] | None:
+    """Widths that fit, taken from the widest columns; None when columns would become unreadable."""
+    least = [min(size, max(8, min(width_of(head), 12))) for size, head in zip(widths, heads, strict=True)]
+    room = width - 2 * (len(widths) - 1)
+    if sum(least) > room:
+        return None
+    fitted = list(widths)
+    while (excess := sum(fitted) - room) > 0:
+        shrinkable = [index for index, size in enumerate(fitted) if size > least[index]]
+        widest = max(shrinkable, key=lambda index: fitted[index])
+        others = [fitted[index] for index in shrinkable if fitted[index] < fitted[widest]]
+        floor = max([least[widest], *others])
+        fitted[widest] = max(floor, fitted[widest] - excess) if fitted[widest] > floor else fitted[widest] - 1
+    return fitted
+
+
+def _records(heads: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> str:
+    label = min(max((width_of(head) for head in heads), default=0), max(10, width // 2))
+    room = max(10, width - label - 2)
+    blocks = []
+    for number, row in enumerate(cells, 1):
+        lines = [f"── {number} {'─' * max(0, width - 4 - len(str(number)))}"]
+        lines += [
+            f"{pad(cut(head, label), label)}  {cut(cell, room)}"
+            for head, cell in zip(heads, row, strict=True)
+        ]
+        blocks.append("\n".join(lines))
+    return "\n".join(blocks)
