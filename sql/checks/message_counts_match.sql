@@ -1,4 +1,4 @@
--- message_count of a task is the number of its messages.
+-- The message_count of a task is the number of its messages.
 with counted as (
     select
         task_id,
