@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ import click
 
 from unpod_sync.cli.common import Output, api_options, output_options
 from unpod_sync.config import Settings
+from unpod_sync.errors import EXIT_DONE, EXIT_INTERRUPTED, LockedError
 
 if TYPE_CHECKING:
     from unpod_sync.client import Event
@@ -22,7 +25,9 @@ if TYPE_CHECKING:
     short_help="Bring the warehouse up to the server and publish it.",
 )
 @click.option("--full", is_flag=True, help="Verify everything now, not in slices.")
-@click.option("--max-requests", type=click.IntRange(min=1), help="Stop after this many requests; the next sync goes on.")
+@click.option(
+    "--max-requests", type=click.IntRange(min=1), help="Stop after this many requests; the next sync goes on."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be read; write nothing.")
 @api_options
 @output_options
@@ -32,19 +37,64 @@ def command(settings: Settings, output: Output, *, full: bool, dry_run: bool) ->
     Exit status: 0 all done, 1 failed, 3 partial, 75 another sync is at work, 77 credentials
     refused, 78 configuration, 130 interrupted.
     """
+    from unpod_sync.cli import complain
     from unpod_sync.sync import Options, sync
 
     def terminate(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, terminate)
-    with Progress(output) as progress:
-        result = sync(settings, Options(full=full, dry_run=dry_run), on_event=log_event(output), on_page=progress.page)
+    options = Options(full=full, dry_run=dry_run)
+    try:
+        with _pinged(settings, output, is_dry=dry_run) as pinged, Progress(output) as progress:
+            result = sync(settings, options, on_event=log_event(output), on_page=progress.page)
+            pinged.append(result.exit_status)
+    except KeyboardInterrupt:
+        complain("interrupted", kept(settings))
+        return EXIT_INTERRUPTED
     if output.json:
         output.dump(dataclasses.asdict(result))
     else:
         tell(result, output, settings)
     return result.exit_status
+
+
+@contextmanager
+def _pinged(settings: Settings, output: Output, *, is_dry: bool) -> Iterator[list[int]]:
+    """Tells the user's monitor of start and end; the body says how the sync ended.
+
+    A sync that finds another at work is no failure: the other one tells how it went.
+    """
+    statuses: list[int] = []
+    if settings.ping_url is None or is_dry:
+        yield statuses
+        return
+    from unpod_sync.ping import ping
+
+    def tell(event: str) -> None:
+        trouble = ping(settings.ping_url, event)
+        if trouble:
+            output.say(f"  note: {trouble}")
+
+    tell("start")
+    try:
+        yield statuses
+    except LockedError:
+        raise
+    except BaseException:
+        tell("fail")
+        raise
+    tell("success" if statuses == [EXIT_DONE] else "fail")
+
+
+def kept(settings: Settings) -> str:
+    """What an interrupted sync leaves behind, in words."""
+    from unpod_sync.publish import Files, read_state
+
+    rows = (read_state(Files(settings.database)).get("standing") or {}).get("rows", {})
+    tasks = f"{rows['tasks']:,} tasks are safe" if rows.get("tasks") else "Nothing was committed yet"
+    file = f"{settings.database} is as it was" if settings.database.exists() else "nothing is published yet"
+    return f"{tasks}, {file}; the next sync goes on from there."
 
 
 def log_event(output: Output) -> Any:
@@ -98,7 +148,10 @@ class Progress:
         """Hears of a page."""
         self._rows += len(page.rows)
         if self._bar is not None:
-            self._bar.update(self._task, description=f"{self._rows:,} rows read · {reading.resource.name}, page {page.number}")
+            self._bar.update(
+                self._task,
+                description=f"{self._rows:,} rows read · {reading.resource.name}, page {page.number}",
+            )
 
 
 def tell(result: LoadResult, output: Output, settings: Settings) -> None:
