@@ -56,6 +56,7 @@ def demo_settings(database: Path, simulator: Simulator) -> Settings:
         org_handle=simulator.org_handle,
         base_url=simulator.base_url,
         database=database,
+        timezone="Asia/Kolkata",  # where most of its people are
     )
 
 

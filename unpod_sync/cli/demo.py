@@ -103,11 +103,11 @@ def _summary(first: LoadResult, second: LoadResult, database: Path, started: flo
 
 
 def _report(demo: Demo, output: Output) -> None:
-    try:
-        from unpod_sync.cli.report import show
-    except ImportError:
-        return
-    show(demo.settings, output)
+    from unpod_sync.cli.report import show
+    from unpod_sync.reports import Request, report
+
+    if not output.quiet:
+        show(report(demo.settings.database, Request()))
 
 
 def _next_steps(database: Path, output: Output, seconds: float) -> None:
