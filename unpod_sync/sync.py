@@ -393,6 +393,8 @@ class _Load:
         """Says in meta.loads why the load ended early, when the file still lets us."""
         status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         text = error.message if isinstance(error, UnpodSyncError) else type(error).__name__
+        if isinstance(error, KeyboardInterrupt):
+            text = "stopped by a signal"
         try:
             warehouse.connection.execute(
                 "update meta.loads set ended_at = ?, status = ?, requests = ?, error = ? where load_id = ?",
