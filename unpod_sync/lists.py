@@ -215,9 +215,10 @@ class ListReader:
         if reading.error is None:
             reading.error = error
             if reading.optional and isinstance(error, AccessError):
-                self.findings.notes.append(f"{reading.resource.name}: {error.message}")
+                if error.message != reading.state.last_error:
+                    self.findings.notes.append(error.message)
             else:
-                self.findings.failures.append(f"{reading.resource.name}: {error.message}")
+                self.findings.failures.append(error.message)
         if isinstance(error, UnavailableError):
             self._unreachable += 1
             if self._unreachable >= OUTAGE:

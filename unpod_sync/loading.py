@@ -26,7 +26,7 @@ from unpod_sync.records import merge_missing
 from unpod_sync.warehouse import ROW_GROUP, Warehouse, lent, load_rows
 
 CHUNK = 1_024  # records compared and flattened together
-SEEN = 50_000  # ids of a long sweep kept before they go to the warehouse
+SEEN = 50_000  # unchanged objects met before progress is committed
 
 
 @dataclass(slots=True)
@@ -64,6 +64,8 @@ class Loader:
         self._touched: dict[str, Reading] = {}
         self._batch = Batch()
         self._in_batch: set[str] = set()
+        self._held: list[tuple[Record, dict[str, Any]]] = []
+        self._unchanged: set[tuple[str, str]] = set()
         self._pending: deque[set[str]] = deque(maxlen=2)  # ids of batches not surely committed yet
         self._queue: queue.Queue[tuple[Batch, Stamp] | None] = queue.Queue(maxsize=1)
         self._failure: BaseException | None = None
@@ -91,7 +93,7 @@ class Loader:
             self._pages.append((reading, page, [record.id for record in records], unreadable))
         if len(self._records) >= CHUNK:
             self._flatten()
-        if self._batch.rows >= ROW_GROUP or sum(map(len, self._batch.seen.values())) >= SEEN:
+        if self._batch.rows >= ROW_GROUP or len(self._unchanged) >= SEEN:
             self._submit()
 
     def drain(self) -> None:
@@ -108,7 +110,7 @@ class Loader:
 
     def abandon(self) -> None:
         """Ends the writer without writing what was taken."""
-        self._records, self._pages, self._batch, self._touched = [], [], Batch(), {}
+        self._records, self._pages, self._held, self._batch, self._touched = [], [], [], Batch(), {}
         self.close()
 
     def _flatten(self) -> None:
@@ -116,10 +118,7 @@ class Loader:
         for record in self._records:
             by_kind[record.kind].append(record)
         for kind, records in by_kind.items():
-            fresh = self._changed(kind, records)
-            if fresh:
-                self._batch.copies.append(copies_of(fresh, flatten(kind, fresh, self._zone)))
-                self._in_batch.update(record.id for record in fresh)
+            self._add_copies(kind, self._changed(kind, records))
         self._records = []
         for reading, page, ids, unreadable in self._pages:
             reading.cover(page, ids, unreadable=unreadable)
@@ -128,6 +127,11 @@ class Loader:
                 self._batch.seen.setdefault(reading.resource.name, []).extend(reading.seen)
                 reading.seen.clear()
         self._pages = []
+
+    def _add_copies(self, kind: str, records: list[Record]) -> None:
+        if records:
+            self._batch.copies.append(copies_of(records, flatten(kind, records, self._zone)))
+            self._in_batch.update(record.id for record in records)
 
     def _changed(self, kind: str, records: list[Record]) -> list[Record]:
         """The records whose content is not the stored one; missing keys are taken over from it."""
@@ -138,14 +142,47 @@ class Loader:
         stored = load_rows(self._reader, kind, list(dict.fromkeys(ids)))
         if not stored:
             return records
-        differing = [
-            record
-            for record in records
-            if (old := stored.get(record.id)) is None
-            or old["content_hash"] != record.content_hash
-            or old["deleted_at"] is not None
-        ]
+        differing: list[Record] = []
+        for record in records:
+            old = stored.get(record.id)
+            if old is None or old["deleted_at"] is not None:
+                differing.append(record)
+            elif old["content_hash"] == record.content_hash:
+                self._unchanged.add((kind, record.id))
+            else:
+                self._held.append((record, old))
+        if len(self._held) >= CHUNK:
+            self._release()
         return self._completed(kind, differing, stored)
+
+    def _release(self) -> None:
+        """Flattens what differs from the stored rows.
+
+        A list may show two copies of one object, for ever. The stored one was chosen between them
+        once; meeting it again unchanged, the other is no news unless its `modified` is later.
+        """
+        by_kind: dict[str, list[tuple[Record, dict[str, Any]]]] = defaultdict(list)
+        for record, old in self._held:
+            by_kind[record.kind].append((record, old))
+        for kind, held in by_kind.items():
+            twins = [record for record, _ in held if (kind, record.id) in self._unchanged]
+            stale = self._stale(kind, twins, {record.id: old for record, old in held})
+            records = [record for record, _ in held if id(record) not in stale]
+            self._add_copies(kind, self._completed(kind, records, {record.id: old for record, old in held}))
+        self._held, self._unchanged = [], set()
+
+    def _stale(self, kind: str, twins: list[Record], stored: dict[str, dict[str, Any]]) -> set[int]:
+        """Which of these records (by identity) do not say that they are newer than the stored ones."""
+        if not twins:
+            return set()
+        if kind != "task":
+            return {id(record) for record in twins}
+        modified = flatten(kind, twins, self._zone).rows["modified_at"].to_pylist()
+        return {
+            id(record)
+            for record, at in zip(twins, modified, strict=True)
+            if (at or datetime.min) <= (stored[record.id]["modified_at"] or datetime.min)
+        }
 
     def _completed(self, kind: str, records: list[Record], stored: dict[str, Any]) -> list[Record]:
         """Records with the stored keys they lack, less those that then say nothing new."""
@@ -168,6 +205,7 @@ class Loader:
         return complete
 
     def _submit(self) -> None:
+        self._release()
         batch = self._batch
         self._check()
         if not (batch.copies or batch.rejects or batch.seen or self._touched):

@@ -57,6 +57,7 @@ class ListState:
     synced_at: datetime | None = None
     swept_at: datetime | None = None
     explained: int = 0
+    last_error: str | None = None
     hot: int = 0
     warm: int = 0
     unfinished: tuple[Unfinished, ...] = ()

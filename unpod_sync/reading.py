@@ -55,6 +55,7 @@ class Reading:
     error: ApiError | None = None
     ended: bool = False
     ignores_page: bool = False
+    overflows: bool = False
     is_counted: bool = True
     is_cut: bool = False
 
@@ -64,7 +65,7 @@ class Reading:
         A list without a believable count is read to its end every time: pages past a count that
         is too low hold rows too (API_FACTS section 2: judge by rows received).
         """
-        rows = len(page.rows)
+        rows = len(set(ids)) or len(page.rows)
         more = page.count is None or page.count > rows
         self.size = rows if rows > page.size or (0 < rows < page.size and more) else page.size
         self.is_counted = page.count is not None and page.count >= rows and self.state.counted
@@ -86,6 +87,9 @@ class Reading:
         if page.count is not None and self.is_counted:
             self.counts.add(page.count)
             self.latest = page.count
+            size = self.size if page.number == 1 else page.size
+            below = page.count - (page.number - 1) * size
+            self.overflows |= len(page.rows) > below or len(page.rows) == below == size
         if not page.rows:
             self.ended = True
         elif page.number > 1 and self.first_ids.issuperset(ids):
@@ -238,6 +242,7 @@ def state_of(bookmark: dict[str, Any], **known: Any) -> ListState:
         synced_at=bookmark.get("last_synced_at"),
         swept_at=bookmark.get("sweep_completed_at"),
         explained=bookmark.get("explained_gap") or 0,
+        last_error=bookmark.get("last_error"),
         runs_usable=extra.get("runs_usable", True),
         counted=extra.get("counted", True),
         **known,

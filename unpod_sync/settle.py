@@ -84,29 +84,32 @@ def _fill_holes(reader: ListReader, reading: Reading) -> None:
 
 def _read_past_the_end(reader: ListReader, reading: Reading) -> None:
     """A full last page may not be the last: a count that is too low must not lose rows."""
-    if not reader.may_go_on(reading) or not reading.covered or reading.covered[0][0] > 0:
+    if not reader.may_go_on(reading):
         return
-    if reading.count == 0 or reading.count % reading.size:
-        return
+    if reading.overflows and _read_on(reader, reading):
+        reading.state = replace(reading.state, counted=False)
+        reading.is_counted = False
+        reading.met = set(_known_ids(reader, reading))
+        reading.conclude_uncounted()
+
+
+def _read_on(reader: ListReader, reading: Reading) -> bool:
+    """Reads page by page beyond the last one until nothing new comes; True when anything did."""
     number = last_page(reading.count, reading.size) + 1
     met: set[str] = set(reading.first_ids)
     while reader.may_go_on(reading):
         ((_, result),) = reader.fetch([(reading.resource, number, reading.size)])
         if isinstance(result, ApiError):
             reader.fail(reading, result)
-            return
+            break
         ids = {record.id for record in result[1]}
         if met.issuperset(ids):
             break
         met |= ids
         reader.take(reading, result, ())
-        reading.state = replace(reading.state, counted=False)
         number += 1
     reader.loader.drain()
-    if not reading.state.counted:
-        reading.is_counted = False
-        reading.met = set(_known_ids(reader, reading))
-        reading.conclude_uncounted()
+    return met != reading.first_ids
 
 
 def _find_missing(reader: ListReader, reading: Reading) -> None:
@@ -121,6 +124,8 @@ def _find_missing(reader: ListReader, reading: Reading) -> None:
         missing = _missing(reader, reading)
     if missing > 0 and reader.may_go_on(reading):
         reader.again(reading, range(1, last_page(reading.count, reading.size) + 1))
+        if _missing(reader, reading) > 0:
+            _read_on(reader, reading)
         if reader.may_go_on(reading):
             _explain(reader, reading)
 
