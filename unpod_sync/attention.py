@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+from unpod_sync import wording as say
 from unpod_sync.window import File, Filter, Windows, quality
 
 STALE_HOURS = 24
@@ -16,6 +17,7 @@ FLAW_SHARE = 0.05
 EXPECTED_FLAWS = ("deleted_tasks", "completed_voicemails", "late_changes", "untimed_calls")
 SHOWN = 3
 LEVELS = ("act", "look", "know")
+ANOMALIES = "unpod-sync query 'from daily_anomalies where is_anomaly'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,16 @@ class Item:
     hint: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unusual:
+    """A day of a space whose connect or completion rate lies outside what was usual before it."""
+
+    space_token: str
+    local_date: date
+    measure: str
+    text: str
+
+
 def attention(
     windows: Windows, chosen: Filter, due: Filter, period: tuple[date, date], space_names: dict[str, str]
 ) -> tuple[Item, ...]:
@@ -36,39 +48,71 @@ def attention(
 
     `chosen` has the spaces and agents, `due` also the dates of callbacks, if any.
     """
-    file = windows.file
-    days = windows.open(None, period[1], others=("daily_completion", "daily_activity", "daily_anomalies"))
-    spaces = Filter(spaces=chosen.spaces).places
+    days = unusual_days(windows, *period)
     found = [
-        *_freshness(file.rows(f"select *, (select now_at from utc_clock) as now_at from sync_freshness where {spaces}")),
-        *_last_load(file.rows("from meta.loads order by started_at desc limit 1")),
-        *_callbacks(file, due),
-        *_anomalies(
-            days.rows("from daily_anomalies where is_anomaly and local_date >= ? order by local_date", [period[0]]),
-            space_names,
-        ),
-        *_flaws(quality(file, replace(chosen, since=period[0], until=period[1]))),
+        *state(windows.file, chosen),
+        *_callbacks(windows.file, due),
+        *(_anomaly(day, space_names) for day in days[-SHOWN:]),
+        *flaws(quality(windows.file, replace(chosen, since=period[0], until=period[1]))),
     ]
+    if len(days) > SHOWN:
+        text = f"{len(days) - SHOWN} earlier unusual days"
+        found.append(Item("more_anomalies", "look", len(days) - SHOWN, text, ANOMALIES))
     return tuple(sorted(found, key=lambda item: LEVELS.index(item.level)))
+
+
+def state(file: File, chosen: Filter) -> tuple[Item, ...]:
+    """What is wrong with the syncs themselves: stale, failed or incomplete ones."""
+    spaces = Filter(spaces=chosen.spaces).places
+    rows = file.rows(f"select *, (select now_at from utc_clock) as now_at from sync_freshness where {spaces}")
+    loads = file.rows("from meta.loads order by started_at desc limit 1")
+    return (*_freshness(rows), *_last_load(loads))
+
+
+def unusual_days(windows: Windows, since: date | None, until: date | None) -> list[Unusual]:
+    """The anomalies of some days, oldest first, judged against all days before them."""
+    window = windows.open(None, until, others=("daily_completion", "daily_activity", "daily_anomalies"))
+    rows = window.rows(
+        "from daily_anomalies where is_anomaly and (?::date is null or local_date >= ?) order by local_date, space_token",
+        [since, since],
+    )
+    found = []
+    for row in rows:
+        for measure, cases, verb in (("connect", "dialed_count", "connected"), ("completion", "total_tasks", "completed")):
+            if row[f"is_{measure}_anomaly"]:
+                low, high = max(0, row[f"{measure}_rate_low"]), min(1, row[f"{measure}_rate_high"])
+                text = f"{row[f'{measure}_rate']:.0%} of {row[cases]} {verb}, usual are {low:.0%} to {high:.0%}"
+                found.append(Unusual(row["space_token"], row["local_date"], measure, text.replace("%", " %")))
+    return found
 
 
 def _freshness(rows: list[dict[str, Any]]) -> Iterator[Item]:
     for row in rows:
         name = row["space_name"] or row["space_token"]
         if row["last_error"]:
-            yield Item("space_error", "act", 1, f"{name} could not be read: {row['last_error']}", "unpod-sync doctor")
+            yield Item(
+                "space_error", "act", 1, f"{name} could not be read: {row['last_error']}", "unpod-sync doctor"
+            )
         if row["last_synced_at"] is None:
             yield Item("stale", "act", 1, f"{name} has never been synced", "unpod-sync sync")
         elif row["age_seconds"] > STALE_HOURS * 3600 or row["age_seconds"] < -3600:
             hours = (row["now_at"] - row["last_synced_at"]).total_seconds() / 3600
-            yield Item("stale", "act", 1, f"{name}: the data are {_age(hours)} old", "unpod-sync sync, or mend its cron job")
+            yield Item(
+                "stale",
+                "act",
+                1,
+                f"{name}: the data are {_age(hours)} old",
+                "unpod-sync sync, or mend its cron job",
+            )
         gap = (row["count_difference"] or 0) - (row["explained_gap"] or 0)
         if gap:
             lists = f"the API counts {abs(gap)} {'more' if gap > 0 else 'fewer'} tasks than are here"
             yield Item("count_difference", "look", abs(gap), f"{name}: {lists}", "unpod-sync sync --full")
         if row["pending_sweep"]:
             text = f"{name}: {row['pending_sweep']:,} tasks wait to be verified"
-            yield Item("pending_sweep", "know", row["pending_sweep"], text, "the next syncs go on by themselves")
+            yield Item(
+                "pending_sweep", "know", row["pending_sweep"], text, "the next syncs go on by themselves"
+            )
 
 
 def _last_load(rows: list[dict[str, Any]]) -> Iterator[Item]:
@@ -92,20 +136,14 @@ def _callbacks(file: File, due: Filter) -> Iterator[Item]:
         yield Item("callbacks_due", "act", row["due"], text, "unpod-sync query 'from callbacks_due'")
 
 
-def _anomalies(rows: list[dict[str, Any]], space_names: dict[str, str]) -> Iterator[Item]:
-    for row in rows[-SHOWN:]:
-        name = space_names.get(row["space_token"], row["space_token"])
-        for measure, cases, verb in (("connect", "dialed_count", "connected"), ("completion", "total_tasks", "completed")):
-            if row[f"is_{measure}_anomaly"]:
-                low, high = max(0, row[f"{measure}_rate_low"]), min(1, row[f"{measure}_rate_high"])
-                text = (
-                    f"{row['local_date']:%a %-d %b}, {name}: {row[f'{measure}_rate']:.0%} of {row[cases]} {verb},"
-                    f" usual are {low:.0%} to {high:.0%}"
-                )
-                yield Item(f"{measure}_anomaly", "look", 1, text.replace("%", " %"), "unpod-sync query 'from daily_anomalies'")
+def _anomaly(unusual: Unusual, space_names: dict[str, str]) -> Item:
+    name = space_names.get(unusual.space_token, unusual.space_token)
+    text = f"{say.day(unusual.local_date)}, {name}: {unusual.text}"
+    return Item(f"{unusual.measure}_anomaly", "look", 1, text, ANOMALIES)
 
 
-def _flaws(rows: list[dict[str, Any]]) -> list[Item]:
+def flaws(rows: list[dict[str, Any]]) -> list[Item]:
+    """The flaws that touch more than a few cases, the widest first."""
     found = []
     for row in sorted(rows, key=lambda row: -(row["flaw_rate"] or 1)):
         if row["flaw"] in EXPECTED_FLAWS or not row["flaw_count"]:

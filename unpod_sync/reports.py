@@ -104,8 +104,8 @@ class Request:
 def report(path: Path, request: Request) -> Report:
     """Asks the published file."""
     with open_file(path) as file:
-        names = {"space": _names(file, "space"), "agent": _names(file, "agent")}
-        chosen = Filter(_resolve("space", names, request.spaces), _resolve("agent", names, request.agents))
+        names = {"space": names_of(file, "space"), "agent": names_of(file, "agent")}
+        chosen = Filter(resolve("space", names, request.spaces), resolve("agent", names, request.agents))
         windows = Windows(file, chosen)
         scope = _scope(windows, path, request, chosen, names)
         return _ask(windows, chosen, scope, names, is_dated=bool(request.since or request.until))
@@ -148,11 +148,14 @@ def _changes(windows: Windows, scope: Scope) -> tuple[Difference, ...]:
 
 def _comparisons(windows: Windows, period: Period, names: dict[str, str]) -> tuple[Difference, ...]:
     rows = differences(_open(windows, period, None, "agent_comparison"))
-    named = (replace(row, one=names.get(row.one, row.one), other=names.get(row.other, row.other)) for row in rows)
+    named = (
+        replace(row, one=names.get(row.one, row.one), other=names.get(row.other, row.other)) for row in rows
+    )
     return tuple(row for row in named if row.is_significant)
 
 
-def _names(file: File, kind: str) -> dict[str, str]:
+def names_of(file: File, kind: str) -> dict[str, str]:
+    """Key → name of the spaces or agents that the file knows."""
     key = {"space": "space_token", "agent": "agent_handle"}[kind]
     rows = file.rows(f"select {key} as key, {kind}_name as name from {kind}s")
     used = file.rows(f"select distinct {key} as key from tasks where {key} is not null")
@@ -160,7 +163,7 @@ def _names(file: File, kind: str) -> dict[str, str]:
     return names | {row["key"]: row["name"] or row["key"] for row in rows}
 
 
-def _resolve(kind: str, names: dict[str, dict[str, str]], wanted: Sequence[str]) -> tuple[str, ...]:
+def resolve(kind: str, names: dict[str, dict[str, str]], wanted: Sequence[str]) -> tuple[str, ...]:
     """Keys of what the user named by key or name; every bearer of a shared name."""
     known = names[kind]
     found: list[str] = []
@@ -185,7 +188,11 @@ def _scope(
     dates = windows.file.rows(
         "select min(local_date) as first, max(local_date) as last from part_calls", database="part"
     )[0]
-    today = synced["synced_at"].replace(tzinfo=UTC).astimezone(ZoneInfo(time_zone)).date() if synced["synced_at"] else None
+    today = (
+        synced["synced_at"].replace(tzinfo=UTC).astimezone(ZoneInfo(time_zone)).date()
+        if synced["synced_at"]
+        else None
+    )
     period, detail = _periods(request, dates["first"], today or dates["last"] or EPOCH)
     return Scope(
         database=str(path),
@@ -210,7 +217,9 @@ def _periods(request: Request, first: date | None, today: date) -> tuple[Period,
         until = request.until or max(today, request.since or today)
         since = request.since or min(first or until, until)
         if since > until:
-            raise UsageError(f"--since {since} is after --until {until}", "Give an earlier --since or a later --until.")
+            raise UsageError(
+                f"--since {since} is after --until {until}", "Give an earlier --since or a later --until."
+            )
         return Period(since, until), Period(since, until)
     until = today - DAY
     if first is None or first > until:
@@ -259,6 +268,10 @@ def _outcomes(window: Window, before: Window) -> tuple[Outcome, ...]:
 def _hours(window: Window) -> tuple[Hour, ...]:
     rows = window.rows("from connect_heatmap order by local_hour")
     return tuple(
-        Hour(row["local_hour"], Rate(row["connected_count"], row["dialed_count"], row["connect_rate"]), row["is_reliable"])
+        Hour(
+            row["local_hour"],
+            Rate(row["connected_count"], row["dialed_count"], row["connect_rate"]),
+            row["is_reliable"],
+        )
         for row in rows
     )

@@ -81,7 +81,9 @@ class File:
             ).fetchall()
         )
 
-    def rows(self, sql: str, parameters: Sequence[object] = (), *, database: str = "warehouse") -> list[dict[str, Any]]:
+    def rows(
+        self, sql: str, parameters: Sequence[object] = (), *, database: str = "warehouse"
+    ) -> list[dict[str, Any]]:
         """The rows of a query on the file itself, or on a window."""
         self.connection.execute(f"use {database}")
         cursor = self.connection.execute(sql, parameters)
@@ -98,7 +100,9 @@ class File:
     def view(self, name: str) -> str:
         """The SQL that builds a view, as the file holds it."""
         if name not in self._views:
-            raise WarehouseError(f"the file has no view {name}", "An older version made it: run `unpod-sync rebuild`.")
+            raise WarehouseError(
+                f"the file has no view {name}", "An older version made it: run `unpod-sync rebuild`."
+            )
         return self._views[name]
 
 
@@ -117,12 +121,13 @@ class Window:
 class Windows:
     """Windows on some spaces and agents of a file. Their calls are read once, here."""
 
-    def __init__(self, file: File, chosen: Filter) -> None:
-        """Reads the calls that `chosen` admits."""
+    def __init__(self, file: File, chosen: Filter, *, name: str = "part") -> None:
+        """Reads the calls that `chosen` admits into a database `name`."""
         self.file = file
+        self._part = name
         self._count = 0
         file.build(
-            "part",
+            name,
             (
                 "create schema meta",
                 "create view meta.settings as from warehouse.meta.settings",
@@ -143,17 +148,19 @@ class Windows:
         that the views by agent, also those by date, have one row per label.
         """
         self._count += 1
-        name = f"window_{self._count}"
+        name = f"{self._part}_{self._count}"
         dates = Filter(since=since, until=until).dates()
         alike = f"* replace ('all' as space_token, {label} as agent_handle, date '1970-01-01' as local_date"
-        tasks, calls = ("*", "*") if label is None else (alike + ")", alike + ", 0::bigint as started_local_weekday)")
+        tasks, calls = (
+            ("*", "*") if label is None else (alike + ")", alike + ", 0::bigint as started_local_weekday)")
+        )
         self.file.build(
             name,
             (
-                "create view thresholds as from part.settings",
+                f"create view thresholds as from {self._part}.settings",
                 "create view agents as from warehouse.agents where false",
-                f"create table calls as select {calls} from part.part_calls where {dates}",
-                f"create table task_counts as select {tasks} from part.part_task_counts where {dates}",
+                f"create table calls as select {calls} from {self._part}.part_calls where {dates}",
+                f"create table task_counts as select {tasks} from {self._part}.part_task_counts where {dates}",
                 *map(self.file.view, SCORES),
                 *(self.file.view(view) for view in OTHERS if view in others),
             ),
@@ -163,7 +170,10 @@ class Windows:
 
 def quality(file: File, chosen: Filter) -> list[dict[str, Any]]:
     """The rows of `data_quality` for the tasks created or called in a part of the file."""
-    created, called = chosen.dates("created_local_date"), chosen.dates("coalesce(started_local_date, created_local_date)")
+    created, called = (
+        chosen.dates("created_local_date"),
+        chosen.dates("coalesce(started_local_date, created_local_date)"),
+    )
     if chosen == Filter():
         return file.rows("from data_quality")
     file.build(

@@ -26,7 +26,9 @@ DATE = click.DateTime(formats=["%Y-%m-%d"])
 @click.option("--until", type=DATE, help="Last local date, included.")
 @click.option("--space", "spaces", multiple=True, help="Only this space (token or name); repeatable.")
 @click.option("--agent", "agents", multiple=True, help="Only this agent (handle or name); repeatable.")
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write one page with charts instead.")
+@click.option(
+    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Write one page with charts instead."
+)
 @database_option
 @output_options
 def command(
@@ -47,6 +49,12 @@ def command(
 
     request = Request(spaces, agents, since and since.date(), until and until.date())
     path = published(settings)
+    if html:
+        from unpod_sync.page import write
+
+        size = write(html, path, request)
+        output.say(f"{html}: {size / 1e6:.1f} MB, one file; open it in any browser.")
+        return
     content = report(path, request)
     if output.json:
         output.dump(dataclasses.asdict(content))

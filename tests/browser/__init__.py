@@ -1,0 +1,1 @@
+"""Tests in a real Chromium, driven by its own DevTools protocol."""

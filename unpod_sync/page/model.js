@@ -1,0 +1,103 @@
+"use strict";
+// The rows of the page, and what can be added up from them. What counts as connected, interested and so on was
+// decided by the views; here counts are summed over the rows that the filters admit, and divided.
+const DATA = JSON.parse(document.getElementById("data").textContent);
+const DAY = 86400000, FIRST = Date.parse(DATA.first + "T00:00:00Z"), Z = 1.959963984540054;
+const COUNTS = ["calls", "dialed", "answered", "connected", "engaged", "interested", "scored", "successful", "costed", "cost"];
+const TASKS = ["total", "completed"];
+const dateOf = (day) => new Date(FIRST + day * DAY);
+const iso = (day) => dateOf(day).toISOString().slice(0, 10);
+const dayOf = (text) => Math.round((Date.parse(text + "T00:00:00Z") - FIRST) / DAY);
+const weekday = (day) => (dateOf(day).getUTCDay() + 6) % 7; // 0 is Monday
+
+function nothing() {
+  const sums = { seconds: new Map(), outcomes: new Map(), callbacks: 0 };
+  for (const name of [...COUNTS, ...TASKS]) sums[name] = 0;
+  return sums;
+}
+
+// Calls `use(row number)` for each row of a table that the filter admits.
+function each(table, filter, use) {
+  for (let row = 0; row < table.day.length; row++) {
+    const day = table.day[row];
+    if (day < filter.since || day > filter.until) continue;
+    if (filter.space >= 0 && table.space[row] !== filter.space) continue;
+    if (filter.agent >= 0 && table.agent[row] !== filter.agent) continue;
+    use(row);
+  }
+}
+
+const bump = (map, key, number) => map.set(key, (map.get(key) || 0) + number);
+
+// Sums by key: `key(table, row)` names the group of a row.
+function group(filter, key) {
+  const groups = new Map();
+  const of = (table, row) => {
+    const name = key(table, row);
+    if (!groups.has(name)) groups.set(name, nothing());
+    return groups.get(name);
+  };
+  const { calls, tasks, durations, outcomes, callbacks } = DATA;
+  each(calls, filter, (row) => { const sums = of(calls, row); for (const name of COUNTS) sums[name] += calls[name][row]; });
+  each(tasks, filter, (row) => { const sums = of(tasks, row); for (const name of TASKS) sums[name] += tasks[name][row]; });
+  each(durations, filter, (row) => bump(of(durations, row).seconds, durations.seconds[row], durations.calls[row]));
+  each(outcomes, filter, (row) => bump(of(outcomes, row).outcomes, outcomes.outcome[row], outcomes.calls[row]));
+  each(callbacks, filter, (row) => { of(callbacks, row).callbacks += callbacks.calls[row]; });
+  return groups;
+}
+
+const total = (filter) => group(filter, () => "all").get("all") || nothing();
+
+function rate(hits, cases) {
+  if (!cases) return { hits, cases, rate: null, low: null, high: null };
+  const share = hits / cases, scale = 1 + Z * Z / cases, centre = (share + Z * Z / (2 * cases)) / scale;
+  const margin = Z / scale * Math.sqrt(share * (1 - share) / cases + Z * Z / (4 * cases * cases));
+  return { hits, cases, rate: share, low: Math.max(0, centre - margin), high: Math.min(1, centre + margin) };
+}
+
+// The difference of two rates, and whether its 95 % Newcombe interval leaves out 0.
+function change(now, before) {
+  if (now.rate === null || before.rate === null) return null;
+  const by = now.rate - before.rate;
+  const low = by - Math.hypot(now.rate - now.low, before.high - before.rate);
+  const high = by + Math.hypot(now.high - now.rate, before.rate - before.low);
+  return { by, clear: low > 0 || high < 0 };
+}
+
+const labelled = (sums) => [...sums.outcomes].reduce((all, [key, number]) => key < 0 ? all : all + number, 0);
+
+const MEASURES = {
+  connected: { name: "Connected", cases: "dialed calls", of: (sums) => rate(sums.connected, sums.dialed), metric: "call_funnel.connect_rate" },
+  interested: { name: "Interested", cases: "connected calls", of: (sums) => rate(sums.interested, sums.connected), metric: "call_funnel.interested_rate" },
+  completed: { name: "Completed", cases: "tasks", of: (sums) => rate(sums.completed, sums.total), metric: "space_completion.completion_rate" },
+  answered: { name: "Answered", cases: "dialed calls", of: (sums) => rate(sums.answered, sums.dialed), metric: "call_funnel.answered_rate" },
+  engaged: { name: "Engaged", cases: "connected calls", of: (sums) => rate(sums.engaged, sums.connected), metric: "call_funnel.engaged_rate" },
+  successful: { name: "Successful", cases: "scored calls", of: (sums) => rate(sums.successful, sums.scored), metric: "agent_scorecard.success_rate" },
+};
+DATA.outcome_names.forEach((name, key) => {
+  MEASURES["outcome:" + name] = { name: "Outcome " + name.replaceAll("_", " "), cases: "calls with an outcome",
+    of: (sums) => rate(sums.outcomes.get(key) || 0, labelled(sums)), metric: "call_outcomes.outcome_share" };
+});
+
+// A quantile as DuckDB's quantile_cont has it, from counts by value.
+function quantile(counts, part) {
+  const values = [...counts].sort((one, other) => one[0] - other[0]);
+  const cases = values.reduce((all, pair) => all + pair[1], 0);
+  if (!cases) return null;
+  const at = (place) => { let seen = 0; for (const [value, number] of values) { seen += number; if (place < seen) return value; } };
+  const place = part * (cases - 1), low = Math.floor(place);
+  return at(low) + (place - low) * (at(Math.ceil(place)) - at(low));
+}
+
+const cost = (sums, cases) => sums.cost && cases ? sums.cost / cases : null;
+
+// Numbers as people read them; what is not known is –.
+const number = (value) => value === null ? "–" : Math.round(value).toLocaleString("en-US");
+const percent = (share) => share === null ? "–" : share > 0 && share < .005 || share < 1 && share >= .995 ? (100 * share).toFixed(1) + " %" : Math.round(100 * share) + " %";
+const ofCases = (value) => value.rate === null ? "–" : percent(value.rate) + " of " + number(value.cases);
+const span = (value) => value.rate === null ? "–" : Math.round(100 * value.low) + "–" + Math.round(100 * value.high) + " %";
+const clock = (seconds) => seconds === null ? "–" : Math.floor(Math.round(seconds) / 60) + ":" + String(Math.round(seconds) % 60).padStart(2, "0");
+const money = (amount) => amount === null ? "–" : amount.toLocaleString("en-US", { minimumFractionDigits: Math.abs(amount) < 1 ? 3 : 2, maximumFractionDigits: Math.abs(amount) < 1 ? 3 : 2 });
+const signed = (value, unit) => (value > 0 ? "+" : value < 0 ? "−" : "±") + Math.abs(value) + unit;
+const shortDay = (day) => dateOf(day).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+const longDay = (day) => dateOf(day).toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
