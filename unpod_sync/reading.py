@@ -142,7 +142,8 @@ class Reading:
         self.count = self.latest = len(self.met)
         self.gaps = ()
         self.pass_over((0, max(self.count, self.state.known, 1)))
-        self.sweep_left = 0
+        if self.is_sweeping:
+            self.sweep_left = 0
 
     @property
     def is_sweeping(self) -> bool:
