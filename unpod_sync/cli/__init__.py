@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        status = group.main(arguments, prog_name="unpod-sync", standalone_mode=False)
+        status = group.main(arguments, prog_name="unpod-sync", standalone_mode=False, color=_colour())
     except click.UsageError as error:
         error.show()
         return EXIT_USAGE
@@ -94,8 +94,13 @@ def _run(arguments: Sequence[str] | None) -> int:
     return status if isinstance(status, int) else 0
 
 
+def _colour() -> bool | None:
+    """False when the user wants none (NO_COLOR), else as the terminal can."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
 def complain(message: str, hint: str = "") -> None:
     """One error on stderr: what happened, then what to do."""
-    click.secho(f"error: {message}", fg="red", err=True)
+    click.secho(f"error: {message}", fg="red", err=True, color=_colour())
     if hint:
         click.echo(f"  {hint}", err=True)

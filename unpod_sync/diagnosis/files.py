@@ -25,7 +25,7 @@ LONG_SYNC = timedelta(hours=6)
 
 def findings(settings: Settings, files: publish.Files, now: datetime) -> Iterator[Finding]:
     """What the files beside the database say."""
-    yield from _folder(files.published.parent)
+    yield folder_finding(files.published.parent)
     yield from _room(files)
     yield from _lock(files, now)
     yield from _stray(files)
@@ -33,15 +33,16 @@ def findings(settings: Settings, files: publish.Files, now: datetime) -> Iterato
     yield from _work(files)
 
 
-def _folder(folder: Path) -> Iterator[Finding]:
+def folder_finding(folder: Path) -> Finding:
+    """Whether a database may be made in this folder."""
     existing = folder
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
     try:
         with tempfile.TemporaryFile(dir=existing):
-            yield ok("folder", f"{folder} is writable" if folder.exists() else f"{folder} will be made")
+            return ok("folder", f"{folder} is writable" if folder.exists() else f"{folder} will be made")
     except OSError as error:
-        yield fail(
+        return fail(
             "folder",
             f"cannot write in {existing}: {error.strerror or error}",
             "Make the folder writable for this account, or choose another with --database.",

@@ -1,0 +1,215 @@
+"""`unpod-sync init`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from unpod_sync.cli.common import Output, output_options
+from unpod_sync.config import DEFAULT_BASE_URL, FILE_NAME, Secret, Settings, find_file
+from unpod_sync.errors import EXIT_DONE, EXIT_INTERRUPTED, ApiError, ConfigurationError, CredentialsError
+
+if TYPE_CHECKING:
+    from unpod_sync.account import SpaceOffer
+
+T = TypeVar("T")
+TRIES = 5
+
+
+@click.command(
+    epilog="Example without questions:  UNPOD_API_TOKEN=… unpod-sync init --yes --timezone Asia/Kolkata",
+    short_help="Set up: token, organisation, spaces, time zone.",
+)
+@click.option(
+    "--file", type=click.Path(path_type=Path), default=FILE_NAME, show_default=True, help="File to write."
+)
+@click.option("--org-handle", help="Domain handle of the organisation.")
+@click.option("--space", "spaces", multiple=True, help="Only this space (token or name); repeatable.")
+@click.option("--timezone", help="IANA time zone of local dates and hours, such as Asia/Kolkata.")
+@click.option("--database", help="The published DuckDB file.")
+@click.option("--base-url", help="Address of the API.")
+@click.option(
+    "--yes", is_flag=True, help="Ask nothing: flags, environment and defaults; token from stdin if piped."
+)
+@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+@output_options
+def command(output: Output, *, file: Path, yes: bool, overwrite: bool, **flags: Any) -> int:
+    """Set up: token, organisation, spaces, time zone, database; checked as you go.
+
+    Writes unpod-sync.toml (mode 0600) and ends with the doctor. The token is asked for, read from
+    UNPOD_API_TOKEN or from stdin, never a flag.
+    """
+    from unpod_sync.cli import complain, doctor
+    from unpod_sync.configfile import write
+
+    try:
+        _may_write(file, ask=not yes, overwrite=overwrite)
+        values = _Interview(output, flags, ask=not yes).values()
+    except (click.Abort, KeyboardInterrupt):
+        complain("stopped", "Nothing was written.")
+        return EXIT_INTERRUPTED
+    write(file, values)
+    output.say(f"Wrote {file} (mode 0600).")
+    _warn_of_git(file, output)
+    output.say()
+    in_force = find_file()
+    is_in_force = in_force is not None and in_force.resolve() == file.resolve()
+    status = doctor.run({}, output) if is_in_force else EXIT_DONE
+    output.say()
+    _next_steps(output, file)
+    return status
+
+
+class _Interview:
+    """Questions and checks; without `ask`, flags and environment must do."""
+
+    def __init__(self, output: Output, flags: dict[str, Any], *, ask: bool) -> None:
+        import os
+
+        self._output, self._ask = output, ask
+        self._given = {name: value for name, value in flags.items() if value}
+        for name in ("api_token", "org_handle", "timezone", "database", "base_url", "spaces"):
+            text = os.environ.get(f"UNPOD_{name.upper()}", "").strip()
+            if text:
+                self._given.setdefault(name, text)
+
+    def values(self) -> dict[str, Any]:
+        """All answers, as settings."""
+        base_url = self._given.get("base_url", DEFAULT_BASE_URL)
+        token, organizations = self._until(lambda: self._token(base_url), "api_token")
+        handle, offers = self._until(lambda: self._organization(base_url, token, organizations), "org_handle")
+        return {
+            "api_token": token,
+            "org_handle": handle or None,
+            "base_url": base_url if base_url != DEFAULT_BASE_URL else None,
+            "spaces": self._until(lambda: self._spaces(offers), "spaces") or None,
+            "timezone": self._until(self._timezone, "timezone"),
+            "database": self._until(self._database, "database"),
+        }
+
+    def _until(self, question: Callable[[], T], name: str) -> T:
+        """Asks until the answer holds; a given answer that does not is asked for, or is the end."""
+        for left in reversed(range(TRIES)):
+            try:
+                return question()
+            except (ApiError, ConfigurationError) as error:
+                if not self._ask or not left:
+                    raise
+                click.secho(f"  {error.message}", fg="yellow", err=True)
+                if error.hint:
+                    self._output.say(f"  {error.hint}")
+                if not isinstance(error, CredentialsError | ConfigurationError) and name not in self._given:
+                    click.confirm("  Try again?", default=True, abort=True, err=True)
+                self._given.pop(name, None)
+        raise AssertionError
+
+    def _token(self, base_url: str) -> tuple[str, list[str]]:
+        from unpod_sync.account import organizations
+
+        token = self._given.get("api_token") or self._hidden()
+        if not token:
+            raise ConfigurationError(
+                "no API token",
+                "Set UNPOD_API_TOKEN, or pipe it in. Tokens are made in Unpod under Settings, API keys.",
+            )
+        found = organizations(Settings(api_token=Secret(token), base_url=base_url))
+        self._output.say("  The token is accepted.")
+        return token, found
+
+    def _hidden(self) -> str:
+        if not sys.stdin.isatty() and not self._ask:
+            return sys.stdin.readline().strip()
+        if not self._ask:
+            return ""
+        return str(click.prompt("API token (hidden)", hide_input=True, err=True)).strip()
+
+    def _organization(self, base_url: str, token: str, known: list[str]) -> tuple[str, list[SpaceOffer]]:
+        from unpod_sync.account import spaces
+
+        handle = self._given.get("org_handle") or self._asked_handle(known)
+        if known and handle not in known:
+            raise ConfigurationError(
+                f"the token does not belong to {handle or 'no organisation'}",
+                f"It belongs to {', '.join(known)}.",
+            )
+        offers = spaces(Settings(api_token=Secret(token), base_url=base_url, org_handle=handle or None))
+        self._output.say(f"  {handle or 'The organisation'}: {len(offers)} spaces.")
+        return handle, offers
+
+    def _asked_handle(self, known: list[str]) -> str:
+        if not self._ask:
+            return known[0] if len(known) == 1 else ""
+        if len(known) > 1:
+            self._output.say(f"  The token belongs to: {', '.join(known)}")
+        default = known[0] if known else ""
+        return str(click.prompt("Organisation handle", default=default, err=True)).strip()
+
+    def _spaces(self, offers: list[SpaceOffer]) -> tuple[str, ...]:
+        from unpod_sync.account import choose
+
+        given = self._given.get("spaces", "" if not self._ask else None)
+        if given is None:
+            for number, offer in enumerate(offers, start=1):
+                note = "" if offer.holds_calls else "  (holds no calls)"
+                self._output.say(f"  {number:3}  {offer.name}  {offer.token}{note}")
+            given = click.prompt("Spaces: all, or numbers or names with commas", default="all", err=True)
+        try:
+            return choose(given if isinstance(given, str) else ",".join(given), offers)
+        except ValueError as error:
+            names = ", ".join(offer.name for offer in offers)
+            raise ConfigurationError(str(error), f"The token sees: {names}.") from None
+
+    def _timezone(self) -> str:
+        from unpod_sync.configfile import guess_zone
+
+        zone = self._given.get("timezone")
+        if zone is None:
+            guess = guess_zone()
+            zone = (
+                click.prompt("Time zone of local dates and hours", default=guess, err=True)
+                if self._ask
+                else guess
+            )
+        return Settings(timezone=zone).timezone
+
+    def _database(self) -> str:
+        from unpod_sync.diagnosis.files import folder_finding
+
+        path = self._given.get("database")
+        if path is None:
+            default = str(Settings().database)
+            path = click.prompt("Database file", default=default, err=True) if self._ask else default
+        finding = folder_finding(Path(path).expanduser().parent)
+        if finding.level == "fail":
+            raise ConfigurationError(finding.text, finding.remedy)
+        return str(path)
+
+
+def _may_write(file: Path, *, ask: bool, overwrite: bool) -> None:
+    if not file.exists() or overwrite:
+        return
+    if not ask:
+        raise ConfigurationError(f"{file} is there already", "Add --overwrite to replace it.")
+    click.confirm(f"{file} is there already. Replace it?", default=False, abort=True, err=True)
+
+
+def _warn_of_git(file: Path, output: Output) -> None:
+    folder = file.resolve().parent
+    if any((parent / ".git").exists() for parent in (folder, *folder.parents)):
+        output.say(f"This folder is under version control: add {file.name} and data/ to .gitignore.")
+
+
+def _next_steps(output: Output, file: Path) -> None:
+    import shutil
+
+    from unpod_sync.configfile import cron_line
+
+    found = shutil.which("unpod-sync")
+    program = shlex.quote(found) if found else f"{shlex.quote(sys.executable)} -m unpod_sync"
+    output.say("Next: unpod-sync sync, then unpod-sync report. For cron (crontab -e), every 15 minutes:")
+    output.data(cron_line(program, file.resolve().parent))
