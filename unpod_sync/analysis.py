@@ -111,10 +111,10 @@ def _has_analysis(value: Any) -> bool:
 
 
 def _has_content(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_has_content, value.values()))
-    if isinstance(value, list):
-        return any(map(_has_content, value))
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        # What says something at once is looked for first: nearly every analysis has such a field.
+        return any(type(v) is str and v != "" for v in inner) or any(map(_has_content, inner))
     return value is not None and value != ""
 
 

@@ -132,8 +132,7 @@ class Batch:
         folded = path.startswith("fold(")
         values = self.values(path[5:-1] if folded else path)
         if folded:
-            texts = self.texts(field, values).to_pylist()
-            return pa.array([fold(text) for text in texts], pa.string())
+            return each_spelling(self.texts(field, values), fold)
         return getattr(self, CONVERSIONS[type_name])(field, values)
 
     def labels(
@@ -170,6 +169,13 @@ class Batch:
 
     def numbers(self, field: str, values: Values) -> pa.Array:
         """Finite numbers."""
+        if {int, float, type(None)}.issuperset(map(type, values)):
+            try:
+                read = pa.array(values, pa.float64())
+                if pc.all(pc.is_finite(read), min_count=0).as_py():
+                    return read
+            except (pa.ArrowException, OverflowError):
+                pass  # an integer that no double holds exactly
         return pa.array(self.read(field, values, read_number), pa.float64())
 
     def integers(self, field: str, values: Values) -> pa.Array:
@@ -189,7 +195,14 @@ class Batch:
 CONVERSIONS = {"VARCHAR": "texts", "DOUBLE": "numbers", "BIGINT": "integers", "TIMESTAMP": "times"}
 
 
-def times(values: Values, refuse: Callable[[int, Any, str], None]) -> pa.Array:
+def each_spelling(labels: pa.Array, fold_label: Callable[[str | None], str | None]) -> pa.Array:
+    """The folded labels of an array of few distinct ones: each spelling is folded once."""
+    encoded = labels.dictionary_encode()
+    folded = pa.array(list(map(fold_label, encoded.dictionary.to_pylist())), pa.string())
+    return folded.take(encoded.indices)
+
+
+def times(values: Sequence[Any], refuse: Callable[[int, Any, str], None]) -> pa.Array:
     """Moments as naive UTC: by Arrow where all are written plainly, else each other one by itself.
 
     `refuse` is told index, value and reason of what cannot be read.
@@ -206,7 +219,9 @@ def times(values: Values, refuse: Callable[[int, Any, str], None]) -> pa.Array:
     return cast if cast is not None else _times_by_parts(values, given, refuse)
 
 
-def _times_by_parts(values: Values, given: pa.Array, refuse: Callable[[int, Any, str], None]) -> pa.Array:
+def _times_by_parts(
+    values: Sequence[Any], given: pa.Array, refuse: Callable[[int, Any, str], None]
+) -> pa.Array:
     plain = pc.fill_null(pc.match_substring_regex(given, PLAIN_TIME), False)
     nothing = pa.nulls(len(given), pa.string())
     try:
@@ -222,7 +237,7 @@ def _times_by_parts(values: Values, given: pa.Array, refuse: Callable[[int, Any,
     return pc.replace_with_mask(cast, mask, pa.array(read, pa.timestamp("us")))
 
 
-def _times_one_by_one(values: Values, refuse: Callable[[int, Any, str], None]) -> pa.Array:
+def _times_one_by_one(values: Sequence[Any], refuse: Callable[[int, Any, str], None]) -> pa.Array:
     return pa.array([_time_or_refusal(i, v, refuse) for i, v in enumerate(values)], pa.timestamp("us"))
 
 

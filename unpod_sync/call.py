@@ -9,8 +9,9 @@ import math
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from unpod_sync.batch import Batch, Columns, Values, nested
+from unpod_sync.batch import Batch, Columns, Values, each_spelling, nested
 from unpod_sync.jsontext import embedded
 from unpod_sync.normalize import Refused, fold, fold_call_type, is_missing, read_number, read_text
 
@@ -27,7 +28,7 @@ PATHS = (*CALL_TYPES, "output", *(f"output.{key}" for key in OUTPUT_KEYS), "outp
 
 def call(batch: Batch) -> Columns:
     """Type, status, cost, error and message of the call."""
-    types = batch.labels("call_type", CALL_TYPES, fold_call_type)
+    type_labels = pa.array(batch.labels("call_type", CALL_TYPES, fold_call_type), pa.string())
     statuses = [
         value if type(value) is str else nested(value, ("status", "value", "name", "label"))
         for value in batch.raw("output.call_status")
@@ -38,9 +39,9 @@ def call(batch: Batch) -> Columns:
         for value in batch.raw("output.error")
     ]
     return {
-        "call_type": pa.array(list(map(fold_call_type, types)), pa.string()),
-        "call_type_label": pa.array(types, pa.string()),
-        "call_status": pa.array(list(map(fold, labels.to_pylist())), pa.string()),
+        "call_type": each_spelling(type_labels, fold_call_type),
+        "call_type_label": type_labels,
+        "call_status": each_spelling(labels, fold),
         "call_status_label": labels,
         "cost": _cost(batch),
         "error_message": batch.texts("error_message", errors),
@@ -53,16 +54,12 @@ def call(batch: Batch) -> Columns:
 
 
 def _cost(batch: Batch) -> pa.Array:
-    costs = batch.read("cost", batch.raw("output.cost"), read_number)
-    if None in costs:
-        others = batch.raw("output.metadata.cost")
-        indices = [index for index, cost in enumerate(costs) if cost is None and others[index] is not None]
-        for index in indices:
-            try:
-                costs[index] = read_number(others[index])
-            except Refused as refusal:
-                batch.reject(index, "cost", others[index], str(refusal))
-    return pa.array(costs, pa.float64())
+    costs = batch.numbers("cost", batch.raw("output.cost"))
+    others = batch.raw("output.metadata.cost")
+    if costs.null_count == 0 or others.count(None) == len(others):
+        return costs
+    lacking = [other if cost is None else None for cost, other in zip(costs.to_pylist(), others, strict=True)]
+    return pc.coalesce(costs, batch.numbers("cost", lacking))
 
 
 def _output_messages(batch: Batch) -> Values:
@@ -143,11 +140,11 @@ def platform(batch: Batch) -> Columns:
     gives_up: list[bool] = []
     for record, output in zip(batch.records, batch.objects("output"), strict=True):
         post = output.get("post_call_data", {})
-        summary = post.get("summary", {}) if isinstance(post, dict) else {}
-        status = summary.get("status") if isinstance(summary, dict) else None
-        statuses.append(read_text(status) if isinstance(status, str) else None)
-        scores.append(_platform_score(post.get("success_evaluator") if isinstance(post, dict) else None))
-        stuck = post is None or isinstance(post, str) or summary is None or isinstance(summary, str)
+        summary = post.get("summary", {}) if type(post) is dict else {}
+        status = summary.get("status") if type(summary) is dict else None
+        statuses.append(read_text(status) if type(status) is str else None)
+        scores.append(_platform_score(post.get("success_evaluator") if type(post) is dict else None))
+        stuck = post is None or summary is None or type(post) is str or type(summary) is str
         gives_up.append(stuck and record.value.get("execution_type") == "call")
     transcripts = batch.raw("output.transcript")
     return {

@@ -50,11 +50,8 @@ def _turns_and_gaps(by_user: pa.Array, moments: pa.Array, offsets: pa.Array) -> 
 
     `by_user` is 1 or 0, `moments` microseconds or null, `offsets` the bounds of each record.
     """
-    count = len(by_user)
-    position = pa.array(range(count), pa.int64())
-    is_first = pc.is_in(position, offsets)
-    before = pc.subtract(position, 1).cast(pa.int64())
-    before = pc.if_else(is_first, pa.scalar(None, pa.int64()), before)
+    position = _running(pa.repeat(pa.scalar(1, pa.int64()), len(by_user)))[:-1]
+    before = pc.if_else(pc.is_in(position, offsets), pa.scalar(None, pa.int64()), pc.subtract(position, 1))
     other_side = pc.not_equal(by_user, by_user.take(before))
     gap = pc.subtract(moments, moments.take(before))
     usable = pc.fill_null(pc.greater_equal(gap, 0), False)

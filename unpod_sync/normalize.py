@@ -78,7 +78,12 @@ def is_missing(value: Any) -> bool:
     """Whether a value says that there is nothing: null or one of the placeholders in use."""
     if value is None:
         return True
-    return isinstance(value, str) and value.strip().lower() in PLACEHOLDERS
+    if not isinstance(value, str):
+        return False
+    # No placeholder has ten letters; a longer text is one only when it is padded.
+    if len(value) >= 10 and value[0] > " " and value[-1] > " ":
+        return False
+    return value.strip().lower() in PLACEHOLDERS
 
 
 def read_text(value: Any) -> str | None:
@@ -265,24 +270,26 @@ def read_score(value: Any) -> tuple[float | None, float | None]:
     """
     if isinstance(value, str):
         inner = embedded(value)
-        if isinstance(inner, dict):
-            return read_score(inner)
-        text = value.strip()
-        if _NUMBER.fullmatch(text):
-            return read_number(text), None
-        if of := _SCORE_OF.fullmatch(text):
-            return read_number(of[1]), read_number(of[2])
-        if percent := _SCORE_PERCENT.fullmatch(text):
-            return read_number(percent[1]), 100.0
-        return None, None
+        return read_score(inner) if isinstance(inner, dict) else _score_of_text(value)
     if isinstance(value, Mapping):
-        inner = next(
-            (value[key] for key in ("score", "success_score", "rating", "value") if key in value), None
-        )
+        keys = ("score", "success_score", "rating", "value")
+        inner = next((value[key] for key in keys if key in value), None)
         if isinstance(inner, Mapping):
             raise Refused("a score inside a score")
         return read_score(inner)
     return read_number(value), None
+
+
+@lru_cache(maxsize=1024)
+def _score_of_text(value: str) -> tuple[float | None, float | None]:
+    text = value.strip()
+    if _NUMBER.fullmatch(text):
+        return read_number(text), None
+    if of := _SCORE_OF.fullmatch(text):
+        return read_number(of[1]), read_number(of[2])
+    if percent := _SCORE_PERCENT.fullmatch(text):
+        return read_number(percent[1]), 100.0
+    return None, None
 
 
 def looks_like_number(text: str) -> bool:

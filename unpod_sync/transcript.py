@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import accumulate, chain, count
 from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from unpod_sync.batch import Batch, Values, dict_of, times
+from unpod_sync.batch import Batch, Values, dict_of, each_spelling, times
 from unpod_sync.columns import MESSAGES
-from unpod_sync.jsontext import embedded, encode_all, encode_text
+from unpod_sync.jsontext import embedded, encode_text
 from unpod_sync.normalize import Refused, fold_role, is_missing, read_text
 
 FIELD = "transcript"
@@ -58,7 +58,7 @@ def read_messages(batch: Batch) -> Messages:
     columns = {
         "task_id": pa.array([record.id for record in batch.records], pa.string()).take(owner),
         "position": pc.subtract(pa.array(range(len(entries)), pa.int64()), first),
-        "role": _roles(labels),
+        "role": each_spelling(labels, fold_role),
         "role_label": labels,
         "content": contents,
         "sent_at": _moments(batch, moments, owner),
@@ -69,17 +69,17 @@ def read_messages(batch: Batch) -> Messages:
     return Messages(table, offsets, [entries is not None for entries in transcripts])
 
 
-def _fields(entries: list[Any]) -> tuple[pa.Array, pa.Array, Values, pa.Array]:
+def _fields(entries: list[Any]) -> tuple[pa.Array, pa.Array, Sequence[Any], pa.Array]:
     """Role label, content, time and further fields (as JSON text) of each message.
 
     Nearly every message is an object of text under the usual keys. These are read by whole lists;
     the others are read one by one and put in their places.
     """
     try:
-        labels, contents, moments = map(list, zip(*map(READ_USUAL, entries), strict=True))
+        labels, contents, moments = zip(*map(READ_USUAL, entries), strict=True)
         arrays = pa.array(labels, pa.string()), pa.array(contents, pa.string())
         if arrays[0].null_count == arrays[1].null_count == 0:
-            return *arrays, moments, pa.array(_extras(entries, len(USUAL)), pa.string())
+            return *arrays, moments, _extras(entries, len(USUAL))
     except (KeyError, TypeError, ValueError, pa.ArrowException):
         pass  # a key is missing, a message no object, a content no text, or there is no message
     return _unusual_fields(entries)
@@ -88,7 +88,7 @@ def _fields(entries: list[Any]) -> tuple[pa.Array, pa.Array, Values, pa.Array]:
 def _unusual_fields(entries: list[Any]) -> tuple[pa.Array, pa.Array, Values, pa.Array]:
     objects = [dict_of(entry) for entry in entries]
     labels, contents, moments = ([entry.get(key) for entry in objects] for key in USUAL)
-    extras = _extras(objects, 2)
+    extras = _extras(objects, 2).to_pylist()
     odd = [
         index
         for index, (label, content, moment) in enumerate(zip(labels, contents, moments, strict=True))
@@ -99,26 +99,42 @@ def _unusual_fields(entries: list[Any]) -> tuple[pa.Array, pa.Array, Values, pa.
     return _text_array(labels), _text_array(contents), moments, pa.array(extras, pa.string())
 
 
-def _extras(entries: list[dict[str, Any]], size: int) -> list[str | None]:
-    """The fields of each message beside the usual ones, as JSON text; None where there are none.
+def _extras(entries: list[dict[str, Any]], size: int) -> pa.Array:
+    """The fields of each message beside the usual ones, as JSON text; NULL where there are none.
 
-    `size`: a message of so many fields has only usual ones.
+    `size`: a message of so many fields has only usual ones. Mostly all others have one field more,
+    the last, whose text is then written for all of them in one go.
     """
-    extras: list[str | None] = [None] * len(entries)
-    single: dict[str, list[int]] = {}
-    for index, entry in enumerate(entries):
-        if len(entry) > size:
-            last = next(reversed(entry))
-            if len(entry) == 4 and size == 3 and last not in USUAL:
-                single.setdefault(last, []).append(index)
-            else:
-                rest = {key: value for key, value in entry.items() if key not in USUAL}
-                extras[index] = encode_text(rest) if rest else None
-    for key, indices in single.items():
-        name = encode_text(key)
-        for index, text in zip(indices, encode_all([entries[index][key] for index in indices]), strict=True):
-            extras[index] = f"{{{name}:{text}}}"
-    return extras
+    fuller = [entry for entry in entries if len(entry) > size]
+    if not fuller:
+        return pa.nulls(len(entries), pa.string())
+    written = None
+    if size == len(USUAL) and {size + 1}.issuperset(map(len, fuller)):
+        keys, values = zip(*[next(reversed(entry.items())) for entry in fuller], strict=True)
+        written = _single_fields(keys, values)
+    if written is None:
+        rests = [{key: value for key, value in entry.items() if key not in USUAL} for entry in fuller]
+        written = pa.array([encode_text(rest) if rest else None for rest in rests], pa.string())
+    if len(fuller) == len(entries):
+        return written
+    place = count()
+    return written.take(pa.array([next(place) if len(e) > size else None for e in entries], pa.int64()))
+
+
+def _single_fields(keys: Sequence[str], values: Sequence[Any]) -> pa.Array | None:
+    """`{"key":"value"}` of each pair; None when a value is no text or a key one of the usual."""
+    distinct = sorted(set(keys))
+    if not {str}.issuperset(map(type, values)) or not set(USUAL).isdisjoint(distinct):
+        return None
+    # Between two written texts stands `","`, and nowhere else: a quote inside a text is escaped.
+    texts = pa.array([encode_text(values)[2:-2]], pa.large_string())
+    bodies = pc.split_pattern(texts, '","').flatten().cast(pa.string())
+    if len(bodies) != len(values):
+        return None
+    starts = pa.array([f'{{{encode_text(key)}:"' for key in distinct], pa.string())
+    places = {key: place for place, key in enumerate(distinct)}
+    start = starts.take(pa.array(list(map(places.__getitem__, keys)), pa.int64()))
+    return pc.binary_join_element_wise(start, bodies, '"}', "")
 
 
 def _read_entry(entry: Any) -> tuple[str | None, str | None, Any, str | None]:
@@ -240,14 +256,7 @@ def _text_array(values: list[Any]) -> pa.Array:
         return pa.array([read_text_or_none(value) for value in values], pa.string())
 
 
-def _roles(labels: pa.Array) -> pa.Array:
-    """The normalised role of each label; each spelling is folded once."""
-    encoded = labels.dictionary_encode()
-    folded = pa.array([fold_role(label) for label in encoded.dictionary.to_pylist()], pa.string())
-    return pa.DictionaryArray.from_arrays(encoded.indices, folded).cast(pa.string())
-
-
-def _moments(batch: Batch, moments: list[Any], owner: pa.Array) -> pa.Array:
+def _moments(batch: Batch, moments: Sequence[Any], owner: pa.Array) -> pa.Array:
     """The time of each message; of a task's unreadable ones the first is noted, with their number."""
     refused: dict[int, list[Any]] = {}
 
