@@ -102,7 +102,7 @@ def _batches(
     try:
         for batch in reader:
             yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
-    except (duckdb.Error, pa.ArrowException) as error:
+    except (duckdb.Error, pa.ArrowException, OSError) as error:  # through Arrow, DuckDB's are OSErrors
         raise sql_error(connection, error) from None
 
 
@@ -147,7 +147,7 @@ def sql_error(connection: duckdb.DuckDBPyConnection, error: Exception) -> UsageE
     text = str(error).strip()
     line = re.search(r"^LINE (\d+):", text, re.MULTILINE)
     message = text.splitlines()[0] + (f" (line {line[1]})" if line and line[1] != "1" else "")
-    if isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
+    if message.startswith(("IO Error", "Out of Memory Error")):
         return WarehouseError(message, "Ask for fewer rows or columns, or free memory and disk room.")
     return UsageError(message, _hint(connection, text))
 

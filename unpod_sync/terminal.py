@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 #: What NULL looks like.
 NOTHING = "–"
@@ -117,3 +119,19 @@ def _records(heads: Sequence[str], cells: Sequence[Sequence[str]], width: int) -
         ]
         blocks.append("\n".join(lines))
     return "\n".join(blocks)
+
+
+def local(moment: datetime | None, zone: ZoneInfo) -> str:
+    """A moment stored in UTC, as the clock on the wall showed it."""
+    if moment is None:
+        return NOTHING
+    return moment.replace(tzinfo=UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
+
+
+def clock(seconds: float | None) -> str:
+    """A length of time as minutes and seconds, or with hours."""
+    if seconds is None:
+        return NOTHING
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
