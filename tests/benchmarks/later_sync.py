@@ -66,7 +66,7 @@ class _Bench:
         """Half a per cent new, half a per cent silently changed, all young enough to be hot."""
         added = self.server.ask("advance", hours=DAYS * 24 * 0.005)
         window = int(size / DAYS * 1.7)
-        edited = self.server.ask("edit", number=max(1, size // 200), newest=window, mark="hot")
+        edited = self.server.ask("edit", number=max(1, size // 200), newest=window, mark="hot", offset=added)
         done, said, requests = self._ours(UNPOD_SWEEP_PAGES="1")
         found = self._marked("hot")
         is_complete = found == edited and said["tasks_changed"] == added + edited
@@ -125,12 +125,12 @@ class _Bench:
     def _marked(self, mark: str) -> int:
         """Tasks whose stored payload shows the change."""
         with duckdb.connect(str(self.database), read_only=True) as connection:
-            row = connection.execute(
+            rows = connection.execute(
                 "select count(*) from raw.payloads where kind = 'task'"
                 " and json_extract_string(payload_json, '$.output.call_summary') = ?",
                 [mark],
-            ).fetchone()
-        return int(row[0]) if row else 0
+            ).fetchall()
+        return int(rows[0][0])
 
 
 def _figure(case: str, seconds: float, detail: str, target: str = "", is_met: bool | None = None) -> Figure:

@@ -38,7 +38,7 @@ def run(options: Options) -> list[Figure]:
     shutil.rmtree(folder)
     folder.mkdir()
     small = options.size is not None and options.size < GROWTH_SIZE
-    size, syncs = (options.sized(GROWTH_SIZE), 6) if small else (GROWTH_SIZE, GROWTH_SYNCS)
+    size, syncs = (options.sized(GROWTH_SIZE), 3) if small else (GROWTH_SIZE, GROWTH_SYNCS)
     figures += _growth(options, folder, size, syncs)
     shutil.rmtree(folder)
     return figures
@@ -144,21 +144,18 @@ def _growth(options: Options, folder: Path, size: int, syncs: int) -> list[Figur
             if turn % 10 == 9:
                 options.say(f"memory: after {turn + 1} later syncs {sizes[-1]:.0f} MB")
     with duckdb.connect(str(database), read_only=True) as connection:
-        row = connection.execute(
+        versions, tasks = connection.execute(
             "select count(*), count(distinct task_id) from main.task_versions"
-        ).fetchone()
-    versions, tasks = row or (0, 0)
+        ).fetchall()[0]
     compactions = sum(after < before * 0.9 for before, after in pairwise(sizes))
     shown = " ".join(f"{sizes[(len(sizes) - 1) * tenth // 10]:.0f}" for tenth in range(11))
     detail = (
         f"{sizes[0]:.0f} → {sizes[-1]:.0f} MB, at most {max(sizes):.0f}, {compactions} compactions, "
-        f"{versions - tasks:,} versions added; by tenths {shown} MB; a sync takes {harness.median(seconds):.1f} s"
+        f"{versions - tasks:,} versions added; by tenths {shown} MB; "
+        f"a sync takes {harness.median(seconds):.1f} s"
     )
-    return [
-        Figure(
-            "memory", f"file after {syncs} later syncs of {size:,} tasks", sizes[-1] / sizes[0], "×", detail
-        )
-    ]
+    case = f"file after {syncs} later syncs of {size:,} tasks"
+    return [Figure("memory", case, sizes[-1] / sizes[0], "×", detail)]
 
 
 def _change_and_sync(server: Server, database: Path, size: int, turn: int) -> float:

@@ -67,13 +67,11 @@ def _merge(database: Path, age: str, turn: int) -> tuple[float, float]:
         rows = [orjson.loads(text) for (text,) in found]
         for row in rows:
             row["output"]["call_summary"] = f"merged {age} {turn} {time.time()}"
-        token = connection.execute("select space_token from main.spaces limit 1").fetchone()
-        assert token is not None
-        records, _ = prepare(rows, space_tasks(token[0]))
+        token = connection.execute("select min(space_token) from main.spaces").fetchall()[0][0]
+        records, _ = prepare(rows, space_tasks(token))
         batch = merge.Batch(copies=[merge.copies_of(records, flatten("task", records, ZoneInfo("UTC")))])
-        highest = connection.execute("select max(batch_id) from main.tasks").fetchone()
-        assert highest is not None
-        stamp = merge.Stamp("bench", highest[0] + 1, synthetic.now())
+        highest = connection.execute("select max(batch_id) from main.tasks").fetchall()[0][0]
+        stamp = merge.Stamp("bench", highest + 1, synthetic.now())
         started = time.perf_counter()
         stored = load_rows(connection, "task", [record.id for record in records])
         compared = time.perf_counter()

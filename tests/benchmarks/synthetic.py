@@ -48,15 +48,11 @@ def work_file(database: Path) -> Path:
 def multiply(path: Path, tasks: int, *, payloads: bool = True) -> int:
     """Copies rows until the file holds at least that many tasks; gives their number."""
     connection = attach(path, "2GB")
-    seeds = _count(connection, "main.tasks where task_id not like '%-%'")
-    batches = int(connection.execute("select max(batch_id) from main.tasks").fetchone()[0])  # type: ignore[index]
+    seeds = _number(connection, "select count(*) from main.tasks where task_id not like '%-%'")
+    batches = _number(connection, "select max(batch_id) from main.tasks")
+    step = _number(connection, "select max(batch_id) from main.tasks where task_id not like '%-%'")
     copies = -(-tasks // seeds)
-    done = _count(connection, "main.tasks") // seeds
-    step = int(
-        connection.execute(  # type: ignore[index]
-            "select max(batch_id) from main.tasks where task_id not like '%-%'"
-        ).fetchone()[0]
-    )
+    done = _number(connection, "select count(*) from main.tasks") // seeds
     for k in range(done, copies):
         connection.execute("begin")
         for table, changes in _COPIES.items():
@@ -71,7 +67,7 @@ def multiply(path: Path, tasks: int, *, payloads: bool = True) -> int:
             )
         connection.execute("commit")
     connection.execute("checkpoint")
-    total = _count(connection, "main.tasks")
+    total = _number(connection, "select count(*) from main.tasks")
     connection.close()
     return total
 
@@ -81,6 +77,5 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    row = connection.execute(f"select count(*) from {table}").fetchone()
-    return int(row[0]) if row else 0
+def _number(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+    return int(connection.execute(sql).fetchall()[0][0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,12 +51,12 @@ def test_startup_views_and_publish_run(options: Options) -> None:
 
 def test_a_run_that_fails_is_no_figure(tmp_path: Path) -> None:
     with pytest.raises(harness.FailedRunError, match="ended with 3"):
-        harness.run(["python3", "-c", "raise SystemExit(3)"], folder=tmp_path)
+        harness.run([sys.executable, "-c", "raise SystemExit(3)"], folder=tmp_path)
 
 
 def test_run_measures_processor_time_and_memory(tmp_path: Path) -> None:
     code = "x = bytearray(60_000_000); print(sum(range(3_000_000)))"
-    done: Run = harness.run(["python3", "-c", code], folder=tmp_path)
+    done: Run = harness.run([sys.executable, "-c", code], folder=tmp_path)
     assert done.peak_mb > 50
     assert done.cpu_seconds > 0
     assert done.output.strip() == "4499998500000"

@@ -54,5 +54,4 @@ def _figure(connection: duckdb.DuckDBPyConnection, name: str, options: Options) 
 
 
 def _number(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
-    row = connection.execute(sql).fetchone()
-    return int(row[0]) if row else 0
+    return int(connection.execute(sql).fetchall()[0][0])
