@@ -1,0 +1,98 @@
+"""The house keeps its layers: read from the imports themselves."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent / "unpod_sync"
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in PACKAGE.rglob("*.py")}
+
+
+class RunTime(ast.NodeTransformer):
+    """Leaves out what only a type checker sees."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:  # noqa: N802  ast's name
+        is_typing = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        return None if is_typing else self.generic_visit(node)
+
+
+def imports(path: Path) -> set[str]:
+    tree = RunTime().visit(ast.parse(path.read_text(encoding="utf-8")))
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else node.module for name in names}
+    return found
+
+
+def test_there_are_no_cycles():
+    graph = {name: imports(path) & MODULES.keys() for name, path in MODULES.items()}
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, f"cycle: {' -> '.join((*trail[trail.index(name) :], name))}"
+        if name not in done:
+            for target in sorted(graph[name] - {name}):
+                visit(target, (*trail, name))
+            done.add(name)
+
+    for name in sorted(graph):
+        visit(name, ())
+
+
+def is_command_line(name: str) -> bool:
+    return name == "unpod_sync.cli" or name.startswith("unpod_sync.cli.") or name.endswith("__main__")
+
+
+def test_only_the_command_line_knows_click_prints_or_exits():
+    for name, path in MODULES.items():
+        if is_command_line(name):
+            continue
+        assert "click" not in imports(path), name
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in ("print", "exit", "quit"), f"{name}:{node.lineno}"
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "sys":
+                assert node.attr != "exit", f"{name}:{node.lineno}"
+
+
+def test_nothing_below_imports_the_command_line():
+    for name, path in MODULES.items():
+        if not is_command_line(name):
+            assert not any(is_command_line(target) for target in imports(path)), name
+
+
+def test_the_simulator_shares_nothing_with_us():
+    for name, path in MODULES.items():
+        if name.startswith("unpod_sync.simulator"):
+            ours = {target for target in imports(path) if target.startswith("unpod_sync")}
+            assert all(target.startswith("unpod_sync.simulator") for target in ours), name
+
+
+def test_pure_modules_do_no_io():
+    doing = {"os", "requests", "duckdb", "socket", "time", "random", "subprocess", "pathlib"}
+    for name in ("plan", "normalize", "retry"):
+        found = [path for module, path in MODULES.items() if module.rsplit(".", 1)[-1] == name]
+        assert found, name
+        for path in found:
+            assert not imports(path) & doing, path
+
+
+def test_nothing_catches_everything():
+    for name, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ExceptHandler):
+                caught = getattr(node.type, "id", None)
+                # BaseException is caught where it is raised again after tidying up.
+                assert node.type is not None and caught != "Exception", f"{name}:{node.lineno}"
