@@ -63,7 +63,7 @@ def compare_lists(connection: duckdb.DuckDBPyConnection, client: Client) -> Iter
 def compare_executions(connection: duckdb.DuckDBPyConnection) -> list[ExecutionGroup]:
     """The view execution_reconciliation, by reason."""
     rows = connection.execute(
-        "select explanation, count(*), min(run_id) from execution_reconciliation group by 1 order by 2 desc, 1"
+        "select explanation, count(*), min(run_id) from execution_reconciliation group by 1 order by 2 desc"
     ).fetchall()
     return [ExecutionGroup(*row, is_explained=row[0] != UNEXPLAINED_EXECUTIONS) for row in rows]
 
