@@ -78,10 +78,15 @@ def unusual_days(windows: Windows, since: date | None, until: date | None) -> li
     )
     found = []
     for row in rows:
-        for measure, cases, verb in (("connect", "dialed_count", "connected"), ("completion", "total_tasks", "completed")):
+        for measure, cases, verb in (
+            ("connect", "dialed_count", "connected"),
+            ("completion", "total_tasks", "completed"),
+        ):
             if row[f"is_{measure}_anomaly"]:
                 low, high = max(0, row[f"{measure}_rate_low"]), min(1, row[f"{measure}_rate_high"])
-                text = f"{row[f'{measure}_rate']:.0%} of {row[cases]} {verb}, usual are {low:.0%} to {high:.0%}"
+                text = (
+                    f"{row[f'{measure}_rate']:.0%} of {row[cases]} {verb}, usual are {low:.0%} to {high:.0%}"
+                )
                 found.append(Unusual(row["space_token"], row["local_date"], measure, text.replace("%", " %")))
     return found
 

@@ -100,7 +100,11 @@ def figures(window: Window) -> tuple[Figures, ...]:
 def _figure(row: dict[str, Any]) -> Figures:
     def rate(hits: str, cases: str, name: str) -> Rate:
         return Rate(
-            row.get(hits) or 0, row.get(cases) or 0, row.get(name), row.get(f"{name}_low"), row.get(f"{name}_high")
+            row.get(hits) or 0,
+            row.get(cases) or 0,
+            row.get(name),
+            row.get(f"{name}_low"),
+            row.get(f"{name}_high"),
         )
 
     return Figures(
@@ -128,7 +132,10 @@ def differences(window: Window) -> tuple[Difference, ...]:
     """Every pair of labels, by connect and by interested rate, over the days both dialed."""
     found = []
     for row in window.rows("from agent_comparison order by agent_handle, other_agent_handle"):
-        for measure, hits, cases in (("connect", "connected", "dialed"), ("interested", "interested", "connected")):
+        for measure, hits, cases in (
+            ("connect", "connected", "dialed"),
+            ("interested", "interested", "connected"),
+        ):
             if row[f"{measure}_difference"] is None:
                 continue
             found.append(
@@ -137,7 +144,9 @@ def differences(window: Window) -> tuple[Difference, ...]:
                     row["agent_handle"],
                     row["other_agent_handle"],
                     Rate(row[f"{hits}_count"], row[f"{cases}_count"], row[f"{measure}_rate"]),
-                    Rate(row[f"other_{hits}_count"], row[f"other_{cases}_count"], row[f"other_{measure}_rate"]),
+                    Rate(
+                        row[f"other_{hits}_count"], row[f"other_{cases}_count"], row[f"other_{measure}_rate"]
+                    ),
                     row[f"{measure}_difference"],
                     row[f"{measure}_difference_low"],
                     row[f"{measure}_difference_high"],

@@ -22,6 +22,9 @@ MEDIUM = 76
 WIDE = 110
 MARKS = {"act": ("!", "bold red"), "look": ("?", "yellow"), "know": ("·", "dim")}
 NOTES = 3
+#: How many agents or spaces are shown, the busiest first.
+ROWS = 8
+FOOT = Text("What a number means: unpod-sync metrics · With charts: unpod-sync report --html FILE", "dim")
 
 
 def report(content: Report, width: int) -> Group:
@@ -29,26 +32,37 @@ def report(content: Report, width: int) -> Group:
     parts: list[RenderableType] = [*_head(content), Text()]
     parts += [*_attention(content.attention, width), Text(), _numbers(content, width), Text()]
     if content.detail.calls:
-        parts += [*_parts("Agents", content, content.agents, width), *_comparisons(content.comparisons), Text()]
+        parts += [
+            *_parts("Agents", content, content.agents, width),
+            *_comparisons(content.comparisons, width),
+            Text(),
+        ]
         if len(content.spaces) > 1:
             parts += [*_parts("Spaces", content, content.spaces, width), Text()]
-        parts += [*_outcomes(content, width), Text(), *_hours(content, width), Text()]
-    parts.append(_foot(width))
+        parts += [*_outcomes(content, width), Text(), *_hours(content), Text()]
+    parts.append(FOOT)
     return Group(*parts)
 
 
 def _head(content: Report) -> Iterator[Text]:
     scope = content.scope
-    yield Text.assemble((say.days(scope.period.since, scope.period.until), "bold"), ("  " + _filters(scope), "dim"))
+    yield Text.assemble(
+        (say.days(scope.period.since, scope.period.until), "bold"), ("  " + _filters(scope), "dim")
+    )
     yield Text(_freshness(scope), "dim")
     yield Text()
     now, before = content.now, content.before
     if not now.calls and not now.tasks:
-        yield Text("No calls in this period." if content.detail.calls else "No calls yet.", "bold")
+        yield Text("No calls in this period.", "bold")
         return
-    yield _sentence(now.connected, "dialed calls connected", _change(content.changes, "connect"), before.connected)
     yield _sentence(
-        now.interested, "connected contacts were interested", _change(content.changes, "interested"), before.interested
+        now.connected, "dialed calls connected", _change(content.changes, "connect"), before.connected
+    )
+    yield _sentence(
+        now.interested,
+        "connected contacts were interested",
+        _change(content.changes, "interested"),
+        before.interested,
     )
 
 
@@ -78,7 +92,8 @@ def _sentence(now: Rate, what: str, change: Difference | None, before: Rate) -> 
         return text.append(f"; {say.rate(before)} before, no clear change.")
     risen = change.difference > 0
     return text.append("; ").append(
-        f"{'up' if risen else 'down'} from {say.rate(before)}, more than chance.", "bold green" if risen else "bold red"
+        f"{'up' if risen else 'down'} from {say.rate(before)}, more than chance.",
+        "bold green" if risen else "bold red",
     )
 
 
@@ -92,28 +107,28 @@ def _attention(items: tuple[Item, ...], width: int) -> Iterator[RenderableType]:
     table = Table.grid(padding=(0, 1))
     table.add_column(width=1)
     table.add_column(ratio=1)
-    for item in (*urgent, *notes[:NOTES]):
+    shown = NOTES if width >= MEDIUM else 1
+    for item in (*urgent, *notes[:shown]):
         mark, style = MARKS[item.level]
         text = Text(item.text, "" if item.level != "know" else "dim")
         if item.level != "know":
             text.append("  → " + item.hint, "cyan")
         table.add_row(Text(mark, style), text)
-    if len(notes) > NOTES:
-        more = f"{len(notes) - NOTES} more kinds of flaw: unpod-sync query 'from data_quality'"
+    if len(notes) > shown:
+        more = f"{len(notes) - shown} more kinds of flaw: unpod-sync query 'from data_quality'"
         table.add_row("", Text(more, "dim"))
     yield table
 
 
 def _numbers(content: Report, width: int) -> Table:
     """The figures of the period, of the one before, the change and the trend."""
-    spans = f"{len(content.trend)} × {_span(content)} days"
     table = _table()
     table.add_column("", style="bold")
     table.add_column("Now", justify="right")
     if width >= MEDIUM:
         table.add_column("Before", justify="right", style="dim")
     table.add_column("Change", justify="right")
-    table.add_column(spans)
+    table.add_column(_spans(content))
     if width >= WIDE:
         table.add_column("Lowest to highest", style="dim")
     for name, show, value, change in _lines(content):
@@ -127,14 +142,17 @@ def _numbers(content: Report, width: int) -> Table:
     return table
 
 
-def _span(content: Report) -> int:
-    if len(content.trend) < 2:
-        return content.scope.period.days
-    first, second = (int(figures.label.replace("-", "")) for figures in content.trend[:2])
-    from datetime import date
-
-    as_date = lambda number: date(number // 10000, number // 100 % 100, number % 100)  # noqa: E731
-    return (as_date(second) - as_date(first)).days
+def _spans(content: Report) -> str:
+    """What the sparks stand for: `8 weeks`, or `8 × 4 days`."""
+    days = content.scope.trend_days
+    number = len(content.trend)
+    return (
+        f"{number} weeks"
+        if days == 7
+        else f"{number} day{'s' * (number > 1)}"
+        if days == 1
+        else f"{number} × {days} days"
+    )
 
 
 Line = tuple[str, Callable[[Figures], str], Callable[[Figures], float | None], Text]
@@ -150,9 +168,24 @@ def _lines(content: Report) -> Iterator[Line]:
         return _moved(value(now), value(before), _change(content.changes, measure))
 
     yield "Tasks", lambda f: say.count(f.tasks), lambda f: f.tasks, grown(lambda f: f.tasks)
-    yield "Completed", lambda f: say.rate(f.completed), lambda f: f.completed.rate, moved(lambda f: f.completed)
-    yield "Dialed", lambda f: say.count(f.connected.cases), lambda f: f.connected.cases, grown(lambda f: f.connected.cases)
-    yield "Connected", lambda f: say.rate(f.connected), lambda f: f.connected.rate, moved(lambda f: f.connected, "connect")
+    yield (
+        "Completed",
+        lambda f: say.rate(f.completed),
+        lambda f: f.completed.rate,
+        moved(lambda f: f.completed),
+    )
+    yield (
+        "Dialed",
+        lambda f: say.count(f.connected.cases),
+        lambda f: f.connected.cases,
+        grown(lambda f: f.connected.cases),
+    )
+    yield (
+        "Connected",
+        lambda f: say.rate(f.connected),
+        lambda f: f.connected.rate,
+        moved(lambda f: f.connected, "connect"),
+    )
     yield "Engaged", lambda f: say.rate(f.engaged), lambda f: f.engaged.rate, moved(lambda f: f.engaged)
     yield (
         "Interested",
@@ -160,7 +193,12 @@ def _lines(content: Report) -> Iterator[Line]:
         lambda f: f.interested.rate,
         moved(lambda f: f.interested, "interested"),
     )
-    yield "Successful", lambda f: say.rate(f.successful), lambda f: f.successful.rate, moved(lambda f: f.successful)
+    yield (
+        "Successful",
+        lambda f: say.rate(f.successful),
+        lambda f: f.successful.rate,
+        moved(lambda f: f.successful),
+    )
     yield (
         "Median call",
         lambda f: say.clock(f.durations.median),
@@ -168,7 +206,7 @@ def _lines(content: Report) -> Iterator[Line]:
         grown(lambda f: f.durations.median),
     )
     yield (
-        "Longest tenth",
+        "9 in 10 within",
         lambda f: say.clock(f.durations.p90),
         lambda f: f.durations.p90,
         grown(lambda f: f.durations.p90),
@@ -180,7 +218,12 @@ def _lines(content: Report) -> Iterator[Line]:
         grown(lambda f: f.durations.total),
     )
     if content.detail.costs.total is not None:
-        yield "Cost", lambda f: say.money(f.costs.total), lambda f: f.costs.total, grown(lambda f: f.costs.total)
+        yield (
+            "Cost",
+            lambda f: say.money(f.costs.total),
+            lambda f: f.costs.total,
+            grown(lambda f: f.costs.total),
+        )
         yield (
             "per interested",
             lambda f: say.money(f.costs.per_interested),
@@ -201,7 +244,9 @@ def _moved(now: Rate, before: Rate, change: Difference | None) -> Text:
         is_clear = None not in bounds and (now.low > before.high or now.high < before.low)  # type: ignore[operator]
     if not is_clear:
         return Text(say.points(difference), "dim")
-    return Text(f"{'▲' if difference > 0 else '▼'} {say.points(difference)}", "green" if difference > 0 else "red")
+    return Text(
+        f"{'▲' if difference > 0 else '▼'} {say.points(difference)}", "green" if difference > 0 else "red"
+    )
 
 
 def _parts(title: str, content: Report, rows: tuple[Figures, ...], width: int) -> Iterator[RenderableType]:
@@ -209,7 +254,9 @@ def _parts(title: str, content: Report, rows: tuple[Figures, ...], width: int) -
     detail = content.scope.detail
     yield _title(title, say.days(detail.since, detail.until))
     table = _table()
-    table.add_column("", style="bold", overflow="ellipsis", max_width=24 if width >= MEDIUM else 14)
+    table.add_column(
+        "", style="bold", no_wrap=True, overflow="ellipsis", max_width=24 if width >= MEDIUM else 18
+    )
     table.add_column("Connected", justify="right")
     table.add_column("95 %", style="dim")
     if width >= WIDE:
@@ -222,7 +269,7 @@ def _parts(title: str, content: Report, rows: tuple[Figures, ...], width: int) -
     if width >= WIDE:
         table.add_column("Cost", justify="right")
         table.add_column("per interested", justify="right")
-    for row in rows:
+    for row in rows[:ROWS]:
         cells = [row.label, say.rate(row.connected), say.interval(row.connected)]
         cells += [say.whisker(row.connected, 24)] * (width >= WIDE) + [say.rate(row.interested)]
         if width >= MEDIUM:
@@ -231,12 +278,15 @@ def _parts(title: str, content: Report, rows: tuple[Figures, ...], width: int) -
             cells += [say.money(row.costs.total), say.money(row.costs.per_interested)]
         table.add_row(*map(Text, cells))
     yield table
+    if len(rows) > ROWS:
+        yield Text(f"{len(rows) - ROWS} more with fewer calls: unpod-sync report --json", "dim")
 
 
-def _comparisons(rows: tuple[Difference, ...]) -> Iterator[Text]:
+def _comparisons(rows: tuple[Difference, ...], width: int) -> Iterator[Text]:
     verbs = {"connect": "connects", "interested": "interests"}
     strongest = sorted(rows, key=lambda row: -abs(row.difference))
-    for row in strongest[:NOTES]:
+    shown = NOTES - 1 if width >= MEDIUM else 1
+    for row in strongest[:shown]:
         one, other = (row.one, row.other) if row.difference > 0 else (row.other, row.one)
         low, high = sorted(abs(round(100 * bound)) for bound in (row.low, row.high))
         yield Text(
@@ -245,7 +295,9 @@ def _comparisons(rows: tuple[Difference, ...]) -> Iterator[Text]:
             "dim",
         )
     if len(rows) > NOTES:
-        yield Text(f"{len(rows) - NOTES} more clear differences: unpod-sync query 'from agent_comparison'", "dim")
+        yield Text(
+            f"{len(rows) - NOTES} more clear differences: unpod-sync query 'from agent_comparison'", "dim"
+        )
 
 
 def _outcomes(content: Report, width: int) -> Iterator[RenderableType]:
@@ -267,31 +319,28 @@ def _outcomes(content: Report, width: int) -> Iterator[RenderableType]:
     yield table
 
 
-def _hours(content: Report, width: int) -> Iterator[RenderableType]:
+def _hours(content: Report) -> Iterator[RenderableType]:
     """The hours in which calls connect, as a line of sparks above the clock."""
     yield _title("Connected by hour", content.scope.time_zone)
-    found = {row.hour: row for row in content.hours}
-    if not found:
+    if not content.hours:
         yield Text(say.UNKNOWN)
         return
     reliable = [row for row in content.hours if row.is_reliable]
     rates = {row.hour: row.connected.rate for row in reliable}
-    shown = range(min(found), max(found) + 1)
-    step = 3 if width >= MEDIUM and len(shown) * 3 <= width else 2
-    line = say.spark([rates.get(hour) for hour in shown])
-    yield Text("".join(mark.ljust(step) if mark == say.GAP else (mark * (step - 1) + " ") for mark in line), "cyan")
-    yield Text("".join(f"{hour:02}".ljust(step) for hour in shown), "dim")
+    ends = [row.hour for row in reliable or content.hours]
+    shown = range(min(ends), max(ends) + 1)
+    marks = say.spark([rates.get(hour) for hour in shown])
+    yield Text("".join((mark if mark == say.GAP else mark * 2).ljust(3) for mark in marks), "cyan")
+    yield Text("".join(f"{hour:02} " for hour in shown), "dim")
+    text = f"{say.GAP} means too few calls to tell." if len(rates) < len(shown) else ""
     if len(reliable) > 1:
         ordered = sorted(reliable, key=lambda row: row.connected.rate or 0)
         best, worst = ordered[-1], ordered[0]
-        yield Text(
-            f"Best {best.hour:02}:00, {say.rate(best.connected)}; worst {worst.hour:02}:00, {say.rate(worst.connected)}."
-            " · is too few calls to tell."
+        text = (
+            f"Best {best.hour:02}:00, {say.rate(best.connected)};"
+            f" worst {worst.hour:02}:00, {say.rate(worst.connected)}. {text}"
         )
-
-
-def _foot(width: int) -> Text:
-    return Text("What a number means: unpod-sync metrics · As a page with charts: unpod-sync report --html FILE", "dim")
+    yield Text(text.strip(), "dim")
 
 
 def _title(title: str, note: str) -> Text:

@@ -71,6 +71,7 @@ class Scope:
     period: Period
     before: Period
     detail: Period
+    trend_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +205,7 @@ def _scope(
         period=period,
         before=Period(period.since - timedelta(days=period.days), period.since - DAY),
         detail=detail,
+        trend_days=_trend_days(period),
     )
 
 
@@ -227,13 +229,17 @@ def _periods(request: Request, first: date | None, today: date) -> tuple[Period,
     return Period(until - WEEK + DAY, until), Period(until - 4 * WEEK + DAY, until)
 
 
+def _trend_days(period: Period) -> int:
+    return WEEK.days if period.days == WEEK.days else -(-period.days // BUCKETS)
+
+
 def _trend(windows: Windows, period: Period) -> tuple[Figures, ...]:
     """The figures of stretches of equal length up to the end of the period, oldest first.
 
     A week stands among the weeks before it; another period is cut into parts.
     """
     is_week = period.days == WEEK.days
-    span = WEEK.days if is_week else -(-period.days // BUCKETS)
+    span = _trend_days(period)
     count = BUCKETS if is_week else -(-period.days // span)
     since = period.until - timedelta(days=span * count - 1)
     label = f"strftime(local_date - ((local_date - date '{since}') % {span})::integer, '%Y-%m-%d')"

@@ -75,11 +75,15 @@ class File:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Use `open_file`."""
         self.connection = connection
-        self._views = dict(
+        self._views: dict[str, str] = dict(
             connection.execute(
                 "select view_name, sql from duckdb_views() where database_name = 'warehouse' and schema_name = 'main'"
             ).fetchall()
         )
+        if "calls" not in self._views:
+            raise WarehouseError(
+                "the file was not made by unpod-sync", "Name the published file with --database."
+            )
 
     def rows(
         self, sql: str, parameters: Sequence[object] = (), *, database: str = "warehouse"

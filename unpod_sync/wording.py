@@ -22,7 +22,9 @@ def percent(share: float | None) -> str:
     if share is None:
         return UNKNOWN
     if 0 < share < 0.005 or 0.995 <= share < 1:
-        return f"{100 * share:.1f} %" if 0.0005 <= share < 0.9995 else ("< 0.1 %" if share < 0.5 else "> 99.9 %")
+        return (
+            f"{100 * share:.1f} %" if 0.0005 <= share < 0.9995 else ("< 0.1 %" if share < 0.5 else "> 99.9 %")
+        )
     return f"{100 * share:.0f} %"
 
 
@@ -74,6 +76,8 @@ def growth(now: float | None, before: float | None) -> str:
     """A change of a number in per cent of what it was."""
     if now is None or not before:
         return UNKNOWN
+    if now / before >= 10:
+        return f"× {now / before:.0f}"
     rounded = round(100 * (now / before - 1))
     return f"{rounded:+d} %".replace("-", "−") if rounded else "±0 %"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,5 +68,8 @@ def show(content: Report) -> None:
 
     from unpod_sync import render
 
-    console = Console(highlight=False, emoji=False, markup=False, soft_wrap=False)
-    console.print(render.report(content, console.width))
+    console = Console(highlight=False, emoji=False, markup=False)
+    with console.capture() as captured:
+        console.print(render.report(content, console.width))
+    # tables are padded to their width: blanks that only make lines wrap when they are pasted
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()), color=console.is_terminal)

@@ -40,7 +40,9 @@ def write(target: Path, path: Path, request: Request) -> int:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise UsageError(f"{target} cannot be written: {error.strerror}", "Name a file in a folder of yours.") from None
+        raise UsageError(
+            f"{target} cannot be written: {error.strerror}", "Name a file in a folder of yours."
+        ) from None
     return len(page)
 
 

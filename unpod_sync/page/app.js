@@ -38,7 +38,7 @@ function drawTiles(now, then) {
     return number === null ? null : { text: signed(number, " %"), tone: "dim" };
   };
   tile("Tasks", "task_counts.total_tasks", number(now.total), "", grown((sums) => sums.total), groups.map((sums) => sums.total));
-  for (const key of ["completed", "connected", "engaged", "interested"]) {
+  for (const key of ["completed", "connected", "engaged", "interested", "successful"]) {
     const measure = MEASURES[key], value = measure.of(now), moved = then && change(value, measure.of(then));
     const text = moved && { text: (moved.clear ? (moved.by > 0 ? "▲ " : "▼ ") : "") + signed(Math.round(100 * moved.by), " pts"), tone: moved.clear ? (moved.by > 0 ? "good" : "bad") : "dim" };
     tile(measure.name, measure.metric, percent(value.rate), "of " + number(value.cases), text, groups.map((sums) => measure.of(sums).rate));
@@ -81,7 +81,7 @@ function trend() {
   }
   const marks = new Map(size === 1 ? anomalies().filter((found) => found.measure === by("trend-measure").value).map((found) => [found.day, `${DATA.spaces[found.space]}: ${found.text}`]) : []);
   const figure = drawTrend(points, measure, marks);
-  note(figure, `Line: ${measure.name.toLowerCase()}, of ${measure.cases}; band: 95 % interval; bars: ${measure.cases} per ${size === 7 ? "week" : "day"}${marks.size ? "; red: unusual for its space" : ""}.`);
+  note(figure, `Line: ${measure.name.toLowerCase()}, of ${measure.cases}; band: 95 % interval; hollow: under 10; bars: ${measure.cases} per ${size === 7 ? "week" : "day"}${marks.size ? "; red: unusual for its space" : ""}.`);
   table(figure, [size === 7 ? "Week of" : "Day", [measure.name, measure.metric], measure.cases, "Rate", "95 %"],
     points.filter((point) => point.rate.cases).map((point) => [iso(Math.max(0, point.key)), number(point.rate.hits), number(point.rate.cases), percent(point.rate.rate), span(point.rate)]));
 }
@@ -108,7 +108,7 @@ function heat() {
   const cells = new Map([...sums].map(([key, [hits, cases]]) => [key, rate(hits, cases)])), used = [...cells.keys()].map((key) => key % 24);
   const first = Math.min(...used), hours = used.length ? Array.from({ length: Math.max(...used) - first + 1 }, (_, place) => first + place) : [];
   const figure = drawHeat(cells, hours);
-  note(figure, `Darker connects better; a cell is full from ${DATA.reliable_n} dialed calls on. Hours in ${DATA.zone}.`);
+  note(figure, `Stronger colour connects better; a cell is full from ${DATA.reliable_n} dialed calls on. Hours in ${DATA.zone}.`);
   const names = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
   table(figure, ["Weekday", "Hour", ["Dialed", "connect_heatmap.dialed_count"], ["Connected", "connect_heatmap.connected_count"], ["Rate", "connect_heatmap.connect_rate"], "95 %"],
     [...cells].sort((one, other) => one[0] - other[0]).map(([key, cell]) => [names[Math.floor(key / 24)], key % 24 + ":00", number(cell.cases), number(cell.hits), percent(cell.rate), span(cell)]));

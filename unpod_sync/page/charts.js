@@ -85,7 +85,8 @@ function drawTrend(points, measure, marks) {
       const tip = `${point.label}\n${measure.name}: ${ofCases(point.rate)}\n95 %: ${span(point.rate)}` + (marks.get(point.key) ? "\n" + marks.get(point.key) : "");
       const tall = point.rate.cases / most * low;
       put(svg, "rect", { x: x(place) - step * .35, width: Math.max(1, step * .7), y: base - tall, height: tall, fill: "var(--not_connected)", opacity: .55 });
-      if (point.rate.rate !== null) put(svg, "circle", { cx: x(place), cy: y(point.rate.rate), r: marks.get(point.key) ? 5 : Math.min(3, step * .3), fill: marks.get(point.key) ? "var(--bad)" : "var(--accent)" });
+      if (point.rate.rate !== null) put(svg, "circle", { cx: x(place), cy: y(point.rate.rate), r: marks.get(point.key) ? 5 : Math.min(3, step * .3), stroke: marks.get(point.key) ? "var(--bad)" : "var(--accent)", "stroke-width": 1.5,
+        fill: marks.get(point.key) ? "var(--bad)" : point.rate.cases < 10 ? "var(--card)" : "var(--accent)" });
       put(svg, "rect", { x: x(place) - step / 2, width: step, y: 0, height: base, fill: "transparent", tip });
       if (place % every === 0) put(svg, "text", { x: x(place), y: base + 18, "text-anchor": place ? "middle" : "start" }, point.short);
     });
@@ -189,10 +190,13 @@ function drawDurations(bins, size, median, p90) {
       put(svg, "rect", { x: left + place * step + .5, width: Math.max(1, step - 1), y: y(count), height: tall - y(count), fill: "var(--accent)", opacity: .75, tip: `${clock(place * size)}${until}\n${number(count)} calls` });
       if (place % every === 0) put(svg, "text", { x: left + place * step, y: tall + 17, "text-anchor": place ? "middle" : "start" }, clock(place * size));
     });
-    for (const [name, seconds, lift] of [["median", median, 10], ["longest tenth from", p90, 10]]) {
-      const at = Math.min(x(seconds), width);
-      put(svg, "line", { x1: at, x2: at, y1: 14, y2: tall, stroke: "var(--ink)", "stroke-dasharray": name === "median" ? "none" : "3 3" });
-      put(svg, "text", { x: at, y: lift, "text-anchor": at > width - 70 ? "end" : "middle", class: "strong" }, `${name} ${clock(seconds)}`);
+    const close = x(p90) - x(median) < 150;
+    for (const [name, seconds] of [["median", median], ["longest tenth from", p90]]) {
+      const at = Math.min(x(seconds), width), isMedian = name === "median";
+      const anchor = close && isMedian ? "end" : at > width - 70 ? "end" : close ? "start" : "middle";
+      const lift = close && at > width - 130 && isMedian ? at - 4 : at;
+      put(svg, "line", { x1: at, x2: at, y1: isMedian || !close ? 14 : 4, y2: tall, stroke: "var(--ink)", "stroke-dasharray": isMedian ? "none" : "3 3" });
+      put(svg, "text", { x: close ? lift + (anchor === "end" ? -3 : 3) : at, y: close && !isMedian && anchor === "end" ? 26 : 10, "text-anchor": anchor, class: "strong" }, `${name} ${clock(seconds)}`);
     }
   });
 }

@@ -64,7 +64,16 @@ from callbacks_due inner join calls on callbacks_due.task_id = calls.task_id
 where calls.local_date is not null group by all order by all
 """
 #: Outcomes in the order of their bars; others follow.
-ORDER = ("interested", "send_details", "call_back", "not_interested", "not_connected", "dropped", "abandoned", "error")
+ORDER = (
+    "interested",
+    "send_details",
+    "call_back",
+    "not_interested",
+    "not_connected",
+    "dropped",
+    "abandoned",
+    "error",
+)
 
 
 class Keys:
@@ -132,7 +141,9 @@ class _Page:
             "days": (last - self._first).days + 1,
             "shown": 10**6 if self._chosen.since or self._chosen.until else SHOWN_DAYS,
             "anomalies": unusual,
-            "freshness": [dataclasses.asdict(item) | {"space": -1} for item in state(self._file, self._chosen)],
+            "freshness": [
+                dataclasses.asdict(item) | {"space": -1} for item in state(self._file, self._chosen)
+            ],
             "flaws": self._flaws(),
             "metrics": self._metrics(),
             "reliable_n": self._file.rows("select reliable_n from thresholds")[0]["reliable_n"],
@@ -188,10 +199,14 @@ class _Page:
         worth = {item.kind for item in flaws(rows)}
         chosen = [row for row in rows if row["flaw_count"]]
         chosen.sort(key=lambda row: (row["flaw"] not in worth, -(row["flaw_rate"] or 1)))
-        return [[row[name] for name in ("flaw_count", "base_count", "description", "remedy")] for row in chosen]
+        return [
+            [row[name] for name in ("flaw_count", "base_count", "description", "remedy")] for row in chosen
+        ]
 
     def _metrics(self) -> dict[str, list[str]]:
-        rows = self._file.rows("select view_name || '.' || column_name as metric, definition, caveat from meta.metrics")
+        rows = self._file.rows(
+            "select view_name || '.' || column_name as metric, definition, caveat from meta.metrics"
+        )
         wanted = [pattern.removesuffix("%") for pattern in METRICS]
         return {
             row["metric"]: [row["definition"], *([row["caveat"]] if row["caveat"] else [])]
@@ -214,5 +229,3 @@ class _Page:
 def _moment(value: datetime, zone: str) -> str:
     local = value.replace(tzinfo=UTC).astimezone(ZoneInfo(zone))
     return f"{say.day(local.date(), year=True)}, {local:%H:%M}"
-
-
