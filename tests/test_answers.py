@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unpod_sync.answers import NOTHING, Content, decode, read_answer
-from unpod_sync.transport import Answer
-from unpod_sync.trouble import Kind, Scrubber, Trouble
+from unpod_sync.client.answers import NOTHING, Content, decode, read_answer
+from unpod_sync.client.transport import Answer
+from unpod_sync.client.trouble import Kind, Scrubber, Trouble
 
 NOW = datetime(2025, 3, 1, tzinfo=UTC)
 

@@ -27,7 +27,7 @@ from unpod_sync.errors import (
     UnavailableError,
 )
 from unpod_sync.model import SPACES, agent_executions, space_tasks
-from unpod_sync.throttle import Budget
+from unpod_sync.client.throttle import Budget
 
 TASKS = space_tasks("8KZ")
 GOOD = answer({"count": 1, "data": [{"n": 0}]})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unpod_sync.lanes import Lanes
+from unpod_sync.client.lanes import Lanes
 
 
 def fly(lanes: Lanes, pages: int, wait: float, cpu: float) -> int:

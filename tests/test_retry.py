@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unpod_sync.retry import NEVER, Policy, decide, read_http_date, read_retry_after
-from unpod_sync.trouble import Kind, Scrubber, Trouble, error_for
+from unpod_sync.client.retry import NEVER, Policy, decide, read_http_date, read_retry_after
+from unpod_sync.client.trouble import Kind, Scrubber, Trouble, error_for
 
 POLICY = Policy()
 NOW = datetime(2025, 3, 1, 10, tzinfo=UTC)

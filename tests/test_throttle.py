@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.wire import Clock
 from unpod_sync.errors import BudgetError
-from unpod_sync.throttle import Budget, RateHeaders, Throttle, read_rate
+from unpod_sync.client.throttle import Budget, RateHeaders, Throttle, read_rate
 
 NOW = datetime(2025, 3, 1, 10, tzinfo=UTC)
 EPOCH = NOW.timestamp()

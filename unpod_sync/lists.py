@@ -11,6 +11,7 @@ from datetime import datetime
 
 from unpod_sync import facts
 from unpod_sync.client import Client, Job
+from unpod_sync.client.isolate import isolate
 from unpod_sync.errors import (
     AccessError,
     ApiError,
@@ -19,7 +20,6 @@ from unpod_sync.errors import (
     ResponseError,
     UnavailableError,
 )
-from unpod_sync.isolate import isolate
 from unpod_sync.loading import Loader
 from unpod_sync.merge import write_bookmarks
 from unpod_sync.model import Page, Record, Reject, Resource, run_tasks

@@ -17,7 +17,7 @@ _HINT = "Set ping_url to the https:// address that your monitor shows, or remove
 
 def check_ping_url(url: str) -> str:
     """The URL itself; `ConfigurationError`, without the URL, when it may not be called."""
-    from unpod_sync.transport import is_loopback
+    from unpod_sync.client.transport import is_loopback
 
     try:
         parts = urlsplit(url.strip())

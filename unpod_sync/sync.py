@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from unpod_sync import __version__, errors, facts, publish, rewrite
-from unpod_sync.client import Client, Event
+from unpod_sync.client import Budget, Client, Event
 from unpod_sync.config import Settings
 from unpod_sync.errors import BudgetError, CredentialsError, UnpodSyncError
 from unpod_sync.lists import ListReader
@@ -30,7 +30,6 @@ from unpod_sync.model import (
 from unpod_sync.reading import Reading
 from unpod_sync.settle import read_whole
 from unpod_sync.standing import read_standing
-from unpod_sync.throttle import Budget
 from unpod_sync.vocabulary import take_notice
 from unpod_sync.warehouse import Warehouse, first_row
 

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import msgspec
 
-from unpod_sync.retry import read_retry_after
-from unpod_sync.transport import Answer
-from unpod_sync.trouble import Kind, Trouble
+from unpod_sync.client.retry import read_retry_after
+from unpod_sync.client.transport import Answer
+from unpod_sync.client.trouble import Kind, Trouble
 
 LISTINGS = frozenset({"organization", "space", "agent"})
 """Kinds whose lists may stand under `results` (section 9: shapes changed once)."""

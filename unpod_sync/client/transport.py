@@ -27,7 +27,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from unpod_sync.trouble import Kind, Trouble
+from unpod_sync.client.trouble import Kind, Trouble
 
 PIECE_BYTES = 1 << 18
 WATCH_SECONDS = 0.2

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 
+from unpod_sync.client.transport import is_loopback
+from unpod_sync.client.trouble import Kind, Trouble
 from unpod_sync.errors import ConfigurationError
 from unpod_sync.model import API_ROOT, Resource
-from unpod_sync.transport import is_loopback
-from unpod_sync.trouble import Kind, Trouble
 
 _HINT = "Set UNPOD_BASE_URL to an address like https://unpod.ai."
 _PORTS = {"http": 80, "https": 443}

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
+from unpod_sync.client.lanes import Lanes
 from unpod_sync.errors import ApiError
-from unpod_sync.lanes import Lanes
 
 JOIN_SECONDS = 1.0
 POLL_SECONDS = 0.5

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from unpod_sync.batch import Batch, Columns, Values, each_spelling, nested
+from unpod_sync.flatten.batch import Batch, Columns, Values, each_spelling, nested
 from unpod_sync.jsontext import embedded
 from unpod_sync.normalize import Refused, fold, fold_call_type, is_missing, read_number, read_text
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from unpod_sync.trouble import Kind, Trouble
+from unpod_sync.client.trouble import Kind, Trouble
 
 NEVER = frozenset({Kind.CREDENTIALS, Kind.ACCESS, Kind.REQUEST, Kind.REDIRECT, Kind.TLS})
 """Asking again cannot help, and for TLS could harm."""

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from unpod_sync.batch import Batch, Columns, Values, given_text, nested, spelled
+from unpod_sync.flatten.batch import Batch, Columns, Values, given_text, nested, spelled
 from unpod_sync.jsontext import embedded, encode_all, encode_text
 from unpod_sync.normalize import Refused, fold_outcome, is_missing, read_score, read_text, read_time
 

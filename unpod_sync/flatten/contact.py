@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from unpod_sync.batch import Batch, Columns, Values, dict_of, given_text
+from unpod_sync.flatten.batch import Batch, Columns, Values, dict_of, given_text
 from unpod_sync.normalize import Refused, contact_key, is_missing, looks_like_number
 
 NUMBER_KEYS = ("contact_number", "phone", "phone_number", "mobile", "mobile_number", "number", "contact")

@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from unpod_sync.batch import Batch, Values, dict_of, each_spelling, times
 from unpod_sync.columns import MESSAGES
+from unpod_sync.flatten.batch import Batch, Values, dict_of, each_spelling, times
 from unpod_sync.jsontext import embedded, encode_text
 from unpod_sync.normalize import Refused, fold_role, is_missing, read_text
 

@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from unpod_sync.batch import Batch
 from unpod_sync.columns import BY_KIND
-from unpod_sync.conversation import conversation
-from unpod_sync.derive import DERIVATIONS, DERIVED_PATHS
+from unpod_sync.flatten.batch import Batch
+from unpod_sync.flatten.conversation import conversation
+from unpod_sync.flatten.derive import DERIVATIONS, DERIVED_PATHS
+from unpod_sync.flatten.transcript import read_messages
 from unpod_sync.model import Flat, Record
-from unpod_sync.transcript import read_messages
 
 PATHS = {
     kind: [

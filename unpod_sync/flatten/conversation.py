@@ -11,7 +11,7 @@ from itertools import pairwise
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from unpod_sync.transcript import Messages
+from unpod_sync.flatten.transcript import Messages
 
 MICROSECONDS = 1_000_000
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from unpod_sync.batch import Batch, Columns
+from unpod_sync.flatten.batch import Batch, Columns
 
 QUARTER = 900  # seconds; every zone's offset holds for whole quarter hours
 DAY = 86400

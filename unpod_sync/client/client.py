@@ -16,17 +16,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar, overload
 
-from unpod_sync import __version__, crew
-from unpod_sync.address import check_base_url, page_url, redirect_target
-from unpod_sync.answers import Content, read_answer
-from unpod_sync.crew import StoppedError
+from unpod_sync import __version__
+from unpod_sync.client import crew
+from unpod_sync.client.address import check_base_url, page_url, redirect_target
+from unpod_sync.client.answers import Content, read_answer
+from unpod_sync.client.crew import StoppedError
+from unpod_sync.client.lanes import Lanes
+from unpod_sync.client.retry import Policy, decide, read_http_date
+from unpod_sync.client.throttle import Budget, Throttle, read_rate
+from unpod_sync.client.transport import Answer, Transport
+from unpod_sync.client.trouble import Kind, Scrubber, Trouble, error_for
 from unpod_sync.errors import ApiError, ConfigurationError
-from unpod_sync.lanes import Lanes
 from unpod_sync.model import Page, Resource
-from unpod_sync.retry import Policy, decide, read_http_date
-from unpod_sync.throttle import Budget, Throttle, read_rate
-from unpod_sync.transport import Answer, Transport
-from unpod_sync.trouble import Kind, Scrubber, Trouble, error_for
 
 T = TypeVar("T")
 Job = tuple[Resource, int, int]

@@ -10,10 +10,10 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from unpod_sync import analysis, call
-from unpod_sync.batch import Batch, Columns
-from unpod_sync.contact import contact
-from unpod_sync.localtime import local_times
+from unpod_sync.flatten import analysis, call
+from unpod_sync.flatten.batch import Batch, Columns
+from unpod_sync.flatten.contact import contact
+from unpod_sync.flatten.localtime import local_times
 from unpod_sync.normalize import id_time, is_missing
 
 # What these functions read, so that a batch can read it at one visit; see `Batch`.
