@@ -44,9 +44,10 @@ judged as (
         *,
         baseline_median - anomaly_mads * baseline_mad as rate_low,
         baseline_median + anomaly_mads * baseline_mad as rate_high,
+        -- a rate on the very edge is inside, whatever its last binary digit
         case
             when baseline_days >= anomaly_min_days
-                then judged_rate not between rate_low and rate_high
+                then judged_rate not between rate_low - 1e-9 and rate_high + 1e-9
         end as is_outside
     from baselines
 )
