@@ -1,0 +1,139 @@
+"""The report in a terminal: what it says, and that it fits."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from rich.cells import cell_len
+from rich.console import Console
+
+from tests.demo_file import changed_copy, demo_file
+from unpod_sync import render
+from unpod_sync import wording as say
+from unpod_sync.cli.report import command
+from unpod_sync.figures import Rate, nothing
+from unpod_sync.reports import Report, Request, report
+
+
+@pytest.fixture(scope="module")
+def content() -> Report:
+    """The demo's report."""
+    return report(demo_file(), Request())
+
+
+def text_of(content: Report, width: int) -> str:
+    console = Console(width=width, force_terminal=False, highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        console.print(render.report(content, width))
+    return captured.get()
+
+
+def run(*arguments: str, **environment: str) -> Result:
+    runner = CliRunner(env={"COLUMNS": "80", **environment})
+    return runner.invoke(command, ["--database", str(demo_file()), *arguments], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("width", [60, 80, 110, 160])
+def test_fits_the_terminal(content: Report, width: int) -> None:
+    """No line is wider than the terminal, and the whole stays about a screen and a half."""
+    lines = [line.rstrip() for line in text_of(content, width).splitlines()]
+    assert max(map(cell_len, lines)) <= width
+    assert len(lines) <= 66
+
+
+def test_first_lines_say_how_it_went_and_what_to_do(content: Report) -> None:
+    """The head has the connect rate with its cases and the week before; then comes what needs attention."""
+    lines = text_of(content, 100).splitlines()
+    assert "dialed calls connected" in lines[3]
+    assert f"of {content.now.connected.cases}" in lines[3]
+    assert any("Needs attention" in line for line in lines[4:8])
+
+
+def test_every_part_is_there(content: Report) -> None:
+    """Figures, agents, spaces, outcomes and hours appear at every width."""
+    for width in (60, 160):
+        text = text_of(content, width)
+        for word in (
+            "Completed",
+            "Connected",
+            "Median call",
+            "Asha",
+            "Growth Outreach",
+            "not interested",
+            "by hour",
+        ):
+            assert word in text
+
+
+def test_unknown_is_a_dash(content: Report) -> None:
+    """What is not known is shown as – and never as 0."""
+    empty = dataclasses.replace(content, now=dataclasses.replace(nothing("all"), calls=3, tasks=3))
+    line = next(line for line in text_of(empty, 80).splitlines() if line.startswith("Connected"))
+    assert say.UNKNOWN in line
+    assert "0 %" not in line
+
+
+def test_names_are_only_names(content: Report) -> None:
+    """Markup and control characters in a name neither style nor break the page."""
+    hostile = dataclasses.replace(content.agents[0], label="[red]x[/red] :smile:")
+    text = text_of(dataclasses.replace(content, agents=(hostile,)), 100)
+    assert "[red]x[/red] :smile:" in text
+
+
+def test_a_file_without_calls_is_no_error(tmp_path: Path) -> None:
+    """A first day without calls has a report, too."""
+    path = changed_copy(tmp_path / "empty.duckdb", "delete from tasks", "delete from runs")
+    assert "No calls in this period." in text_of(report(path, Request()), 80)
+
+
+def test_the_command_prints_data_without_colour() -> None:
+    """On stdout, without colour when it is no terminal, without blanks at the ends."""
+    result = run()
+    assert result.exit_code == 0
+    assert "dialed calls connected" in result.stdout
+    assert "\x1b" not in result.stdout
+    assert not any(line != line.rstrip() for line in result.stdout.splitlines())
+    assert result.stderr == ""
+
+
+def test_no_color_is_honoured() -> None:
+    """NO_COLOR leaves no colour even where colours were forced."""
+    assert "\x1b[3" not in run(FORCE_COLOR="1", NO_COLOR="1").stdout
+
+
+def test_json_has_the_same_content(content: Report) -> None:
+    """--json is one document with the figures that the text shows."""
+    found = json.loads(run("--json").stdout)
+    assert found["now"]["connected"]["hits"] == content.now.connected.hits
+    assert found["scope"]["period"]["until"] == content.scope.period.until.isoformat()
+    assert [row["label"] for row in found["agents"]] == [row.label for row in content.agents]
+
+
+def test_options_reach_the_report() -> None:
+    """Dates, space and agent stand in the head; a wrong date is a usage error."""
+    result = run("--since", "2026-01-01", "--agent", "asha", "--space", "growth outreach")
+    assert "Growth Outreach, Asha" in result.stdout.splitlines()[0]
+    assert run("--since", "yesterday").exit_code == 2
+
+
+def test_wording() -> None:
+    """How numbers read."""
+    assert say.rate(Rate(228, 373, 228 / 373)) == "61 % of 373"
+    assert say.rate(Rate(0, 0, None)) == say.UNKNOWN
+    assert say.percent(0.0) == "0 %"
+    assert say.percent(0.003) == "0.3 %"
+    assert say.percent(0.9999) == "> 99.9 %"
+    assert say.clock(84) == "1:24"
+    assert say.clock(3684) == "1:01:24"
+    assert say.points(-0.123) == "−12 pts"
+    assert say.growth(3, 0) == say.UNKNOWN
+    assert say.days(date(2026, 11, 14), date(2026, 11, 20)) == "Sat 14 – Fri 20 Nov 2026"
+    assert say.days(date(2025, 12, 30), date(2026, 1, 5)) == "Tue 30 Dec 2025 – Mon 5 Jan 2026"
+    assert say.spark([None, 0, 1]) == "·▁█"
+    assert say.whisker(Rate(5, 10, 0.5, 0.25, 0.75), 9) == "  ├─●─┤  "
+    assert say.money(None) == say.UNKNOWN
