@@ -124,7 +124,8 @@ def relations(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
     """The tables and views of `main` by name, with their columns; tables first."""
     rows = connection.execute(
         "select table_name, list(column_name order by column_index) from duckdb_columns()"
-        " where database_name = current_database() and schema_name = 'main' and not internal group by table_name"
+        " where database_name = current_database() and schema_name = 'main' and not internal"
+        " group by table_name"
     ).fetchall()
     tables = {
         name

@@ -1,0 +1,194 @@
+"""`unpod-sync call`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from unpod_sync.cli.common import Output, database_option, output_options, published
+from unpod_sync.config import Settings
+
+if TYPE_CHECKING:
+    from unpod_sync.story import Chapter, Story
+
+#: What the first version tells; later ones tell every change.
+FIRST = ("status", "call_status", "outcome", "message_count", "recording_url")
+
+#: Where the call stands and how it ended.
+STATES = ("status", "call_status", "call_end_reason", "error_message")
+
+#: A silence in the transcript worth a line, in seconds.
+LONG_GAP = 10
+
+
+@click.command(
+    epilog="""Examples:
+
+\b
+  unpod-sync call T59547fb0e49a11f180070a0b00001480
+  unpod-sync call T59547 --json
+""",
+    short_help="Show one call whole: story, transcript, analysis.",
+)
+@click.argument("task_id")
+@database_option
+@output_options
+def command(settings: Settings, output: Output, *, task_id: str) -> None:
+    """Show one call whole: what is known of it, its story, its transcript, its analysis.
+
+    The beginning of a TASK_ID is enough when it is the only one; a call's own id will do as well.
+    """
+    from unpod_sync.querying import open_published
+    from unpod_sync.story import story
+
+    with open_published(published(settings)) as connection:
+        told = story(connection, task_id)
+    if output.json:
+        output.dump(dataclasses.asdict(told))
+        return
+    width = min(shutil.get_terminal_size()[0], 100) if sys.stdout.isatty() else 100
+    zone = settings.zone
+    parts = (_head(told, zone), _chapters(told.chapters, zone), _analysis(told.task, zone, width))
+    for part in (*parts, _dialogue(told, width)):
+        output.data("\n".join(part) + "\n")
+
+
+def _head(told: Story, zone: ZoneInfo) -> Iterator[str]:
+    """Who, when, how long, how it ended, where to hear it."""
+    from unpod_sync.terminal import clock, harmless, local
+
+    task = told.task
+    yield harmless(f"Call {task['task_id']}") + (
+        "  (no longer listed by the API)" if task["deleted_at"] else ""
+    )
+    yield from _facts(
+        [
+            ("contact", _join(task["contact_name"], task["contact_number"], task["contact_email"])),
+            ("agent", _join(task["agent_name"], task["agent_handle"])),
+            ("space", _join(task["space_name"], task["space_token"])),
+            ("run", task["run_id"]),
+            (
+                "status",
+                _join(task["status"], task["call_status"], task["call_end_reason"], task["error_message"]),
+            ),
+            ("created", local(task["created_at"], zone)),
+            ("scheduled", task["scheduled_at"] and local(task["scheduled_at"], zone)),
+            ("called", task["started_at"] and local(task["started_at"], zone)),
+            ("duration", clock(task["duration_seconds"])),
+            ("cost", task["cost"]),
+            ("recording", task["recording_url"]),
+        ]
+    )
+
+
+def _chapters(chapters: Sequence[Chapter], zone: ZoneInfo) -> Iterator[str]:
+    """What changed, and when a sync saw it."""
+    from unpod_sync.terminal import local
+
+    yield "Story, as the syncs saw it"
+    for number, chapter in enumerate(chapters):
+        changes = (
+            chapter.changes if number else [change for change in chapter.changes if change.column in FIRST]
+        )
+        told = [
+            f"{change.column}: {_short(change.after)}"
+            if not number
+            else f"{change.column}: {_short(change.before)} → {_short(change.after)}"
+            for change in changes
+        ]
+        when = local(chapter.observed_at, zone)
+        yield f"  {when}  {told[0] if told else 'content outside the columns changed'}"
+        yield from (f"  {' ' * len(when)}  {line}" for line in told[1:])
+
+
+def _analysis(task: dict[str, Any], zone: ZoneInfo, width: int) -> Iterator[str]:
+    """What the analysis after the call says."""
+    from unpod_sync.terminal import harmless, local
+
+    yield "Analysis"
+    if not task["has_analysis"]:
+        yield "  none yet" if task["status"] != "failed" else "  none"
+        return
+    yield from textwrap.wrap(
+        harmless(task["summary"] or ""), width, initial_indent="  ", subsequent_indent="  "
+    )
+    callback = local(task["callback_at"], zone) if task["callback_at"] else task["callback_label"]
+    yield from _facts(
+        [
+            ("outcome", _join(task["outcome"], task["outcome_label"])),
+            ("sentiment", task["sentiment"]),
+            ("success", task["success_label"]),
+            ("call back", callback),
+            ("labels", task["labels"]),
+            *_structured(task["structured_data_json"]),
+        ]
+    )
+
+
+def _structured(text: str | None) -> list[tuple[str, object]]:
+    """The keys of the structured data; text that is no object as it is."""
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        return [("structured", text)]
+    return [
+        (f"· {key}", item if isinstance(item, str) else json.dumps(item, ensure_ascii=False))
+        for key, item in value.items()
+    ]
+
+
+def _dialogue(told: Story, width: int) -> Iterator[str]:
+    """The transcript: time from the first message, who, what; long gaps as such."""
+    from unpod_sync.terminal import clock, harmless
+
+    yield f"Transcript, {len(told.transcript)} messages" if told.transcript else "No transcript"
+    start = next((said.sent_at for said in told.transcript if said.sent_at), None)
+    last: datetime | None = None
+    for said in told.transcript:
+        gap = (said.sent_at - last).total_seconds() if said.sent_at and last else 0
+        if gap >= LONG_GAP:
+            yield f"{'':8}({gap:.0f} s later)"
+        last = said.sent_at or last
+        at = (
+            clock((said.sent_at - start).total_seconds())
+            if said.sent_at and start and said.sent_at >= start
+            else ""
+        )
+        before = f"{at:>7} {harmless(said.role or '?'):>6}  "
+        room = max(20, width - len(before))
+        lines = textwrap.wrap(harmless(said.content or "–"), room) or ["–"]
+        yield before + lines[0]
+        yield from (" " * len(before) + line for line in lines[1:])
+
+
+def _facts(facts: Sequence[tuple[str, object]]) -> Iterator[str]:
+    """Labelled lines for what is known."""
+    from unpod_sync.terminal import harmless, pad
+
+    known = [(harmless(label), value) for label, value in facts if value not in (None, "", "–")]
+    size = max((len(label) for label, _ in known), default=0)
+    for label, value in known:
+        yield f"  {pad(label, size)}  {harmless(str(value))}"
+
+
+def _join(*values: object) -> str:
+    """What is known of several values, each once."""
+    return " · ".join(dict.fromkeys(str(value) for value in values if value not in (None, "")))
+
+
+def _short(value: object) -> str:
+    """A value of the story in one line."""
+    from unpod_sync.terminal import NOTHING, cut, harmless
+
+    return NOTHING if value is None else cut(harmless(str(value)), 60)

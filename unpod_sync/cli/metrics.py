@@ -1,0 +1,81 @@
+"""`unpod-sync metrics`."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+import click
+
+from unpod_sync.cli.common import Output, database_option, output_options, published
+from unpod_sync.config import Settings
+
+if TYPE_CHECKING:
+    from unpod_sync.definitions import View
+
+
+@click.command(
+    epilog="""Examples:
+
+\b
+  unpod-sync metrics
+  unpod-sync metrics agent_scorecard
+  unpod-sync metrics connect_rate
+""",
+    short_help="The exact definition of every number.",
+)
+@click.argument("name", required=False)
+@database_option
+@output_options
+def command(settings: Settings, output: Output, *, name: str | None) -> None:
+    """Show how every number is computed: all of them, or the view or metric NAME whole.
+
+    The definitions stand in the published file itself: in meta.metrics, and as the comments of
+    the views' columns.
+    """
+    from unpod_sync.definitions import definitions
+    from unpod_sync.querying import open_published
+
+    with open_published(published(settings)) as connection:
+        views = definitions(connection, name)
+    if output.json:
+        output.dump([dataclasses.asdict(view) for view in views])
+        return
+    width = shutil.get_terminal_size()[0] if sys.stdout.isatty() else 100
+    for view in views:
+        output.data("\n".join(_whole(view, width) if name else _listed(view, width)) + "\n")
+    if not name:
+        output.say("(one of them whole, with its source and caveat: unpod-sync metrics NAME)")
+
+
+def _listed(view: View, width: int) -> list[str]:
+    """A view's metrics, one line each."""
+    from unpod_sync.terminal import cut, harmless, pad
+
+    size = max(len(metric.name) for metric in view.metrics)
+    lines = [cut(f"{view.name}: {harmless(view.comment or '')}", width)]
+    return lines + [
+        cut(f"  {pad(metric.name, size)}  {harmless(metric.definition)}", width) for metric in view.metrics
+    ]
+
+
+def _whole(view: View, width: int) -> list[str]:
+    """A view's metrics with all that is known about them."""
+    from unpod_sync.terminal import harmless
+
+    lines = textwrap.wrap(f"{view.name}: {harmless(view.comment or '')}", width)
+    for metric in view.metrics:
+        lines += ["", f"  {metric.name}"]
+        for label, text in (
+            ("", metric.definition),
+            ("source: ", metric.source),
+            ("caveat: ", metric.caveat),
+        ):
+            if text:
+                lines += textwrap.wrap(
+                    label + harmless(text), width, initial_indent="    ", subsequent_indent="    "
+                )
+    return lines

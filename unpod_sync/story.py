@@ -1,0 +1,146 @@
+"""One call whole: what is known of it, what changed when, what was said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from unpod_sync.errors import UnpodSyncError, UsageError
+from unpod_sync.querying import near
+
+#: Columns whose change tells nothing about the call.
+INTERNAL = {
+    "batch_id",
+    "load_id",
+    "content_hash",
+    "observed_at",
+    "payload_keys",
+    "answer_order",
+    "task_id",
+    "platform_status",
+    "platform_has_transcript",
+    "platform_success_score",
+    "platform_gives_up",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One column between two versions."""
+
+    column: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One version: when a sync first saw it, and what had changed; all that was known for the first."""
+
+    observed_at: datetime | None
+    modified_at: datetime | None
+    changes: list[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message of the transcript."""
+
+    position: int
+    role: str | None
+    content: str | None
+    sent_at: datetime | None
+    extra_json: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything about one call; `task` holds the columns of `tasks`, with the names of agent and space."""
+
+    task: dict[str, Any]
+    chapters: list[Chapter]
+    transcript: list[Said]
+
+
+def story(connection: duckdb.DuckDBPyConnection, word: str) -> Story:
+    """The call whose id, or the beginning of its id, is `word`; its call_id will do as well."""
+    task_id = _find(connection, word)
+    [task] = _records(
+        connection,
+        "select task.*, agent_name, space_name from main.tasks as task"
+        " left join main.agents as agent on agent.agent_handle = task.agent_handle"
+        " left join main.spaces as space on space.space_token = task.space_token where task_id = ?",
+        [task_id],
+    )
+    versions = _records(
+        connection,
+        "select * from main.task_versions where task_id = ? order by observed_at, batch_id, modified_at",
+        [task_id],
+    )
+    messages = connection.execute(
+        "select position, role, content, sent_at, extra_json from main.transcript_messages"
+        " where task_id = ? and batch_id = ? order by position",
+        [task_id, task["batch_id"]],
+    ).fetchall()
+    return Story(
+        {name: value for name, value in task.items() if name not in INTERNAL or name == "task_id"},
+        _chapters(versions),
+        [Said(*message) for message in messages],
+    )
+
+
+def _find(connection: duckdb.DuckDBPyConnection, word: str) -> str:
+    """The task id that `word` means; errors say what is near."""
+    found = connection.execute(
+        "select task_id from main.tasks where starts_with(task_id, ?) order by task_id <> ?, task_id limit 6",
+        [word, word],
+    ).fetchall()
+    found = (
+        found
+        or connection.execute(
+            "select task_id from main.tasks where call_id = ? order by task_id limit 6", [word]
+        ).fetchall()
+    )
+    ids = [str(row[0]) for row in found]
+    if len(ids) == 1 or word in ids:
+        return ids[0]
+    if ids:
+        more = ", …" if len(ids) == 6 else ""
+        raise UsageError(f"{len(ids[:5])} calls or more begin with {word!r}", f"{', '.join(ids[:5])}{more}")
+    raise UnpodSyncError(f"there is no call {word!r}", _nearest(connection, word))
+
+
+def _nearest(connection: duckdb.DuckDBPyConnection, word: str) -> str:
+    beginning = word[: max(3, len(word) // 3)]
+    candidates = connection.execute(
+        "select task_id from main.tasks where starts_with(task_id, ?) limit 2000", [beginning]
+    ).fetchall()
+    likely = near(word, [str(row[0]) for row in candidates])[:3]
+    if likely:
+        return f"Did you mean {' or '.join(likely)}?"
+    return "Find the call with `unpod-sync search`; one made since the last sync is not here yet."
+
+
+def _records(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[object]
+) -> list[dict[str, Any]]:
+    cursor = connection.execute(sql, parameters)
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _chapters(versions: list[dict[str, Any]]) -> list[Chapter]:
+    chapters: list[Chapter] = []
+    before: dict[str, Any] = {}
+    for version in versions:
+        changes = [
+            Change(name, before.get(name), value)
+            for name, value in version.items()
+            if name not in INTERNAL and value != before.get(name)
+        ]
+        chapters.append(Chapter(version["observed_at"], version["modified_at"], changes))
+        before = version
+    return chapters
