@@ -56,6 +56,14 @@ class Files:
         return self.published.with_name(f".{self.published.name}.{suffix}")
 
 
+_INTERRUPTS = frozenset({"Query interrupted", "INTERRUPT Error: Interrupted!"})
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether the user or the system stopped us; DuckDB tells so in its own words during a query."""
+    return isinstance(error, KeyboardInterrupt) or str(error) in _INTERRUPTS
+
+
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """Turns errors of the file system and of DuckDB's file handling into ours, with a remedy."""
@@ -63,7 +71,9 @@ def disk_errors(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, duckdb.Error) as error:
+    except (OSError, RuntimeError, duckdb.Error) as error:
+        if is_interrupt(error):
+            raise KeyboardInterrupt from None
         text = str(error)
         number = getattr(error, "errno", None)
         full = number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "disk quota" in text.lower()
