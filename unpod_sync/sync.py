@@ -390,9 +390,9 @@ class _Load:
 
     def _note_end(self, warehouse: Warehouse, error: BaseException) -> None:
         """Says in meta.loads why the load ended early, when the file still lets us."""
-        status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        status = "interrupted" if publish.is_interrupt(error) else "failed"
         text = error.message if isinstance(error, UnpodSyncError) else type(error).__name__
-        if isinstance(error, KeyboardInterrupt):
+        if publish.is_interrupt(error):
             text = "stopped by a signal"
         try:
             warehouse.connection.execute(
