@@ -248,6 +248,10 @@ class Transport:
                 exchange.cut()
 
 
+#: OpenSSL's words for an answer that is no TLS: plain http behind an https:// address.
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL"})
+
+
 def _trouble(error: BaseException, url: SplitResult, exchange: Exchange, deadline: float) -> Trouble:
     """Which kind of failure an exception of requests, urllib3 or the system is; its text is never used."""
     causes = list(_causes(error))
@@ -273,6 +277,8 @@ def _trouble(error: BaseException, url: SplitResult, exchange: Exchange, deadlin
         return Trouble(Kind.BROKEN, "the compressed answer is damaged")
     if among(errors.IncompleteRead, http.client.IncompleteRead):
         return Trouble(Kind.CONNECTION, "the answer ended too early")
+    if any(getattr(cause, "reason", "") in _NO_TLS for cause in causes):
+        return Trouble(Kind.TLS, f"{host} does not speak TLS at this address")
     if among(ssl.SSLError, errors.SSLError):
         return Trouble(Kind.CONNECTION, f"the TLS connection to {host} failed")
     if among(requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader):
