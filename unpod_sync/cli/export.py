@@ -1,0 +1,114 @@
+"""`unpod-sync export`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from unpod_sync.cli.common import Output, database_option, output_options, published
+from unpod_sync.config import Settings
+from unpod_sync.errors import UsageError
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from unpod_sync.export import Sheet
+
+DATE = click.DateTime(formats=["%Y-%m-%d"])
+
+
+@click.command(
+    epilog="""Examples:
+
+\b
+  unpod-sync export --format parquet --output exports/
+  unpod-sync export calls agent_scorecard --format xlsx --output calls.xlsx --since 2026-11-01
+  unpod-sync export tasks transcript_messages --format parquet --partition-by-date --output lake/
+""",
+    short_help="Write tables and views to Parquet, CSV or Excel.",
+)
+@click.argument("names", nargs=-1)
+@click.option("--format", "form", type=click.Choice(["parquet", "csv", "xlsx"]), help="Form of the files.")
+@click.option(
+    "--output",
+    "target",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The file for one name or a workbook, else a folder; what is there is replaced.",
+)
+@click.option("--partition-by-date", is_flag=True, help="Parquet: in a folder per table one per local date.")
+@click.option("--since", type=DATE, help="First local date, such as 2026-11-01, of rows that have a date.")
+@click.option("--until", type=DATE, help="Last local date, included.")
+@database_option
+@output_options
+def command(
+    settings: Settings,
+    output: Output,
+    *,
+    names: tuple[str, ...],
+    form: str | None,
+    target: Path,
+    partition_by_date: bool,
+    since: datetime | None,
+    until: datetime | None,
+) -> None:
+    """Write tables and views (all of them without NAMES) to Parquet, CSV or one Excel workbook.
+
+    Files are replaced whole when they are complete, so a cron line may write the same ones each
+    night. In CSV a text that begins with = + - @, a tab or a carriage return gets a leading
+    apostrophe, lest a spreadsheet runs it as a formula; numbers are not touched. --since and
+    --until leave whole what has no date.
+    """
+    import duckdb
+
+    from unpod_sync.export import Request, sheets
+    from unpod_sync.querying import open_published, sql_error
+    from unpod_sync.workbook import write_workbook
+
+    form = form or target.suffix.removeprefix(".").lower()
+    if form not in ("parquet", "csv", "xlsx"):
+        raise UsageError("in which form?", "Say --format parquet, csv or xlsx.")
+    if partition_by_date and form != "parquet":
+        raise UsageError("only Parquet can be partitioned", "Use --format parquet.")
+    request = Request(names, since.date() if since else None, until.date() if until else None)
+    with open_published(published(settings), isolated=False) as connection:
+        chosen = sheets(connection, request)
+        try:
+            if form == "xlsx":
+                counts = write_workbook(connection, chosen, _file(target, "unpod.xlsx"))
+            else:
+                counts = _write_each(connection, chosen, form, target, partition_by_date)
+        except duckdb.Error as error:
+            raise sql_error(connection, error) from None
+    if output.json:
+        output.dump({"output": target, "rows": counts})
+    for name, count in counts.items():
+        output.say(f"{count:>12,}  {name}")
+    output.say(f"written to {target}")
+
+
+def _file(target: Path, name: str) -> Path:
+    """The file itself; inside `target` when that is a folder."""
+    return target / name if target.is_dir() else target
+
+
+def _write_each(
+    connection: duckdb.DuckDBPyConnection, chosen: list[Sheet], form: str, target: Path, partition: bool
+) -> dict[str, int]:
+    """One file or folder per relation; `target` is the file itself when it has the ending of one."""
+    from unpod_sync.export import write_csv, write_parquet, write_partitions
+
+    single = target.suffix.lower() == f".{form}" and not target.is_dir()
+    if single and len(chosen) > 1:
+        raise UsageError(f"{target} cannot hold {len(chosen)} tables", "Name a folder, or use --format xlsx.")
+    counts = {}
+    for sheet in chosen:
+        if partition and sheet.date_column:
+            counts[sheet.name] = write_partitions(connection, sheet, target / sheet.name)
+            continue
+        write = write_parquet if form == "parquet" else write_csv
+        counts[sheet.name] = write(connection, sheet, target if single else target / f"{sheet.name}.{form}")
+    return counts
