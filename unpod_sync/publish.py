@@ -101,14 +101,14 @@ def sync_lock(files: Files, *, now: datetime) -> Iterator[None]:
     with disk_errors(files.published):
         files.published.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(files.lock, mode=0o600)
-    try:
-        with disk_errors(files.published):
+    with disk_errors(files.published):
+        try:
             lock.acquire(timeout=LOCK_PATIENCE)
-    except Timeout:
-        raise LockedError(
-            f"another sync is at work on {files.published}{_holder(files)}",
-            "Wait for it to end; a cron line needs no care for this, exit status 75 means skipped.",
-        ) from None
+        except Timeout:  # which is an OSError, but not one of the disk
+            raise LockedError(
+                f"another sync is at work on {files.published}{_holder(files)}",
+                "Wait for it to end; a cron line needs no care for this, exit status 75 means skipped.",
+            ) from None
     try:
         with disk_errors(files.published):
             _write_holder(files, now)
