@@ -43,6 +43,7 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SEPARATORS = re.compile(r"[\s\-_]+")
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 _PHONE = re.compile(r"(?:tel:|sip:)?[\d\s()+./\-\u00a0\u2010-\u2015]+", re.IGNORECASE)
+PSEUDONYM = re.compile(r"(number|email|name)-[0-9a-f]{24}")  # what `redact_hash` puts in place of a value
 _EXTENSION = re.compile(r"(?:ext|extn|extension|[x#;,@]).*", re.IGNORECASE | re.DOTALL)
 
 STATUS_ALIASES = {"droped": "dropped", "voice_mail": "voicemail"}
@@ -293,7 +294,9 @@ def _score_of_text(value: str) -> tuple[float | None, float | None]:
 
 
 def looks_like_number(text: str) -> bool:
-    """Whether a text is a telephone number: its signs only, and at least three digits."""
+    """Whether a text is a telephone number: its signs only, and at least three digits; or its hash."""
+    if text.startswith("number-"):
+        return bool(PSEUDONYM.fullmatch(text))
     return bool(_PHONE.fullmatch(text.strip())) and sum(map(str.isdecimal, text)) >= 3
 
 
@@ -305,10 +308,13 @@ def contact_key(number: str | None, country: str = "") -> str | None:
     ten digits is a national number of India or North America: `country` ("91", "1": that of the
     configured time zone) decides where it fits both; without it a number that begins with 6 to 9
     is taken for an Indian mobile, other ones of the North American form for such. Everything
-    else keeps its digits, so that numbers which may differ are never merged.
+    else keeps its digits, so that numbers which may differ are never merged. A hashed number is
+    its own key.
     """
     if number is None:
         return None
+    if number.startswith("number-") and PSEUDONYM.fullmatch(number):
+        return number
     main = _EXTENSION.sub("", number.strip().lower().removeprefix("tel:").removeprefix("sip:"))
     digits = "".join(str(int(sign)) for sign in main if sign.isdecimal()).lstrip("0")
     if not digits or (len(digits) < 7 and any(sign.isalpha() for sign in main)):

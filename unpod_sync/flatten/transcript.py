@@ -25,7 +25,7 @@ CONTENT_KEYS = ("content", "text", "message", "transcript")
 TIME_KEYS = ("timestamp", "time", "sent_at", "created_at", "createdAt", "date")
 LIST_KEYS = ("messages", "transcript", "items", "conversation")
 
-_LABELLED = re.compile(
+LABELLED = re.compile(
     r"\s*(AI|User|Agent|Customer|Assistant|Bot|Human|System|Caller|Client|Tool|Function)\s*:[ \t]?(.*)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -140,7 +140,7 @@ def _single_fields(keys: Sequence[str], values: Sequence[Any]) -> pa.Array | Non
 def _read_entry(entry: Any) -> tuple[str | None, str | None, Any, str | None]:
     """Role label, content, time and further fields of a message of any shape."""
     if isinstance(entry, str):
-        found = _LABELLED.match(entry)
+        found = LABELLED.match(entry)
         return (found[1], found[2], None, None) if found else (None, entry, None, None)
     if not isinstance(entry, Mapping):
         text = None if entry is None or isinstance(entry, list) else read_text_or_none(entry)
@@ -148,7 +148,7 @@ def _read_entry(entry: Any) -> tuple[str | None, str | None, Any, str | None]:
     rest = dict(entry)
     role_key = next((key for key in ROLE_KEYS if isinstance(entry.get(key), str)), None)
     label = rest.pop(role_key) if role_key else None
-    content_key, content = _content(entry)
+    content_key, content = content_of(entry)
     if content_key is not None:
         rest.pop(content_key)
     time_key = next((key for key in TIME_KEYS if not is_missing(entry.get(key))), None)
@@ -159,7 +159,7 @@ def _read_entry(entry: Any) -> tuple[str | None, str | None, Any, str | None]:
     return label, content, moment, encode_text(rest) if rest else None
 
 
-def _content(entry: Mapping[str, Any]) -> tuple[str | None, str | None]:
+def content_of(entry: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """The key that holds what was said, and its text; (None, None) when nothing was."""
     for key in CONTENT_KEYS:
         value = entry.get(key)
@@ -237,7 +237,7 @@ def labelled_lines(text: str) -> list[dict[str, Any]]:
     """The messages of a text transcript: a line with a speaker's label begins one."""
     messages: list[dict[str, Any]] = []
     for line in text.splitlines():
-        found = _LABELLED.fullmatch(line)
+        found = LABELLED.fullmatch(line)
         if found:
             messages.append({"role": found[1], "content": found[2]})
         elif messages:
