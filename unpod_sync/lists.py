@@ -134,7 +134,24 @@ class ListReader:
         self._unreachable = 0
         page, records, _ = result
         reading.begin(page, [record.id for record in records], now=self.now(), full=self._full)
+        if reading.begins_sweep:
+            self._forget_sweep(reading)
         self.take(reading, result, unreadable)
+
+    def _forget_sweep(self, reading: Reading) -> None:
+        """Forgets whom an earlier sweep met: for the new one that proves nothing.
+
+        Together with the sweep's position, or the next sync would go on with a sweep that has
+        lost its memory and take everything above that position for vanished.
+        """
+        connection, name = self.warehouse.connection, [reading.resource.name]
+        if connection.execute("select 1 from meta.sweep_seen where resource = ? limit 1", name).fetchone():
+            connection.execute("begin")
+            connection.execute("delete from meta.sweep_seen where resource = ?", name)
+            connection.execute(
+                "update meta.bookmarks set sweep_remaining = null, sweep_started_at = null where resource = ?", name
+            )
+            connection.execute("commit")
 
     def _read_rest(self, readings: list[Reading]) -> None:
         by_name = {reading.resource.name: reading for reading in readings}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -74,6 +74,8 @@ class Reading:
         self.first_ids = frozenset(ids)
         self.waiting = {task.id for task in self.state.unfinished}
         everything = full or not self.is_counted
+        if everything:  # a sweep of its own, not the rest of the one under way
+            self.state = replace(self.state, sweep_left=None, sweep_started_at=None)
         self.plan = plan(
             self.state, count=self.count, size=self.size, now=now, policy=self.policy, full=everything
         )
@@ -149,6 +151,11 @@ class Reading:
     def is_sweeping(self) -> bool:
         """Whether this reading is part of a sweep."""
         return self.sweep_left is not None
+
+    @property
+    def begins_sweep(self) -> bool:
+        """Whether the sweep that this reading is part of begins with it."""
+        return self.is_sweeping and self.state.sweep_left is None
 
     @property
     def is_verified(self) -> bool:
