@@ -217,7 +217,7 @@ def _vanished(reader: ListReader, reading: Reading) -> list[str]:
 
 def _confirmed(reader: ListReader, reading: Reading) -> list[str]:
     """What is still not met after one more reading: rows slip past pages that shift."""
-    pages = range(1, last_page(reading.latest, reading.size) + 1)
+    pages = list(range(1, last_page(reading.latest, reading.size) + 1))
     if len(pages) > CONFIRM_PAGES:
         pages = _pages_near(reader, reading)
     reading.counts.clear()

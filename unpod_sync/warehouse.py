@@ -225,8 +225,8 @@ def load_rows(connection: duckdb.DuckDBPyConnection, kind: str, ids: Sequence[st
     table = columns.BY_KIND[kind]
     key = key_sql(table)
     wanted = pa.table({"id": pa.array(ids, pa.string())})
-    names = ("content_hash", "batch_id", "first_seen_at", "load_id", "deleted_at", "answer_order", "payload_keys")
-    names += ("modified_at", "status") if kind == "task" else ()
+    names = ["content_hash", "batch_id", "first_seen_at", "load_id", "deleted_at", "answer_order", "payload_keys"]
+    names += ["modified_at", "status"] if kind == "task" else []
     with lent(connection, wanted=wanted):
         rows = connection.execute(
             f"select {key}, {', '.join(f't.{name}' for name in names)}"
