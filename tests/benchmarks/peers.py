@@ -41,7 +41,7 @@ ENVIRONMENT = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     "RUNTIME__LOG_LEVEL": "CRITICAL",
     "DO_NOT_TRACK": "1",
-    "AIRBYTE_ANALYTICS": "false",
+    "AIRBYTE_OFFLINE_MODE": "1",
     "AIRBYTE_NO_UV": "1",
 }
 
