@@ -74,7 +74,8 @@ def test_filters_act_on_every_figure(agent: str | None, days: tuple[int, int]) -
     )
     called = f"{who} and local_date between '{since}' and '{until}'"
     row = by_hand(
-        "select count(*), count(*) filter (is_dialed), count(*) filter (is_connected), count(*) filter (is_interested),"
+        "select count(*), count(*) filter (is_dialed), count(*) filter (is_connected),"
+        " count(*) filter (is_interested),"
         " median(duration_seconds) filter (is_connected), sum(cost), count(*) filter (is_engaged)"
         f" from calls where {called}"
     )
@@ -131,7 +132,7 @@ def test_without_dates_the_last_complete_week_against_the_one_before() -> None:
 
 
 def test_names_and_keys_are_the_same_agent() -> None:
-    """An agent or space is found by name in any case, and by key; an unknown one is refused with the known ones."""
+    """An agent or space is found by name in any case, and by key; an unknown one is refused."""
     handle = str(by_hand("select agent_handle from agents where agent_name = 'Asha'")[0])
     one, other = (report(demo_file(), Request(agents=(word,))) for word in ("aSHA", handle))
     assert one.now == other.now
@@ -164,7 +165,8 @@ def test_attention_names_what_is_wrong(tmp_path: Path) -> None:
     """Old data, a failed sync and a count that disagrees come first, each with its remedy."""
     path = changed_copy(
         tmp_path / "old.duckdb",
-        "update meta.bookmarks set last_synced_at = last_synced_at - interval 3 day, api_count = api_count + 5",
+        "update meta.bookmarks set last_synced_at = last_synced_at - interval 3 day,"
+        " api_count = api_count + 5",
         "update meta.loads set status = 'failed', error = 'no network'",
     )
     items = {item.kind: item for item in report(path, Request()).attention}

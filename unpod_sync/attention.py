@@ -73,7 +73,8 @@ def unusual_days(windows: Windows, since: date | None, until: date | None) -> li
     """The anomalies of some days, oldest first, judged against all days before them."""
     window = windows.open(None, until, others=("daily_completion", "daily_activity", "daily_anomalies"))
     rows = window.rows(
-        "from daily_anomalies where is_anomaly and (?::date is null or local_date >= ?) order by local_date, space_token",
+        "from daily_anomalies where is_anomaly and (?::date is null or local_date >= ?)"
+        " order by local_date, space_token",
         [since, since],
     )
     found = []
@@ -130,14 +131,16 @@ def _last_load(rows: list[dict[str, Any]]) -> Iterator[Item]:
 def _callbacks(file: File, due: Filter) -> Iterator[Item]:
     # asked of the whole file: a colleague of another space may have called the contact since
     row = file.rows(
-        "select count(*) as due, max(hours_overdue) as oldest, count(*) filter (where hours_overdue < 24) as fresh"
+        "select count(*) as due, max(hours_overdue) as oldest,"
+        " count(*) filter (where hours_overdue < 24) as fresh"
         " from (select callbacks_due.*, calls.local_date"
         " from callbacks_due inner join calls on callbacks_due.task_id = calls.task_id)"
         f" where {due.places} and {due.dates()}"
     )[0]
     if row["due"]:
         plural = "callbacks are" if row["due"] > 1 else "callback is"
-        text = f"{row['due']} promised {plural} due, {row['fresh']} since yesterday; the oldest for {_age(row['oldest'])}"
+        fresh, oldest = f"{row['fresh']:,} since yesterday", _age(row["oldest"])
+        text = f"{row['due']:,} promised {plural} due, {fresh}; the oldest for {oldest}"
         yield Item("callbacks_due", "act", row["due"], text, "unpod-sync query 'from callbacks_due'")
 
 

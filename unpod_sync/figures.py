@@ -1,4 +1,4 @@
-"""The numbers of parts of the calls beside each other: all, agents, spaces, weeks, and how far they are apart."""
+"""The numbers of parts of the calls (all, agents, spaces, weeks), and how far two of them are apart."""
 
 from __future__ import annotations
 

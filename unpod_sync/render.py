@@ -283,21 +283,20 @@ def _parts(title: str, content: Report, rows: tuple[Figures, ...], width: int) -
 
 
 def _comparisons(rows: tuple[Difference, ...], width: int) -> Iterator[Text]:
-    verbs = {"connect": "connects", "interested": "interests"}
+    nouns = {"connect": "connects", "interested": "interest"}
     strongest = sorted(rows, key=lambda row: -abs(row.difference))
     shown = NOTES - 1 if width >= MEDIUM else 1
     for row in strongest[:shown]:
         one, other = (row.one, row.other) if row.difference > 0 else (row.other, row.one)
         low, high = sorted(abs(round(100 * bound)) for bound in (row.low, row.high))
         yield Text(
-            f"{one} {verbs[row.measure]} {abs(100 * row.difference):.0f} points more than {other}"
+            f"{one} is {abs(100 * row.difference):.0f} points above {other} in {nouns[row.measure]}"
             f" on the days both dialed ({low} to {high}).",
             "dim",
         )
-    if len(rows) > NOTES:
-        yield Text(
-            f"{len(rows) - NOTES} more clear differences: unpod-sync query 'from agent_comparison'", "dim"
-        )
+    if len(rows) > shown and width >= MEDIUM:
+        more = f"{len(rows) - shown} more clear differences: unpod-sync query 'from agent_comparison'"
+        yield Text(more, "dim")
 
 
 def _outcomes(content: Report, width: int) -> Iterator[RenderableType]:

@@ -183,8 +183,8 @@ def _scope(
     zones = windows.file.rows("select value from meta.settings where name = 'time_zone'")
     time_zone = zones[0]["value"] if zones else "UTC"
     synced = windows.file.rows(
-        "select max(last_synced_at) as synced_at, max(now_at) as now_at from utc_clock left join sync_freshness on"
-        f" {Filter(spaces=chosen.spaces).places}"
+        "select max(last_synced_at) as synced_at, max(now_at) as now_at"
+        f" from utc_clock left join sync_freshness on {Filter(spaces=chosen.spaces).places}"
     )[0]
     dates = windows.file.rows(
         "select min(local_date) as first, max(local_date) as last from part_calls", database="part"

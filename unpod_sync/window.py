@@ -77,7 +77,8 @@ class File:
         self.connection = connection
         self._views: dict[str, str] = dict(
             connection.execute(
-                "select view_name, sql from duckdb_views() where database_name = 'warehouse' and schema_name = 'main'"
+                "select view_name, sql from duckdb_views()"
+                " where database_name = 'warehouse' and schema_name = 'main'"
             ).fetchall()
         )
         if "calls" not in self._views:
@@ -164,7 +165,8 @@ class Windows:
                 f"create view thresholds as from {self._part}.settings",
                 "create view agents as from warehouse.agents where false",
                 f"create table calls as select {calls} from {self._part}.part_calls where {dates}",
-                f"create table task_counts as select {tasks} from {self._part}.part_task_counts where {dates}",
+                f"create table task_counts as select {tasks} from {self._part}.part_task_counts"
+                f" where {dates}",
                 *map(self.file.view, SCORES),
                 *(self.file.view(view) for view in OTHERS if view in others),
             ),

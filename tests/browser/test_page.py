@@ -88,7 +88,8 @@ def test_filters_act_on_everything_and_agree_with_the_report(page: Chromium, age
         page.run(
             "(() => { const now = total(filter), of = (key) => MEASURES[key].of(now); return JSON.stringify({"
             " connected: of('connected'), interested: of('interested'), completed: of('completed'),"
-            " successful: of('successful'), median: quantile(now.seconds, .5), cost: now.cost, calls: now.calls }) })()"
+            " successful: of('successful'), median: quantile(now.seconds, .5),"
+            " cost: now.cost, calls: now.calls }) })()"
         )
     )
     for measure in ("connected", "interested", "completed", "successful"):

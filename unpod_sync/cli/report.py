@@ -53,6 +53,8 @@ def command(
         from unpod_sync.page import write
 
         size = write(html, path, request)
+        if output.json:
+            output.dump({"html": html, "bytes": size})
         output.say(f"{html}: {size / 1e6:.1f} MB, one file; open it in any browser.")
         return
     content = report(path, request)

@@ -29,7 +29,7 @@ function drawTiles(now, then) {
     const box = put(tiles, "div", { class: "tile" });
     define(put(put(box, "div", { class: "name" }), "span", {}, name), metric);
     const value = put(box, "div", { class: "value" }, main);
-    if (small) put(value, "small", {}, " " + small);
+    if (small) put(value, "small", {}, small);
     put(box, "div", { class: "change " + (moved ? moved.tone : "") }, moved ? moved.text : "");
     sparkline(box, values);
   };
@@ -37,7 +37,7 @@ function drawTiles(now, then) {
     const number = then && value(then) && value(now) !== null ? Math.round(100 * (value(now) / value(then) - 1)) : null;
     return number === null ? null : { text: signed(number, " %"), tone: "dim" };
   };
-  tile("Tasks", "task_counts.total_tasks", number(now.total), "", grown((sums) => sums.total), groups.map((sums) => sums.total));
+  tile("Tasks", "task_counts.total_tasks", number(now.total), "created", grown((sums) => sums.total), groups.map((sums) => sums.total));
   for (const key of ["completed", "connected", "engaged", "interested", "successful"]) {
     const measure = MEASURES[key], value = measure.of(now), moved = then && change(value, measure.of(then));
     const text = moved && { text: (moved.clear ? (moved.by > 0 ? "▲ " : "▼ ") : "") + signed(Math.round(100 * moved.by), " pts"), tone: moved.clear ? (moved.by > 0 ? "good" : "bad") : "dim" };
@@ -45,7 +45,7 @@ function drawTiles(now, then) {
   }
   const median = (sums) => quantile(sums.seconds, .5);
   tile("Median call", "call_durations.median_seconds", clock(median(now)), "of " + number([...now.seconds.values()].reduce((all, one) => all + one, 0)), grown(median), groups.map(median));
-  tile("Cost per interested", "call_costs.cost_per_interested", money(cost(now, now.interested)), "of " + number(now.interested), grown((sums) => cost(sums, sums.interested)), groups.map((sums) => cost(sums, sums.interested)));
+  tile("Cost / interested", "call_costs.cost_per_interested", money(cost(now, now.interested)), "of " + number(now.interested), grown((sums) => cost(sums, sums.interested)), groups.map((sums) => cost(sums, sums.interested)));
 }
 
 // The selection cut into `count` stretches of equal length.

@@ -178,11 +178,11 @@ function drawOutcomes(rows, keys) {
   return figure;
 }
 
-// How many calls lasted how long, with the median and the bound of the longest tenth.
+// How many calls lasted how long, with the median and the bound of nine in ten.
 function drawDurations(bins, size, median, p90) {
-  const tall = 190, left = 36;
+  const tall = 204, left = 36;
   return chart("durations", tall + 26, !bins.length, (svg, width) => {
-    const most = Math.max(...bins), step = (width - left) / bins.length, y = (count) => 18 + (tall - 18) * (1 - count / most), x = (seconds) => left + seconds / size * step;
+    const most = Math.max(...bins), step = (width - left) / bins.length, y = (count) => 32 + (tall - 32) * (1 - count / most), x = (seconds) => left + seconds / size * step;
     for (const tick of ticks(most, 3)) { put(svg, "line", { x1: left, x2: width, y1: y(tick), y2: y(tick), class: "axis" }); put(svg, "text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, number(tick)); }
     const every = Math.ceil(bins.length / Math.max(2, Math.floor(width / 70)));
     bins.forEach((count, place) => {
@@ -190,13 +190,10 @@ function drawDurations(bins, size, median, p90) {
       put(svg, "rect", { x: left + place * step + .5, width: Math.max(1, step - 1), y: y(count), height: tall - y(count), fill: "var(--accent)", opacity: .75, tip: `${clock(place * size)}${until}\n${number(count)} calls` });
       if (place % every === 0) put(svg, "text", { x: left + place * step, y: tall + 17, "text-anchor": place ? "middle" : "start" }, clock(place * size));
     });
-    const close = x(p90) - x(median) < 150;
-    for (const [name, seconds] of [["median", median], ["longest tenth from", p90]]) {
-      const at = Math.min(x(seconds), width), isMedian = name === "median";
-      const anchor = close && isMedian ? "end" : at > width - 70 ? "end" : close ? "start" : "middle";
-      const lift = close && at > width - 130 && isMedian ? at - 4 : at;
-      put(svg, "line", { x1: at, x2: at, y1: isMedian || !close ? 14 : 4, y2: tall, stroke: "var(--ink)", "stroke-dasharray": isMedian ? "none" : "3 3" });
-      put(svg, "text", { x: close ? lift + (anchor === "end" ? -3 : 3) : at, y: close && !isMedian && anchor === "end" ? 26 : 10, "text-anchor": anchor, class: "strong" }, `${name} ${clock(seconds)}`);
+    for (const [name, seconds, y] of [["median", median, 10], ["9 in 10 within", p90, 25]]) {
+      const at = Math.min(x(seconds), width), isLate = at > width - 130;
+      put(svg, "line", { x1: at, x2: at, y1: y - 8, y2: tall, stroke: "var(--ink)", "stroke-dasharray": name === "median" ? "none" : "3 3" });
+      put(svg, "text", { x: at + (isLate ? -5 : 5), y, "text-anchor": isLate ? "end" : "start", class: "strong" }, `${name} ${clock(seconds)}`);
     }
   });
 }

@@ -48,8 +48,8 @@ from part_task_counts where local_date is not null group by all order by all
 #: Whole seconds up to two minutes, steps of five beyond: the page's quantiles are that exact.
 DURATIONS = """
 select local_date, space_token, agent_handle,
-    case when duration_seconds < 120 then round(duration_seconds) else 5 * round(duration_seconds / 5) end::bigint
-        as seconds,
+    (case when duration_seconds < 120 then round(duration_seconds) else 5 * round(duration_seconds / 5) end)
+        ::bigint as seconds,
     count(*) as calls
 from part_calls
 where local_date is not null and is_connected and duration_seconds is not null group by all order by all
@@ -219,7 +219,8 @@ class _Page:
         zone = zones[0]["value"] if zones else "UTC"
         spaces = Filter(spaces=self._chosen.spaces).places
         row = self._file.rows(
-            f"select max(last_synced_at) as synced_at, (select now_at from utc_clock) as now_at from sync_freshness where {spaces}"
+            "select max(last_synced_at) as synced_at, (select now_at from utc_clock) as now_at"
+            f" from sync_freshness where {spaces}"
         )[0]
         made = _moment(row["now_at"], zone)
         synced = f"Data as of {_moment(row['synced_at'], zone)}" if row["synced_at"] else "Never synced"
