@@ -83,3 +83,18 @@ def run_cli() -> Callable[..., Ran]:
         return Ran(status, raw.decode(errors="replace"), err.buffer.getvalue().decode(), raw)  # type: ignore[attr-defined]
 
     return run
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the marks known that this folder uses."""
+    config.addinivalue_line("markers", "readers: needs other programs installed; run with -m readers")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves the tests marked `readers` out, unless they are asked for."""
+    if "readers" in str(config.getoption("markexpr")):
+        return
+    left = [item for item in items if item.get_closest_marker("readers")]
+    if left:
+        config.hook.pytest_deselected(left)
+        items[:] = [item for item in items if item not in left]
