@@ -60,8 +60,9 @@ def test_quality_of_everything_is_the_view() -> None:
         ]
 
 
-@pytest.mark.parametrize("agent", ["Asha", "Vikram", None])
-@pytest.mark.parametrize("days", [(30, 10), (12, 5), (4, 0)])
+@pytest.mark.parametrize(
+    ("agent", "days"), [("Asha", (30, 10)), ("Vikram", (12, 5)), (None, (30, 10)), (None, (4, 0))]
+)
 def test_filters_act_on_every_figure(agent: str | None, days: tuple[int, int]) -> None:
     """Counts, rates, medians and costs equal SQL written by hand over the same calls."""
     last = by_hand("select max(local_date) from calls")[0]

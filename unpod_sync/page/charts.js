@@ -98,12 +98,13 @@ function drawTrend(points, measure, marks) {
 function drawFunnel(steps) {
   const line = 44, left = 88;
   return chart("funnel", steps.length * line, !steps[0].count, (svg, width) => {
-    const room = width - left - 118;
+    const label = (step) => number(step.count) + (step.rate && step.rate.rate !== null ? " · " + ofCases(step.rate) : "");
+    const room = width - left - 12 - Math.max(...steps.map((step) => label(step).length * 6.8));
     steps.forEach((step, place) => {
       const y = place * line, wide = Math.max(1, room * step.count / steps[0].count);
       define(put(svg, "text", { x: 0, y: y + 22, class: "strong" }, step.name), step.metric);
       put(svg, "rect", { x: left, y: y + 6, width: wide, height: 24, rx: 3, fill: "var(--accent)", opacity: 1 - .11 * place, tip: `${step.name}: ${number(step.count)}` + (step.rate ? `\n${ofCases(step.rate)} ${step.of}\n95 %: ${span(step.rate)}` : "") });
-      put(svg, "text", { x: left + wide + 7, y: y + 22, class: "strong" }, number(step.count) + (step.rate && step.rate.rate !== null ? " · " + ofCases(step.rate) : ""));
+      put(svg, "text", { x: left + wide + 7, y: y + 22, class: "strong" }, label(step));
     });
   });
 }
@@ -132,9 +133,10 @@ function drawHeat(cells, hours) {
 
 // A dot with its interval per agent, and a line for all together.
 function drawDots(rows, all, measure) {
-  const line = 32, left = 104, right = 84;
+  const line = 32, left = 104;
   const known = rows.filter((row) => row.rate.rate !== null);
   return chart("agents", known.length * line + 28, !known.length, (svg, width) => {
+    const right = 16 + Math.max(...known.map((row) => ofCases(row.rate).length * 6.8));
     const room = width - left - right, peak = Math.min(1, Math.max(...known.map((row) => row.rate.high)) * 1.04) || 1, x = (share) => left + room * share / peak;
     for (const tick of ticks(peak)) {
       put(svg, "line", { x1: x(tick), x2: x(tick), y1: 0, y2: known.length * line, class: "axis" });
