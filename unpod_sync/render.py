@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from zoneinfo import ZoneInfo
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -112,7 +113,9 @@ def _attention(items: tuple[Item, ...], width: int) -> Iterator[RenderableType]:
         mark, style = MARKS[item.level]
         text = Text(item.text, "" if item.level != "know" else "dim")
         if item.level != "know":
-            text.append("  → " + item.hint, "cyan")
+            # on a line of its own where it would be broken: commands are there to be copied
+            fits = cell_len(f"  {item.text}  → {item.hint}") <= width
+            text.append("  " if fits else "\n").append("→ " + item.hint, "cyan")
         table.add_row(Text(mark, style), text)
     if len(notes) > shown:
         more = f"{len(notes) - shown} more kinds of flaw: unpod-sync query 'from data_quality'"
