@@ -99,7 +99,7 @@ def sync_lock(files: Files, *, now: datetime) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     with disk_errors(files.published):
-        files.published.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(files.published.parent)
     lock = FileLock(files.lock, mode=0o600)
     with disk_errors(files.published):
         try:
@@ -115,6 +115,13 @@ def sync_lock(files: Files, *, now: datetime) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _make_folder(folder: Path) -> None:
+    """A new folder lets others pass: whether they may read is the published file's own mode."""
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        folder.chmod(0o755)
 
 
 def lock_holder(files: Files) -> dict[str, Any] | None:
