@@ -29,6 +29,7 @@ COMMANDS = {
     "metrics": "The exact definition of every number.",
     "fields": "List an agent's structured data, and make it columns.",
     "export": "Write tables and views to Parquet, CSV or Excel.",
+    "dbt": "Print the published file as a dbt source, with tests.",
     "check": "Test the claims about the data, and reconcile with the API.",
     "forget": "Erase a contact everywhere, for good.",
     "rebuild": "Flatten again from the stored payloads; compacts.",
@@ -73,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    # What we write holds contacts and transcripts: private from the first byte, also DuckDB's own log.
+    os.umask(0o077)
     try:
         status = group.main(arguments, prog_name="unpod-sync", standalone_mode=False, color=_colour())
     except click.UsageError as error:
