@@ -160,3 +160,8 @@ def test_times_and_sizes_for_people() -> None:
         "3.4 GB",
     ]
     assert age_of(None, datetime(2026, 3, 12)) is None
+
+
+def test_every_key_is_documented() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "running.md").read_text()
+    assert [key for key in sorted(KEYS | SPACE_KEYS) if f"`{key}`" not in page] == []

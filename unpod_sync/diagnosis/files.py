@@ -135,7 +135,7 @@ def _version(path: Path) -> Iterator[Finding]:
     yield ok(
         "published",
         f"{path} ({size_of(path.stat().st_size)}); DuckDB {oldest} and later can read it"
-        " (an older BI driver says that it cannot read the version number: upgrade the driver)",
+        " (an older driver says 'can only read version 64': upgrade it)",
     )
 
 
