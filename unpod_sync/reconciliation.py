@@ -65,7 +65,10 @@ def compare_executions(connection: duckdb.DuckDBPyConnection) -> list[ExecutionG
     rows = connection.execute(
         "select explanation, count(*), min(run_id) from execution_reconciliation group by 1 order by 2 desc"
     ).fetchall()
-    return [ExecutionGroup(*row, is_explained=row[0] != UNEXPLAINED_EXECUTIONS) for row in rows]
+    return [
+        ExecutionGroup(text, runs, run_id, is_explained=text != UNEXPLAINED_EXECUTIONS)
+        for text, runs, run_id in rows
+    ]
 
 
 def _resource(bookmark: dict[str, Any]) -> Resource | None:

@@ -166,7 +166,8 @@ def tell(result: LoadResult, output: Output, settings: Settings) -> None:
         return
     output.say(
         f"{result.status}: {result.tasks_read:,} tasks read, {result.tasks_changed:,} new or changed, "
-        f"{result.tasks_deleted:,} deleted; {result.requests} requests ({result.requests_planned} planned), {seconds:.1f} s"
+        f"{result.tasks_deleted:,} deleted; {result.requests} requests ({result.requests_planned} planned), "
+        f"{seconds:.1f} s"
     )
     for note in result.notes:
         output.say(f"  note: {note}")
