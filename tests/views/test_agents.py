@@ -9,14 +9,13 @@ from tests.views.conftest import START, Warehouse, at, day
 
 def calls(warehouse: Warehouse, agent: str, connected: int, dialed: int, **values: object) -> None:
     """`dialed` calls of an agent, `connected` of them connected, in one statement."""
-    first = next(warehouse.numbers)
-    for _ in range(dialed):
-        next(warehouse.numbers)
+    first = next(warehouse.numbers) * 1000
     on = values.pop("on", day(2))
     warehouse.connection.execute(
-        "insert into tasks (task_id, space_token, agent_handle, status, execution_type, is_dialed, is_voicemail,"
-        " user_message_count, created_local_date, started_local_date)"
-        " select 'T' || (? + i), 'north', ?, ?, 'call', true, false, (i < ?)::bigint, ?, ? from range(?) as r(i)",
+        "insert into tasks (task_id, space_token, agent_handle, status, execution_type, is_dialed,"
+        " is_voicemail, user_message_count, created_local_date, started_local_date)"
+        " select 'T' || (? + i), 'north', ?, ?, 'call', true,"
+        " false, (i < ?)::bigint, ?, ? from range(?) as r(i)",
         [first, agent, values.get("status", "completed"), connected, on, on, dialed],
     )
 
@@ -59,7 +58,12 @@ def test_wilson_intervals_are_the_published_ones(
     ],
 )
 def test_newcombe_intervals_are_the_published_ones(
-    warehouse: Warehouse, mine: tuple[int, int], theirs: tuple[int, int], difference: float, low: float, high: float
+    warehouse: Warehouse,
+    mine: tuple[int, int],
+    theirs: tuple[int, int],
+    difference: float,
+    low: float,
+    high: float,
 ) -> None:
     """To the four digits printed; significant when 0 lies outside."""
     calls(warehouse, "anna", *mine)
@@ -122,10 +126,16 @@ def test_weeks_are_iso_weeks_and_change_against_the_week_before(warehouse: Wareh
     ]
 
 
-def test_the_first_days_of_a_year_may_belong_to_the_last_week_of_the_year_before(warehouse: Warehouse) -> None:
+def test_the_first_days_of_a_year_may_belong_to_the_last_week_of_the_year_before(
+    warehouse: Warehouse,
+) -> None:
     """2027-01-01 lies in week 53 of 2026."""
     warehouse.task(created_local_date=date(2027, 1, 1))
-    assert warehouse.row("select week_start, iso_year, iso_week from weekly_trend") == (date(2026, 12, 28), 2026, 53)
+    assert warehouse.row("select week_start, iso_year, iso_week from weekly_trend") == (
+        date(2026, 12, 28),
+        2026,
+        53,
+    )
 
 
 def baseline(warehouse: Warehouse, days: int, today: int, dialed: int = 50) -> None:
@@ -142,7 +152,9 @@ ANOMALY = (
 
 
 @pytest.mark.parametrize(("connected", "anomaly"), [(17, True), (18, False), (24, False), (25, True)])
-def test_an_anomaly_lies_three_mads_from_the_median(warehouse: Warehouse, connected: int, anomaly: bool) -> None:
+def test_an_anomaly_lies_three_mads_from_the_median(
+    warehouse: Warehouse, connected: int, anomaly: bool
+) -> None:
     """Nine days of 20, 21, 22: median 0.42, MAD 0.02, so 0.36 to 0.48."""
     baseline(warehouse, 9, connected)
     expected = (connected / 50, 9, 0.42, pytest.approx(0.36), pytest.approx(0.48), anomaly)
@@ -184,10 +196,15 @@ def test_completion_is_judged_by_tasks(warehouse: Warehouse) -> None:
 def version(warehouse: Warehouse, task: str, minute: int, **values: object) -> None:
     """A version of a task, seen at a minute past nine."""
     plain = {
-        "task_id": task, "space_token": "north", "execution_type": "call", "status": "completed",
-        "is_dialed": True, "is_voicemail": False, "content_hash": f"{task} {minute}",
+        "task_id": task,
+        "space_token": "north",
+        "execution_type": "call",
+        "status": "completed",
+        "is_dialed": True,
+        "is_voicemail": False,
+        "content_hash": f"{task} {minute}",
         "observed_at": at(9, minute),
-    }  # fmt: skip
+    }
     warehouse.insert("task_versions", **plain | values)
 
 
@@ -218,20 +235,27 @@ def test_dials_without_an_id_are_told_apart_by_their_start_or_round(warehouse: W
     version(warehouse, "B", 2, status="failed", error_message="busy", modified_at=START)
     version(warehouse, "B", 3, status="failed", error_message="busy", retry_attempt=1)
     assert warehouse.rows("select task_id, attempt from attempts order by 1, 2") == [
-        ("A", 1), ("A", 2), ("B", 1), ("B", 2),
-    ]  # fmt: skip
+        ("A", 1),
+        ("A", 2),
+        ("B", 1),
+        ("B", 2),
+    ]
 
 
 def test_dials_between_two_syncs_leave_room_in_the_numbers(warehouse: Warehouse) -> None:
-    """First seen in its third round, then in its fifth: attempts 3 and 5, numbers stay unique within a round."""
+    """First seen in its third round, then in its fifth: attempts 3 and 5, unique within a round."""
     warehouse.talk(task_id="T")
     version(warehouse, "T", 1, call_id="c3", retry_attempt=2)
     version(warehouse, "T", 2, call_id="c5", retry_attempt=4)
     version(warehouse, "T", 3, call_id="c6", retry_attempt=4, user_message_count=1)
     assert warehouse.rows(ATTEMPTS) == [(3, "c3", False, True), (5, "c5", False, True), (6, "c6", True, True)]
-    assert warehouse.rows("select attempt, dialed_count, connect_rate, is_approximate from retry_yield order by 1") == [
-        (3, 1, 0.0, True), (5, 1, 0.0, True), (6, 1, 1.0, True),
-    ]  # fmt: skip
+    assert warehouse.rows(
+        "select attempt, dialed_count, connect_rate, is_approximate from retry_yield order by 1"
+    ) == [
+        (3, 1, 0.0, True),
+        (5, 1, 0.0, True),
+        (6, 1, 1.0, True),
+    ]
 
 
 def test_attempts_of_deleted_tasks_are_left_out(warehouse: Warehouse) -> None:
@@ -248,5 +272,6 @@ def test_retries_yield_by_space_and_attempt(warehouse: Warehouse) -> None:
         version(warehouse, task, 1, call_id=task + "1", user_message_count=connected)
     version(warehouse, "B", 2, call_id="B2", redial_count=1, user_message_count=3)
     assert warehouse.rows("select * from retry_yield order by attempt") == [
-        ("north", 1, 2, 1, 0.5, False), ("north", 2, 1, 1, 1.0, False),
-    ]  # fmt: skip
+        ("north", 1, 2, 1, 0.5, False),
+        ("north", 2, 1, 1, 1.0, False),
+    ]

@@ -12,7 +12,11 @@ FLAGS = "is_dialed, is_voicemail, is_connected, is_answered, is_engaged, is_shor
 def flags(warehouse: Warehouse) -> set[str]:
     """The flags of the only call that are set."""
     names = FLAGS.split(", ")
-    return {name[3:] for name, value in zip(names, warehouse.row(f"select {FLAGS} from calls"), strict=True) if value}
+    return {
+        name[3:]
+        for name, value in zip(names, warehouse.row(f"select {FLAGS} from calls"), strict=True)
+        if value
+    }
 
 
 def test_a_waiting_call_has_no_flag(warehouse: Warehouse) -> None:
@@ -87,8 +91,16 @@ def test_only_listed_tasks_of_type_call_are_calls(warehouse: Warehouse) -> None:
 
 @pytest.mark.parametrize(
     ("score", "scale", "points"),
-    [(8.0, None, 8.0), (8.0, 10.0, 8.0), (80.0, 100.0, 8.0), (80.0, None, None), (-1.0, None, None), (3.0, 5.0, 6.0),
-     (0.0, 0.0, None), (None, None, None)],
+    [
+        (8.0, None, 8.0),
+        (8.0, 10.0, 8.0),
+        (80.0, 100.0, 8.0),
+        (80.0, None, None),
+        (-1.0, None, None),
+        (3.0, 5.0, 6.0),
+        (0.0, 0.0, None),
+        (None, None, None),
+    ],
 )
 def test_scores_are_compared_on_one_scale(
     warehouse: Warehouse, score: float | None, scale: float | None, points: float | None
@@ -102,7 +114,10 @@ def test_a_call_is_dated_by_its_start_else_by_its_creation(warehouse: Warehouse)
     """local_date takes the stored dates; no zone is needed to read them."""
     warehouse.task(task_id="a", created_local_date=day(2), started_local_date=day(3))
     warehouse.task(task_id="b", created_local_date=day(2))
-    assert warehouse.rows("select task_id, local_date from calls order by 1") == [("a", day(3)), ("b", day(2))]
+    assert warehouse.rows("select task_id, local_date from calls order by 1") == [
+        ("a", day(3)),
+        ("b", day(2)),
+    ]
 
 
 def test_talk_share_needs_words(warehouse: Warehouse) -> None:
@@ -116,20 +131,33 @@ def test_talk_share_needs_words(warehouse: Warehouse) -> None:
 
 
 def test_durations_are_those_of_connected_calls(warehouse: Warehouse) -> None:
-    """10, 20, 30 and 40 s: mean 25, median 25, p90 37, p95 38.5; the voicemail and the unknown do not count."""
+    """10, 20, 30 and 40 s: mean 25, median 25, p90 37, p95 38.5; voicemail and unknown do not count."""
     for seconds in (10.0, 20.0, 30.0, 40.0, None):
         warehouse.talk(duration_seconds=seconds)
     warehouse.call(is_voicemail=True, duration_seconds=500.0)
     warehouse.task()
     assert warehouse.row("select * from call_durations") == (
-        "north", "anna", day(2), 7, 5, 4, 100.0, 25.0, 25.0, pytest.approx(37.0), pytest.approx(38.5), 40.0,
-    )  # fmt: skip
+        "north",
+        "anna",
+        day(2),
+        7,
+        5,
+        4,
+        100.0,
+        25.0,
+        25.0,
+        pytest.approx(37.0),
+        pytest.approx(38.5),
+        40.0,
+    )
 
 
 def test_durations_of_a_day_without_a_conversation_are_unknown(warehouse: Warehouse) -> None:
     """NULL, never 0."""
     warehouse.call(duration_seconds=12.0)
-    measures = "call_count, connected_count, duration_count, total_seconds, avg_seconds, median_seconds, max_seconds"
+    measures = (
+        "call_count, connected_count, duration_count, total_seconds, avg_seconds, median_seconds, max_seconds"
+    )
     assert warehouse.row(f"select {measures} from call_durations") == (1, 0, 0, None, None, None, None)
 
 
@@ -199,15 +227,30 @@ def test_the_funnel_counts_each_step(warehouse: Warehouse) -> None:
     warehouse.talk(outcome="not_connected")
     warehouse.task(deleted_at=START)
     assert warehouse.row("select * from call_funnel") == (
-        "north", "anna", 6, 5, 3, 2, 1, 1, 5 / 6, 3 / 5, 2 / 3, 1 / 2, 1 / 2, 2 / 5,
-    )  # fmt: skip
+        "north",
+        "anna",
+        6,
+        5,
+        3,
+        2,
+        1,
+        1,
+        5 / 6,
+        3 / 5,
+        2 / 3,
+        1 / 2,
+        1 / 2,
+        2 / 5,
+    )
 
 
 def test_the_heat_map_needs_thirty_dials_to_be_reliable(warehouse: Warehouse) -> None:
     """29 are not, 30 are; a dial without a start has no hour."""
     for number in range(29):
         warehouse.call(user_message_count=1 if number < 10 else 0)
-    warehouse.call(started_at=None, started_local_hour=None, started_local_weekday=None, error_message="refused")
+    warehouse.call(
+        started_at=None, started_local_hour=None, started_local_weekday=None, error_message="refused"
+    )
     warehouse.task(started_local_hour=9, started_local_weekday=1)
     cell = "select * from connect_heatmap"
     assert warehouse.rows(cell) == [("north", 1, 9, 29, 10, 10 / 29, False)]
@@ -235,9 +278,15 @@ def test_contacts_gather_the_spellings_of_a_number(warehouse: Warehouse) -> None
     """Over spaces; a call that was never dialed is a call but no dial."""
     warehouse.call(contact_key="91900", contact_number="0900", outcome="not_connected")
     warehouse.talk(
-        contact_key="91900", contact_number="+91 900", contact_name="Asha", outcome="interested",
-        space_token="south", started_at=at(9, on=10), created_at=at(9, on=10), duration_seconds=30.0,
-    )  # fmt: skip
+        contact_key="91900",
+        contact_number="+91 900",
+        contact_name="Asha",
+        outcome="interested",
+        space_token="south",
+        started_at=at(9, on=10),
+        created_at=at(9, on=10),
+        duration_seconds=30.0,
+    )
     warehouse.task(contact_key="91900", created_at=at(8))
     warehouse.call(contact_key=None)
     columns = (
@@ -250,7 +299,8 @@ def test_contacts_gather_the_spellings_of_a_number(warehouse: Warehouse) -> None
 
 
 @pytest.mark.parametrize(
-    ("pause", "repeated"), [(timedelta(days=7), True), (timedelta(days=7, seconds=1), False), (timedelta(0), True)]
+    ("pause", "repeated"),
+    [(timedelta(days=7), True), (timedelta(days=7, seconds=1), False), (timedelta(0), True)],
 )
 def test_a_repeat_is_a_dial_within_seven_days_of_the_one_before(
     warehouse: Warehouse, pause: timedelta, repeated: bool

@@ -18,39 +18,58 @@ VIEW_FILES = schema.sql_files("views")
 CHECK_FILES = schema.sql_files("checks")
 
 PROMISED = {
-    "run_completion": "run_id space_token run_status total_tasks completed_tasks failed_tasks pending_tasks "
-    "in_progress_tasks other_tasks completion_rate processed_rate finished_at",
+    "run_completion": (
+        "run_id space_token run_status total_tasks completed_tasks failed_tasks pending_tasks "
+        "in_progress_tasks other_tasks completion_rate processed_rate finished_at"
+    ),
     "agent_completion": "agent_handle total_tasks completed_tasks completion_rate processed_rate",
     "space_completion": "space_token total_tasks completed_tasks completion_rate processed_rate",
     "daily_completion": "space_token local_date total_tasks completed_tasks completion_rate processed_rate",
-    "call_durations": "space_token agent_handle local_date call_count connected_count duration_count total_seconds "
-    "avg_seconds median_seconds p90_seconds p95_seconds max_seconds",
-    "run_durations": "run_id call_count connected_count duration_count total_seconds avg_seconds median_seconds "
-    "p90_seconds p95_seconds max_seconds elapsed_seconds",
+    "call_durations": (
+        "space_token agent_handle local_date call_count connected_count duration_count "
+        "total_seconds avg_seconds median_seconds p90_seconds p95_seconds max_seconds"
+    ),
+    "run_durations": (
+        "run_id call_count connected_count duration_count total_seconds avg_seconds median_seconds "
+        "p90_seconds p95_seconds max_seconds elapsed_seconds"
+    ),
     "call_outcomes": "space_token agent_handle outcome call_count outcome_share avg_seconds total_cost",
     "daily_outcomes": "space_token local_date outcome call_count outcome_share avg_seconds total_cost",
     "call_funnel": "space_token agent_handle tasks dialed answered connected engaged interested",
-    "connect_heatmap": "space_token local_weekday local_hour dialed_count connected_count connect_rate is_reliable",
+    "connect_heatmap": (
+        "space_token local_weekday local_hour dialed_count connected_count connect_rate is_reliable"
+    ),
     "attempts": "task_id attempt",
     "retry_yield": "space_token attempt dialed_count connected_count connect_rate is_approximate",
-    "contacts": "call_count connected_count first_called_at last_called_at last_outcome repeat_within_7_days",
+    "contacts": (
+        "call_count connected_count first_called_at last_called_at last_outcome repeat_within_7_days"
+    ),
     "callbacks_due": "task_id callback_at",
     "call_costs": "space_token agent_handle total_cost cost_per_call cost_per_connect cost_per_interested",
     "agent_scorecard": "agent_handle connect_rate completion_rate interested_rate success_rate",
-    "agent_comparison": "agent_handle other_agent_handle connect_difference interested_difference is_significant",
+    "agent_comparison": (
+        "agent_handle other_agent_handle connect_difference interested_difference is_significant"
+    ),
     "weekly_trend": "space_token week_start",
     "daily_anomalies": "space_token local_date connect_rate completion_rate is_anomaly",
-    "conversation_stats": "task_id turn_count user_message_count agent_message_count user_characters "
-    "agent_characters agent_talk_share reply_gap_p50_seconds longest_gap_seconds",
+    "conversation_stats": (
+        "task_id turn_count user_message_count agent_message_count user_characters agent_characters "
+        "agent_talk_share reply_gap_p50_seconds longest_gap_seconds"
+    ),
     "structured_fields": "task_id key value_text value_number",
     "opt_out_candidates": "task_id position content",
     "sync_freshness": "space_token last_synced_at newest_task_at task_count api_count pending_sweep",
     "data_quality": "flaw flaw_count description remedy",
     "execution_reconciliation": "agent_handle run_id total_tasks completed_tasks",
-    "platform_run_analytics": "run_id total_tasks completed failed pending in_progress success_rate completion_rate "
-    "avg_retry_attempts total_retries transcript_available no_transcript transcript_rate avg_success_score "
-    "interested call_back send_details not_interested not_connected failed_calls platform_gives_up",
-    "calls": "task_id is_dialed is_voicemail is_connected is_answered is_engaged is_short is_terminal is_final",
+    "platform_run_analytics": (
+        "run_id total_tasks completed failed pending in_progress success_rate completion_rate "
+        "avg_retry_attempts total_retries transcript_available no_transcript transcript_rate "
+        "avg_success_score interested call_back send_details not_interested not_connected "
+        "failed_calls platform_gives_up"
+    ),
+    "calls": (
+        "task_id is_dialed is_voicemail is_connected is_answered is_engaged is_short is_terminal is_final"
+    ),
 }
 
 
@@ -106,10 +125,15 @@ def test_types_are_plain(warehouse: Warehouse) -> None:
 
 def test_everything_has_a_comment(warehouse: Warehouse) -> None:
     """Each view and each of its columns says in the catalogue what it is."""
-    assert warehouse.rows(
-        "select view_name from duckdb_views() where not internal and coalesce(comment, '') = ''"
-    ) == []
-    uncommented = "select table_name, column_name from duckdb_columns() where not internal and comment is null"
+    assert (
+        warehouse.rows(
+            "select view_name from duckdb_views() where not internal and coalesce(comment, '') = ''"
+        )
+        == []
+    )
+    uncommented = (
+        "select table_name, column_name from duckdb_columns() where not internal and comment is null"
+    )
     assert [row for row in warehouse.rows(uncommented) if row[0] in warehouse.views()] == []
 
 
@@ -156,9 +180,12 @@ NO_MEASURES = {
 
 def test_definitions_are_whole(warehouse: Warehouse) -> None:
     """Each has a text and names its sources."""
-    assert warehouse.rows(
-        "select view_name, column_name from meta.metrics where definition = '' or source_fields = ''"
-    ) == []
+    assert (
+        warehouse.rows(
+            "select view_name, column_name from meta.metrics where definition = '' or source_fields = ''"
+        )
+        == []
+    )
 
 
 def test_a_users_threshold_survives_a_rebuild(warehouse: Warehouse) -> None:

@@ -12,13 +12,26 @@ COUNTS = "total_tasks, completed_tasks, failed_tasks, pending_tasks, in_progress
 def test_every_status_has_its_place(warehouse: Warehouse) -> None:
     """Ten known words, one unknown, one missing."""
     for status in (
-        "completed", "completed", "failed", "pending", "scheduled", "queued", "hold",
-        "in_progress", "processing", "running", "partially_completed", "surprise", None,
-    ):  # fmt: skip
+        "completed",
+        "completed",
+        "failed",
+        "pending",
+        "scheduled",
+        "queued",
+        "hold",
+        "in_progress",
+        "processing",
+        "running",
+        "partially_completed",
+        "surprise",
+        None,
+    ):
         warehouse.task(status=status)
     expected = (13, 2, 1, 4, 3, 3, 2 / 13, 3 / 13)
     for view in ("run_completion", "agent_completion", "space_completion", "daily_completion"):
-        assert warehouse.row(f"select {COUNTS}, completion_rate, processed_rate from {view}") == expected, view
+        assert warehouse.row(f"select {COUNTS}, completion_rate, processed_rate from {view}") == expected, (
+            view
+        )
 
 
 def test_runs_without_tasks_and_tasks_without_runs(warehouse: Warehouse) -> None:
@@ -63,15 +76,25 @@ def test_agents_spaces_and_days_have_their_rows(warehouse: Warehouse) -> None:
     warehouse.task(status="completed")
     warehouse.task(agent_handle=None, created_local_date=day(3), space_token="south")
     warehouse.task(created_local_date=None)
-    assert warehouse.rows("select agent_handle, total_tasks, completion_rate from agent_completion order by 1") == [
-        ("anna", 2, 0.5), ("idle", 0, None), (None, 1, 0.0),
-    ]  # fmt: skip
+    assert warehouse.rows(
+        "select agent_handle, total_tasks, completion_rate from agent_completion order by 1"
+    ) == [
+        ("anna", 2, 0.5),
+        ("idle", 0, None),
+        (None, 1, 0.0),
+    ]
     assert warehouse.rows("select space_token, total_tasks from space_completion order by 1") == [
-        ("north", 2), ("quiet", 0), ("south", 1),
-    ]  # fmt: skip
-    assert warehouse.rows("select space_token, local_date, total_tasks from daily_completion order by 1, 2") == [
-        ("north", day(2), 1), ("north", None, 1), ("south", day(3), 1),
-    ]  # fmt: skip
+        ("north", 2),
+        ("quiet", 0),
+        ("south", 1),
+    ]
+    assert warehouse.rows(
+        "select space_token, local_date, total_tasks from daily_completion order by 1, 2"
+    ) == [
+        ("north", day(2), 1),
+        ("north", None, 1),
+        ("south", day(3), 1),
+    ]
 
 
 def test_freshness_reads_the_list_of_tasks_of_each_space(warehouse: Warehouse) -> None:
@@ -82,10 +105,18 @@ def test_freshness_reads_the_list_of_tasks_of_each_space(warehouse: Warehouse) -
     warehouse.task(created_at=at(10))
     warehouse.task(created_at=at(11), deleted_at=at(12))
     warehouse.insert(
-        "meta.bookmarks", resource="spaces/north/tasks", space_token="north", kind="task", api_count=5,
-        sweep_remaining=2, last_synced_at=at(13), explained_gap=1,
-    )  # fmt: skip
-    warehouse.insert("meta.bookmarks", resource="spaces/north/runs", space_token="north", kind="run", api_count=99)
+        "meta.bookmarks",
+        resource="spaces/north/tasks",
+        space_token="north",
+        kind="task",
+        api_count=5,
+        sweep_remaining=2,
+        last_synced_at=at(13),
+        explained_gap=1,
+    )
+    warehouse.insert(
+        "meta.bookmarks", resource="spaces/north/runs", space_token="north", kind="run", api_count=99
+    )
     columns = (
         "space_token, space_name, last_synced_at, newest_task_at, task_count, api_count, count_difference, "
         "pending_sweep, explained_gap, deleted_count"
@@ -121,7 +152,10 @@ def test_freshness_counts_the_seconds_since_the_last_sync(warehouse: Warehouse) 
     ],
 )
 def test_differences_to_the_executions_are_explained(
-    warehouse: Warehouse, theirs: tuple[int | None, int | None], tasks: list[dict[str, object]], explanation: str
+    warehouse: Warehouse,
+    theirs: tuple[int | None, int | None],
+    tasks: list[dict[str, object]],
+    explanation: str,
 ) -> None:
     """Each kind of difference has its words."""
     warehouse.insert(
@@ -140,18 +174,31 @@ def test_a_run_known_without_tasks_is_said_to_be_unread(warehouse: Warehouse) ->
     warehouse.insert("executions", agent_handle="anna", run_id="R1", total_tasks=2, completed_tasks=1)
     columns = "total_tasks, our_total_tasks, total_difference, completed_difference, explanation"
     assert warehouse.row(f"select {columns} from execution_reconciliation") == (
-        2, 0, 2, 1, "run known, its tasks not yet read",
-    )  # fmt: skip
+        2,
+        0,
+        2,
+        1,
+        "run known, its tasks not yet read",
+    )
 
 
 def test_each_flaw_is_counted_once(warehouse: Warehouse) -> None:
     """One case of each kind, beside a sound call that has none."""
     sound = {
-        "duration_seconds": 60.0, "cost": 1.0, "contact_key": "k", "has_analysis": True, "timed_message_count": 10,
-        "ended_at": at(9, 1), "run_id": None, "first_seen_at": START, "changed_at": START,
-    }  # fmt: skip
+        "duration_seconds": 60.0,
+        "cost": 1.0,
+        "contact_key": "k",
+        "has_analysis": True,
+        "timed_message_count": 10,
+        "ended_at": at(9, 1),
+        "run_id": None,
+        "first_seen_at": START,
+        "changed_at": START,
+    }
     warehouse.talk(**sound)
-    warehouse.insert("meta.rejects", load_id="L", kind="task", id="T", field="cost", value_text="x", reason="no number")
+    warehouse.insert(
+        "meta.rejects", load_id="L", kind="task", id="T", field="cost", value_text="x", reason="no number"
+    )
     cases = {
         "deleted_tasks": {"deleted_at": START},
         "late_changes": {"changed_at": START + timedelta(days=15)},
@@ -164,7 +211,11 @@ def test_each_flaw_is_counted_once(warehouse: Warehouse) -> None:
         "missing_starts": {"started_at": None},
         "negative_durations": {"ended_at": at(8)},
         "missing_durations": {"duration_seconds": None},
-        "missing_transcripts": {"message_count": None, "user_message_count": None, "timed_message_count": None},
+        "missing_transcripts": {
+            "message_count": None,
+            "user_message_count": None,
+            "timed_message_count": None,
+        },
         "missing_analyses": {"has_analysis": False},
         "missing_contacts": {"contact_key": None},
         "completed_voicemails": {"is_voicemail": True},
@@ -181,6 +232,9 @@ def test_each_flaw_is_counted_once(warehouse: Warehouse) -> None:
     counts = dict(warehouse.rows("select flaw, flaw_count from data_quality"))
     assert counts == dict.fromkeys(cases, 1) | {"rejected_values": 1}
     assert warehouse.rows("select flaw from data_quality where description is null or remedy is null") == []
-    assert warehouse.row("select base_count, flaw_rate from data_quality where flaw = 'unreadable_callbacks'") == (
-        2, 0.5,
-    )  # fmt: skip
+    assert warehouse.row(
+        "select base_count, flaw_rate from data_quality where flaw = 'unreadable_callbacks'"
+    ) == (
+        2,
+        0.5,
+    )

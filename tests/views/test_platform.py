@@ -11,11 +11,32 @@ import pytest
 from tests.views.conftest import START, Warehouse
 
 RUNS = 4000
-STATUSES = ["pending", "in_progress", "completed", "completed", "failed", "scheduled", "partially_completed", None]
+STATUSES = [
+    "pending",
+    "in_progress",
+    "completed",
+    "completed",
+    "failed",
+    "scheduled",
+    "partially_completed",
+    None,
+]
 LABELS = [
-    "Interested", "InterestedIn", "Call Back", "Send Details", "Not Interested", "Not Connected", "Abandoned",
-    "Dropped", "Connected", "Error", "Unknown", "interested", "", None,
-]  # fmt: skip
+    "Interested",
+    "InterestedIn",
+    "Call Back",
+    "Send Details",
+    "Not Interested",
+    "Not Connected",
+    "Abandoned",
+    "Dropped",
+    "Connected",
+    "Error",
+    "Unknown",
+    "interested",
+    "",
+    None,
+]
 SCORES = [None, -1.0, 0.5, 1.0, 7.25, 8.0, 9.99, 10.0, 10.01, 80.0]
 BUCKETS = ["interested", "call_back", "send_details", "not_interested", "not_connected", "failed_calls"]
 

@@ -25,7 +25,7 @@ def test_structured_data_becomes_a_row_per_key(warehouse: Warehouse) -> None:
     ]
 
 
-@pytest.mark.parametrize("key", ["a/b", "~", "~1", "", "it''s", "q\\\"q", "$.a", "a b", "नाम", "0", "*"])
+@pytest.mark.parametrize("key", ["a/b", "~", "~1", "", "it''s", 'q\\"q', "$.a", "a b", "नाम", "0", "*"])
 def test_any_key_is_read(warehouse: Warehouse, key: str) -> None:
     """Slashes, tildes, quotes, dots, spaces and no key at all."""
     key = key.replace("''", "'")
@@ -73,4 +73,6 @@ def test_the_phrases_are_the_users_own(warehouse: Warehouse) -> None:
     warehouse.call(task_id="T")
     warehouse.insert("transcript_messages", task_id="T", position=0, role="user", content="Stop calling")
     warehouse.insert("transcript_messages", task_id="T", position=1, role="user", content="leave me alone")
-    assert warehouse.rows("select position, matched_phrases from opt_out_candidates") == [(1, "leave me alone")]
+    assert warehouse.rows("select position, matched_phrases from opt_out_candidates") == [
+        (1, "leave me alone")
+    ]
