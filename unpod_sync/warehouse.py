@@ -19,7 +19,7 @@ from unpod_sync import columns, publish, schema
 from unpod_sync.errors import LockedError, MigrationError, WarehouseError
 
 STORAGE_VERSION = "v1.2.0"  # the oldest DuckDB whose readers can open the file
-ROW_GROUP = 10_240  # rows; equals a write batch, so that batches go to the file compressed, not to the log
+ROW_GROUP = 6_144  # rows, a multiple of 2,048; equals a write batch, so that it goes to the file, not to the log
 
 CORRUPTION = (
     "not a valid DuckDB",
