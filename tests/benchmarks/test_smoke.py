@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,10 +28,12 @@ def test_first_load_compares_equal_work(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_later_sync_finds_every_change_and_deletion(options: Options) -> None:
+    options = replace(options, size=450, repeats=3)
     figures = {figure.case: figure for figure in later_sync.run(options)}
     assert figures["1 % changed, unpod-sync"].is_met, figures["1 % changed, unpod-sync"].detail
     assert figures["--full, unpod-sync"].is_met, figures["--full, unpod-sync"].detail
     assert "not published" in figures["nothing new, CPU"].detail
+    assert re.search(r" [01] beyond the plan", figures["nothing new, CPU"].detail)
 
 
 def test_memory_reports_peak_and_growth(options: Options) -> None:
