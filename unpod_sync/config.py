@@ -77,6 +77,13 @@ def _fields(value: object) -> tuple[str, ...]:
     return words
 
 
+def _hashable(value: object) -> tuple[str, ...]:
+    words = _fields(value)
+    if whole := {"transcript", "recording"} & set(words):
+        raise ValueError(f"{', '.join(sorted(whole))} cannot be hashed; name it in redact_drop")
+    return words
+
+
 def _whole(least: int, most: int | None = None) -> Callable[[object], int]:
     def read(value: object) -> int:
         try:
@@ -163,7 +170,7 @@ class Settings:
         (), _fields, "Fields dropped at load: number, email, name, transcript, recording."
     )
     redact_hash: tuple[str, ...] = _setting(
-        (), _fields, "Fields replaced by a salted hash at load: number, email, name."
+        (), _hashable, "Fields replaced by a salted hash at load: number, email, name."
     )
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ import duckdb
 from unpod_sync import columns
 from unpod_sync.model import TERMINAL_STATUSES, Resource
 from unpod_sync.plan import ListState, Policy, Unfinished
+from unpod_sync.privacy.guard import HIDDEN
 from unpod_sync.reading import state_of
 from unpod_sync.schema import quote
 from unpod_sync.warehouse import Warehouse, first_row, key_sql
@@ -32,13 +33,60 @@ def scope(resource: Resource) -> tuple[str, list[str]]:
 
 
 def known(connection: duckdb.DuckDBPyConnection, resource: Resource) -> int:
-    """How many objects of the list are stored and not deleted."""
+    """How many objects of the list are stored and not deleted, or refused."""
     condition, parameters = scope(resource)
     table = columns.BY_KIND[resource.kind].name
     row = first_row(
         connection, f"select count(*) from {table} as t where {condition} and t.deleted_at is null", parameters
     )
-    return int(row[0]) if row else 0
+    return (int(row[0]) if row else 0) + hidden(connection, resource)[0]
+
+
+def hidden(
+    connection: duckdb.DuckDBPyConnection, resource: Resource, hot: datetime | None = None, warm: datetime | None = None
+) -> tuple[int, int, int]:
+    """Tasks of forgotten contacts on this list: the API counts them, so they count as known.
+
+    All of them, those created on or after the day of `hot`, and those of `warm`.
+    """
+    if resource.kind != "task":
+        return 0, 0, 0
+    condition, parameters = scope(resource)
+    row = first_row(
+        connection,
+        "select count(*), count(*) filter (created_on >= ?::date), count(*) filter (created_on >= ?::date)"
+        f" from meta.forgotten as t where t.kind = 'task' and {condition}",
+        [hot, warm, *parameters],
+    )
+    return row if row is not None else (0, 0, 0)
+
+
+def hidden_ids(connection: duckdb.DuckDBPyConnection, resource: Resource, unmet_by: str = "") -> list[str]:
+    """The aliases of a list's refused tasks; of those only that the ids of `unmet_by` and its sweep lack."""
+    if resource.kind != "task":
+        return []
+    condition, parameters = scope(resource)
+    if unmet_by:
+        condition += (
+            f" and t.alias not in (select id from {unmet_by})"
+            " and t.alias not in (select id from meta.sweep_seen where resource = ?)"
+        )
+        parameters = [*parameters, resource.name]
+    rows = connection.execute(
+        f"select t.alias from (select *, '{HIDDEN}' || hash as alias from meta.forgotten where kind = 'task') as t"
+        f" where {condition}",
+        parameters,
+    ).fetchall()
+    return [alias for (alias,) in rows]
+
+
+def unlist(connection: duckdb.DuckDBPyConnection, ids: list[str]) -> None:
+    """Counts refused tasks no more: the API has ceased to list them. Other ids are passed over."""
+    hashes = [id_.removeprefix(HIDDEN) for id_ in ids if id_.startswith(HIDDEN)]
+    if hashes:
+        connection.execute(
+            "delete from meta.forgotten where kind = 'task' and hash in (select unnest(?))", [hashes]
+        )
 
 
 def has_tasks(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -57,9 +105,13 @@ def list_state(warehouse: Warehouse, resource: Resource, policy: Policy, now: da
         f" from {table} as t where {condition} and t.deleted_at is null",
         [hot, warm, *parameters],
     ) or (0, 0, 0)
+    known, young, recent = (
+        stored + refused
+        for stored, refused in zip(row, hidden(warehouse.connection, resource, hot, warm), strict=True)
+    )
     unfinished = _unfinished(warehouse.connection, resource, policy, now) if row[0] else ()
     return state_of(
-        warehouse.bookmark(resource.name), known=row[0], hot=row[1], warm=row[2], unfinished=unfinished
+        warehouse.bookmark(resource.name), known=known, hot=young, warm=recent, unfinished=unfinished
     )
 
 

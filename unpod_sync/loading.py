@@ -21,6 +21,7 @@ import pyarrow as pa
 from unpod_sync.flatten import flatten
 from unpod_sync.merge import Batch, Stamp, copies_of, write
 from unpod_sync.model import Page, Record, Reject
+from unpod_sync.privacy.guard import Guard
 from unpod_sync.reading import Reading
 from unpod_sync.records import merge_missing
 from unpod_sync.warehouse import ROW_GROUP, Warehouse, lent, load_rows
@@ -48,9 +49,9 @@ class Loader:
         first_batch_id: int,
         zone: ZoneInfo,
         now: Callable[[], datetime],
-        keep: Callable[[Record], Record | None],
+        guard: Guard,
     ) -> None:
-        """`keep` may alter a record by the user's privacy settings, or refuse it (None)."""
+        """`guard` alters records by the user's privacy settings, and refuses some."""
         self.tally = Tally()
         self._warehouse = warehouse
         self._reader = warehouse.cursor()
@@ -58,7 +59,7 @@ class Loader:
         self._batch_id = first_batch_id
         self._zone = zone
         self._now = now
-        self._keep = keep
+        self._guard = guard
         self._records: list[Record] = []
         self._pages: list[tuple[Reading, Page, list[str], int]] = []
         self._touched: dict[str, Reading] = {}
@@ -86,11 +87,11 @@ class Loader:
         Without `page` the records come from elsewhere and cover nothing of the list.
         """
         self.tally.read[reading.resource.kind] += len(records)
-        kept = [kept for record in records if (kept := self._keep(record)) is not None]
+        kept, ids = self._admit(records)
         self._records += kept
-        self._batch.rejects += rejects
+        self._batch.rejects += map(self._guard.reject, rejects)
         if page is not None:
-            self._pages.append((reading, page, [record.id for record in records], unreadable))
+            self._pages.append((reading, page, ids, unreadable))
         if len(self._records) >= CHUNK:
             self._flatten()
         if self._batch.rows >= ROW_GROUP or len(self._unchanged) >= SEEN:
@@ -112,6 +113,17 @@ class Loader:
         """Ends the writer without writing what was taken."""
         self._records, self._pages, self._held, self._batch, self._touched = [], [], [], Batch(), {}
         self.close()
+
+    def _admit(self, records: list[Record]) -> tuple[list[Record], list[str]]:
+        """The records to store, and the ids that their list is accounted by: a refused one has an alias."""
+        if self._guard.is_idle:
+            return records, [record.id for record in records]
+        passed = [self._guard.keep(record) for record in records]
+        ids = [
+            record.id if kept is not None else self._guard.hidden(record.id)
+            for record, kept in zip(records, passed, strict=True)
+        ]
+        return [kept for kept in passed if kept is not None], ids
 
     def _flatten(self) -> None:
         by_kind: dict[str, list[Record]] = defaultdict(list)
@@ -207,8 +219,9 @@ class Loader:
     def _submit(self) -> None:
         self._release()
         batch = self._batch
+        batch.refusals = self._guard.take_refused()
         self._check()
-        if not (batch.copies or batch.rejects or batch.seen or self._touched):
+        if not (batch.copies or batch.rejects or batch.seen or batch.refusals or self._touched):
             return
         now = self._now()
         batch.bookmarks = [reading.bookmark(now=now, finished=False) for reading in self._touched.values()]

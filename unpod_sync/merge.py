@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from unpod_sync import columns
-from unpod_sync.model import TERMINAL_STATUSES, Flat, Record, Reject
+from unpod_sync.model import TERMINAL_STATUSES, Flat, Record, Refusal, Reject
 from unpod_sync.warehouse import key_sql, lent, load_rows
 
 EARLIEST = datetime.min
@@ -44,6 +44,7 @@ class Batch:
     rejects: list[Reject] = field(default_factory=list)
     bookmarks: list[dict[str, Any]] = field(default_factory=list)
     seen: dict[str, list[str]] = field(default_factory=dict)
+    refusals: list[Refusal] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
@@ -84,6 +85,7 @@ def write(connection: duckdb.DuckDBPyConnection, batch: Batch, stamp: Stamp) -> 
             changed[kind] = changed.get(kind, 0) + _write_kind(connection, kind, parts, stamp)
         _write_rejects(connection, batch.rejects, stamp)
         _write_seen(connection, batch.seen)
+        write_refusals(connection, batch.refusals, stamp.now)
         write_bookmarks(connection, batch.bookmarks)
         if any(changed.values()):
             connection.execute("update meta.revision set revision = revision + 1")
@@ -324,6 +326,16 @@ def _write_seen(connection: duckdb.DuckDBPyConnection, seen: dict[str, list[str]
         met = pa.table({"id": pa.array(ids, pa.string())})
         with lent(connection, met=met):
             connection.execute("insert into meta.sweep_seen select ?, id from met", [resource])
+
+
+def write_refusals(connection: duckdb.DuckDBPyConnection, refusals: list[Refusal], now: datetime) -> None:
+    """Lists tasks of forgotten contacts, within the caller's transaction."""
+    for refusal in refusals:
+        connection.execute(
+            "insert into meta.forgotten (hash, kind, because, space_token, created_on, forgotten_at)"
+            " select $1, 'task', $2, $3, $4::date, $5 where $1 not in (select hash from meta.forgotten)",
+            [refusal.hash, refusal.because, refusal.space_token, refusal.created_at, now],
+        )
 
 
 def write_bookmarks(connection: duckdb.DuckDBPyConnection, bookmarks: list[dict[str, Any]]) -> None:

@@ -108,6 +108,19 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A forgotten contact's task: not stored, but counted, since the API goes on listing it.
+
+    `hash` stands for its id, `because` for the contact.
+    """
+
+    hash: str
+    because: str
+    space_token: str | None
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Flat:
     """What flattening records of one kind gives.
 

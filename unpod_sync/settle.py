@@ -15,6 +15,7 @@ from unpod_sync.errors import ApiError
 from unpod_sync.lists import ListReader
 from unpod_sync.merge import mark_deleted
 from unpod_sync.plan import last_page, pages_of
+from unpod_sync.privacy.guard import HIDDEN
 from unpod_sync.reading import Reading
 from unpod_sync.warehouse import key_sql, lent
 
@@ -159,8 +160,11 @@ def _conclude_sweep(reader: ListReader, reading: Reading) -> None:
     connection.execute("delete from meta.sweep_seen where resource = ?", [reading.resource.name])
     if vanished and is_sure:
         kind = reading.resource.kind
-        mark_deleted(connection, kind, vanished, now=reader.now())
-        reader.findings.deleted[kind] = reader.findings.deleted.get(kind, 0) + len(vanished)
+        facts.unlist(connection, vanished)
+        stored = [id_ for id_ in vanished if not id_.startswith(HIDDEN)]
+        if stored:
+            mark_deleted(connection, kind, stored, now=reader.now())
+        reader.findings.deleted[kind] = reader.findings.deleted.get(kind, 0) + len(stored)
     _explain(reader, reading, vanished=0 if is_sure else len(vanished))
 
 
@@ -197,7 +201,7 @@ def _known_ids(reader: ListReader, reading: Reading) -> list[str]:
         f"select {key_sql(table)} from {table.name} as t where {condition} and t.deleted_at is null",
         parameters,
     ).fetchall()
-    return [id_ for (id_,) in rows]
+    return [id_ for (id_,) in rows] + facts.hidden_ids(reader.warehouse.connection, reading.resource)
 
 
 def _vanished(reader: ListReader, reading: Reading) -> list[str]:
@@ -212,7 +216,8 @@ def _vanished(reader: ListReader, reading: Reading) -> list[str]:
             f" and {key_sql(table)} not in (select id from meta.sweep_seen where resource = ?)",
             [*parameters, reading.resource.name],
         ).fetchall()
-    return [id_ for (id_,) in rows]
+        refused = facts.hidden_ids(reader.warehouse.connection, reading.resource, unmet_by="met")
+    return [id_ for (id_,) in rows] + refused
 
 
 def _confirmed(reader: ListReader, reading: Reading) -> list[str]:

@@ -27,6 +27,7 @@ from unpod_sync.model import (
     space_runs,
     space_tasks,
 )
+from unpod_sync.privacy.opening import Privacy, complete_erasure, open_privacy
 from unpod_sync.reading import Reading
 from unpod_sync.settle import read_whole
 from unpod_sync.standing import read_standing
@@ -194,6 +195,7 @@ class _Load:
         self.notes: list[str] = []
         self.published = False
         self.standing: dict[str, Any] = {}
+        self.privacy: Privacy
 
     def run(self) -> LoadResult:
         """The whole load, from opening to publishing."""
@@ -211,8 +213,14 @@ class _Load:
             return self._publish(result)
 
     def _open(self) -> Warehouse:
-        warehouse = open_current(self.settings, self.files, now=self.now)
-        self.notes += warehouse.notes
+        now = self.now()
+        if complete_erasure(self.settings, self.files, self._current, now):
+            self.notes.append("an erasure that had been interrupted is complete now")
+            self.published = True
+        warehouse = self._current()
+        self.privacy = open_privacy(warehouse, self.settings, self.files, now)
+        self.notes += warehouse.notes + self.privacy.notes
+        self.privacy.notes.clear()
         warehouse.close_dead_loads()
         warehouse.connection.execute(
             "insert into meta.loads (load_id, started_at, status, command, version) values (?, ?, 'running', ?, ?)",
@@ -220,11 +228,15 @@ class _Load:
         )
         return warehouse
 
+    def _current(self) -> Warehouse:
+        return open_current(self.settings, self.files, now=self.now)
+
     def _dry_run(self) -> LoadResult:
         """Reads first pages only, and works on a copy that is thrown away."""
         with publish.disk_errors(self.files.published), publish.scratch_copy(self.files) as files:
             warehouse = Warehouse.open(files, now=self.now(), memory_limit=self.settings.memory_limit)
             with closing(warehouse):
+                self.privacy = open_privacy(warehouse, self.settings, self.files, self.now(), is_dry=True)
                 loader = self._loader(warehouse)
                 try:
                     reader = self._reader(warehouse, loader)
@@ -244,6 +256,8 @@ class _Load:
         finally:
             gc.enable()
             loader.close()
+        self.privacy.drop_stored(warehouse, self.now())
+        self.notes += self.privacy.notes
         self.notes += [notice.text for notice in take_notice(warehouse, self.load_id, self.now())]
         result = self._result(reader, loader)
         self._record(warehouse, result)
@@ -261,7 +275,7 @@ class _Load:
             first_batch_id=int(highest[0]) + 1 if highest else 1,
             zone=self.settings.zone,
             now=self.now,
-            keep=lambda record: record,
+            guard=self.privacy.guard,
         )
 
     def _reader(self, warehouse: Warehouse, loader: Loader) -> ListReader:
@@ -405,12 +419,13 @@ class _Load:
         self._write_state(status, text)
 
     def _publish(self, result: LoadResult) -> LoadResult:
-        if rewrite.dead_share(self.files.work) > rewrite.DEAD_SHARE:
+        if self.privacy.must_rewrite or rewrite.dead_share(self.files.work) > rewrite.DEAD_SHARE:
             rewrite.compact(self.files, now=self.now(), views_folder=self.settings.views_folder)
         publish.refuse_stray_wal(self.files)
         if publish.revision_of(self.files.published) != publish.revision_of(self.files.work):
             publish.publish(self.files, mode=int(self.settings.published_mode, 8))
             self.published = True
+        self.privacy.ended()
         result = replace(result, published=self.published, ended_at=self.now())
         self._write_state(result.status, "; ".join(result.failures))
         return result
