@@ -32,10 +32,11 @@ class Demo:
     settings: Settings
 
     def sync(self, on_page: Callable[..., None] | None = None) -> LoadResult:
-        """One sync, at the world's present."""
-        from unpod_sync.sync import sync
+        """One sync, by a clock that begins at the world's present."""
+        from unpod_sync.sync import sync, utc_now
 
-        return sync(self.settings, now=lambda: self.world.now.replace(tzinfo=None), on_page=on_page)
+        ahead = utc_now() - self.world.now.replace(tzinfo=None)
+        return sync(self.settings, now=lambda: utc_now() - ahead, on_page=on_page)
 
     def advance(self) -> None:
         """Lets the hours pass that lie between the two syncs; the world's time is then ours."""
