@@ -68,11 +68,7 @@ def command(
     from unpod_sync.querying import open_published, sql_error
     from unpod_sync.workbook import write_workbook
 
-    form = form or target.suffix.removeprefix(".").lower()
-    if form not in ("parquet", "csv", "xlsx"):
-        raise UsageError("in which form?", "Say --format parquet, csv or xlsx.")
-    if partition_by_date and form != "parquet":
-        raise UsageError("only Parquet can be partitioned", "Use --format parquet.")
+    form = _form(form, target, partition_by_date)
     request = Request(names, since.date() if since else None, until.date() if until else None)
     with open_published(published(settings), isolated=False) as connection:
         chosen = sheets(connection, request)
@@ -88,6 +84,16 @@ def command(
     for name, count in counts.items():
         output.say(f"{count:>12,}  {name}")
     output.say(f"written to {target}")
+
+
+def _form(form: str | None, target: Path, partition_by_date: bool) -> str:
+    """The form asked for, by --format or by the ending of --output."""
+    form = form or target.suffix.removeprefix(".").lower()
+    if form not in ("parquet", "csv", "xlsx"):
+        raise UsageError("in which form?", "Say --format parquet, csv or xlsx.")
+    if partition_by_date and form != "parquet":
+        raise UsageError("only Parquet can be partitioned", "Use --format parquet.")
+    return form
 
 
 def _file(target: Path, name: str) -> Path:

@@ -82,8 +82,13 @@ def command(
     if output.json:
         output.dump([dataclasses.asdict(call) for call in calls])
         return
+    _show(calls, more, limit, output, settings.zone)
+
+
+def _show(calls: list[Found], more: bool, limit: int, output: Output, zone: ZoneInfo) -> None:
+    """The calls on stdout, how many on stderr."""
     for call in calls:
-        output.data(_call(call, settings.zone))
+        output.data(_call(call, zone))
     many = "no call says that" if not calls else f"{len(calls):,} {'call' if len(calls) == 1 else 'calls'}"
     output.say(f"({many}{f'; there are more, see --limit {limit * 5}' if more else ''})")
 
