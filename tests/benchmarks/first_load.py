@@ -40,7 +40,7 @@ def _against_others(options: Options, server: Server, size: int) -> list[Figure]
             before = server.requests
             try:
                 done = _measured(options, peer.name, _peer(server, peer, python, size))
-            except harness.FailedRunError as error:
+            except (harness.FailedRunError, ValueError) as error:
                 options.say(f"{peer.name}: failed, {error}")
                 continue
             runs[peer.name].append(done)

@@ -98,10 +98,13 @@ MANIFEST = {
 def main() -> None:
     """Read the stream into a cache in the folder."""
     folder = Path(sys.argv[1])
+    # It writes its progress to stdout, which is for the result here.
+    out = os.dup(1)
+    os.dup2(2, 1)
     cache = ab.DuckDBCache(db_path=folder / "airbyte.duckdb", schema_name="unpod", cache_dir=folder / "cache")
     source = ab.get_source("source-unpod", config={}, source_manifest=MANIFEST, streams=["tasks"])
     result = source.read(cache=cache, force_full_refresh=False)
-    print(json.dumps({"tasks": result.processed_records}))
+    os.write(out, json.dumps({"tasks": result.processed_records}).encode())
 
 
 main()
