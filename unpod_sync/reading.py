@@ -187,6 +187,14 @@ class Reading:
             yield (self.resource, page, self.size)
 
     @property
+    def planned(self) -> tuple[Interval, ...]:
+        """The positions on the pages of the plan, the first page among them."""
+        if self.plan is None:
+            return ()
+        pages = (1, *self.plan.pages, *self.plan.sweep_pages)
+        return merge_intervals(positions_of(page, self.size, self.count, self.size) for page in pages)
+
+    @property
     def top(self) -> int:
         """How many rows from the newest end are covered without a hole."""
         if not self.covered:

@@ -14,7 +14,7 @@ from unpod_sync import columns, facts
 from unpod_sync.errors import ApiError
 from unpod_sync.lists import ListReader
 from unpod_sync.merge import mark_deleted
-from unpod_sync.plan import last_page, pages_of
+from unpod_sync.plan import last_page, merge_intervals, pages_of, subtract
 from unpod_sync.privacy.guard import HIDDEN
 from unpod_sync.reading import Reading
 from unpod_sync.warehouse import key_sql, lent
@@ -62,12 +62,11 @@ def _settle_unpaged(reader: ListReader, reading: Reading) -> None:
 
 
 def _holes(reading: Reading) -> list[tuple[int, int]]:
-    """Never-read positions, and holes in the part that was read, that this sync should fill."""
-    if not reading.covered:
-        return []
-    lowest = reading.covered[0][0]
-    holes = [(max(low, lowest), high) for low, high in reading.uncovered if high > lowest]
-    return [*reading.gaps, *holes] if reading.is_sweeping or not reading.state.known else list(reading.gaps)
+    """Never-read positions, and planned ones that did not come: what this sync should still fill."""
+    due = reading.planned
+    for covered in reading.covered:
+        due = subtract(due, covered)
+    return list(merge_intervals([*reading.gaps, *due]))
 
 
 def _fill_holes(reader: ListReader, reading: Reading) -> None:
