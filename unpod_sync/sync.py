@@ -253,6 +253,9 @@ class _Load:
         try:
             self._read(warehouse, reader)
             loader.drain()
+        except KeyboardInterrupt:
+            loader.drain()  # what has come is kept
+            raise
         finally:
             gc.enable()
             loader.close()

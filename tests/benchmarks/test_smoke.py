@@ -42,9 +42,6 @@ def test_an_idle_sync_publishes_nothing(later: dict[str, Figure]) -> None:
     assert "not published" in later["nothing new, CPU"].detail
 
 
-@pytest.mark.xfail(
-    reason="settle takes what earlier slices of a sweep have read for holes and reads it again"
-)
 def test_an_idle_sync_asks_for_what_it_planned(later: dict[str, Figure]) -> None:
     assert re.search(r" [01] beyond the plan", later["nothing new, CPU"].detail)
 
