@@ -1,0 +1,31 @@
+"""`unpod-sync dbt`."""
+
+from __future__ import annotations
+
+import click
+
+from unpod_sync.cli.common import database_option, published
+from unpod_sync.config import Settings
+
+
+@click.command(
+    epilog="""Examples:
+
+\b
+  unpod-sync dbt > models/unpod.yml
+  dbt test --select source:unpod
+""",
+    short_help="Print the published file as a dbt source, with tests.",
+)
+@database_option
+def command(settings: Settings) -> None:
+    """Print a dbt sources.yml made from the published file.
+
+    Every table, view and column with its description; keys and parents as tests, without any
+    package. For dbt 1.10.5 or later with dbt-duckdb; its first lines say what profiles.yml needs.
+    """
+    from unpod_sync.dbt import sources_yaml
+    from unpod_sync.querying import open_published
+
+    with open_published(published(settings)) as connection:
+        click.echo(sources_yaml(connection), nl=False)
