@@ -6,14 +6,15 @@ import gc
 import secrets as random_secrets
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
-from unpod_sync import __version__, errors, facts, publish, rewrite
+from unpod_sync import __version__, facts, publish, rewrite
 from unpod_sync.client import Budget, Client, Event
+from unpod_sync.clock import Clock, utc_now
 from unpod_sync.config import Settings
 from unpod_sync.errors import BudgetError, CredentialsError, UnpodSyncError
 from unpod_sync.lists import ListReader
@@ -27,6 +28,7 @@ from unpod_sync.model import (
     space_runs,
     space_tasks,
 )
+from unpod_sync.outcome import WORDS, LoadResult, judge
 from unpod_sync.privacy.opening import Privacy, complete_erasure, open_privacy
 from unpod_sync.reading import Reading
 from unpod_sync.settle import read_whole
@@ -35,61 +37,12 @@ from unpod_sync.vocabulary import take_notice
 from unpod_sync.warehouse import Warehouse, first_row
 
 
-def utc_now() -> datetime:
-    """The present, naive UTC."""
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
 @dataclass(frozen=True, slots=True)
 class Options:
     """What one call of `sync` asks for beyond the settings."""
 
     full: bool = False
     dry_run: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LoadResult:
-    """How a load went. `exit_status` is the process's: 0 done, 1 failed, 3 partial."""
-
-    load_id: str
-    status: str
-    exit_status: int
-    started_at: datetime
-    ended_at: datetime
-    requests: int
-    requests_planned: int
-    tasks_read: int
-    tasks_changed: int
-    tasks_deleted: int
-    rows_changed: int
-    published: bool
-    notes: tuple[str, ...] = ()
-    failures: tuple[str, ...] = ()
-    plans: dict[str, dict[str, int]] = field(default_factory=dict)
-
-
-class Clock:
-    """The time to judge ages by: the earlier of ours and the server's.
-
-    A clock that is behind makes a sync read more than it must, one that is ahead makes it read
-    too little; so the earlier one is the safe one.
-    """
-
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self._now = now
-        self._behind = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return self._now() - self._behind
-
-    def heard(self, server_time: datetime | None) -> None:
-        """Takes the server's time from an answer's Date header."""
-        if server_time is None:
-            return
-        if server_time.tzinfo is not None:
-            server_time = server_time.astimezone(UTC).replace(tzinfo=None)
-        self._behind = max(self._behind, self._now() - server_time)
 
 
 def sync(
@@ -218,7 +171,11 @@ class _Load:
             self.notes.append("an erasure that had been interrupted is complete now")
             self.published = True
         warehouse = self._current()
-        self.privacy = open_privacy(warehouse, self.settings, self.files, now)
+        try:
+            self.privacy = open_privacy(warehouse, self.settings, self.files, now)
+        except BaseException:
+            warehouse.close()
+            raise
         self.notes += warehouse.notes + self.privacy.notes
         self.privacy.notes.clear()
         warehouse.close_dead_loads()
@@ -353,38 +310,25 @@ class _Load:
     # -- the end ------------------------------------------------------------------------------
 
     def _result(self, reader: ListReader, loader: Loader, status: str = "") -> LoadResult:
-        findings = reader.findings
-        failures = list(findings.failures)
-        unreadable = sum(len(set(reading.unreadable)) for reading in self.readings)
-        if unreadable:
-            failures.append(f"{unreadable} rows cannot be read, the server fails every page with them (meta.rejects)")
-        if isinstance(findings.halted, BudgetError):
-            self.notes.append(findings.halted.message)
-            if any(reading.is_wanting for reading in self.readings):
-                failures.append("the request budget ended before everything due was read; the next sync goes on")
-        elif findings.halted is not None and not failures:
-            failures.append(findings.halted.message)
-        worked = any(reading.covered for reading in self.readings)
-        exit_status = errors.EXIT_DONE
-        if failures:
-            exit_status = errors.EXIT_PARTIAL if worked else errors.EXIT_FAILED
-        words = {errors.EXIT_DONE: "done", errors.EXIT_PARTIAL: "partial", errors.EXIT_FAILED: "failed"}
+        failures, exit_status = judge(self.readings, reader.findings)
+        if isinstance(reader.findings.halted, BudgetError):
+            self.notes.append(reader.findings.halted.message)
         return LoadResult(
             load_id=self.load_id,
-            status=status or words[exit_status],
+            status=status or WORDS[exit_status],
             exit_status=exit_status,
             started_at=self.started_at,
             ended_at=self.now(),
             requests=self.client.requests_made,
-            requests_planned=findings.planned,
+            requests_planned=reader.findings.planned,
             tasks_read=loader.tally.read["task"],
             tasks_changed=loader.tally.changed["task"],
-            tasks_deleted=findings.deleted.get("task", 0),
-            rows_changed=sum(loader.tally.changed.values()) + sum(findings.deleted.values()),
+            tasks_deleted=reader.findings.deleted.get("task", 0),
+            rows_changed=sum(loader.tally.changed.values()) + sum(reader.findings.deleted.values()),
             published=False,
-            notes=tuple([*self.notes, *findings.notes]),
+            notes=tuple([*self.notes, *reader.findings.notes]),
             failures=tuple(failures),
-            plans=findings.plans,
+            plans=reader.findings.plans,
         )
 
     def _record(self, warehouse: Warehouse, result: LoadResult) -> None:
