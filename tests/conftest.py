@@ -96,5 +96,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     left = [item for item in items if item.get_closest_marker("readers")]
     if left:
-        config.hook.pytest_deselected(left)
+        config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in left]

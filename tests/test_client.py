@@ -16,6 +16,7 @@ import pytest
 
 from tests.wire import TOKEN, Clock, Request, Wire, answer, drip, hang, serving, whole_text
 from unpod_sync.client import Client, Event
+from unpod_sync.client.throttle import Budget
 from unpod_sync.errors import (
     AccessError,
     ApiError,
@@ -27,7 +28,6 @@ from unpod_sync.errors import (
     UnavailableError,
 )
 from unpod_sync.model import SPACES, agent_executions, space_tasks
-from unpod_sync.client.throttle import Budget
 
 TASKS = space_tasks("8KZ")
 GOOD = answer({"count": 1, "data": [{"n": 0}]})

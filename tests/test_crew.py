@@ -15,10 +15,10 @@ import pytest
 from tests.wire import TOKEN, Clock, Request, answer, hang, rows_of, serving
 from unpod_sync.client import Client, Job
 from unpod_sync.client.crew import StoppedError, run
-from unpod_sync.errors import AccessError, BudgetError
 from unpod_sync.client.lanes import Lanes
-from unpod_sync.model import Page, space_tasks
 from unpod_sync.client.throttle import Budget
+from unpod_sync.errors import AccessError, BudgetError
+from unpod_sync.model import Page, space_tasks
 
 TASKS = space_tasks("8KZ")
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unpod_sync.flatten.batch import times
 from unpod_sync.columns import BY_KIND, MESSAGES
+from unpod_sync.flatten.batch import times
 from unpod_sync.flatten.table import PATHS, flatten
 from unpod_sync.model import AGENTS, SPACES, agent_executions, space_runs, space_tasks
 from unpod_sync.normalize import Refused, read_time

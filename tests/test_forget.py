@@ -22,10 +22,11 @@ import pytest
 from tests.conftest import Ran, settings_for
 from unpod_sync import publish
 from unpod_sync.config import Settings
+from unpod_sync.outcome import LoadResult
 from unpod_sync.privacy import keyfile as keys
 from unpod_sync.schema import sql_files
 from unpod_sync.simulator import Simulator, World
-from unpod_sync.sync import LoadResult, Options, sync
+from unpod_sync.sync import Options, sync
 
 Run = Callable[..., Ran]
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from tests.wire import TOKEN, Clock, Request, Wire, answer, rows_of, serving
 from unpod_sync.client import Client
-from unpod_sync.errors import AccessError, ApiError, BudgetError, ResponseError, UnavailableError
 from unpod_sync.client.isolate import Isolated, isolate
-from unpod_sync.model import space_tasks
 from unpod_sync.client.throttle import Budget
+from unpod_sync.errors import AccessError, ApiError, BudgetError, ResponseError, UnavailableError
+from unpod_sync.model import space_tasks
 
 TASKS = space_tasks("8KZ")
 POISONED = answer({"status_code": 206, "message": "Tasks Fetch Failed", "data": {"errors": "x"}}, 206)

@@ -11,8 +11,9 @@ import duckdb
 import pytest
 
 from tests.conftest import NOW, settings_for
+from unpod_sync.outcome import LoadResult
 from unpod_sync.simulator import Fault, Simulator, World
-from unpod_sync.sync import LoadResult, Options, sync
+from unpod_sync.sync import Options, sync
 
 VARIANTS = json.loads((Path(__file__).parent / "variants.json").read_text(encoding="utf-8"))
 

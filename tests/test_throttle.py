@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wire import Clock
-from unpod_sync.errors import BudgetError
 from unpod_sync.client.throttle import Budget, RateHeaders, Throttle, read_rate
+from unpod_sync.errors import BudgetError
 
 NOW = datetime(2025, 3, 1, 10, tzinfo=UTC)
 EPOCH = NOW.timestamp()

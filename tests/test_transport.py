@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from tests.wire import TOKEN, Clock, answer, drip, serving, whole_text
-from unpod_sync.client.address import check_base_url, redirect_target
 from unpod_sync.client import Client
-from unpod_sync.errors import ConfigurationError, ResponseError, UnavailableError
-from unpod_sync.model import space_tasks
+from unpod_sync.client.address import check_base_url, redirect_target
 from unpod_sync.client.throttle import Budget
 from unpod_sync.client.transport import Answer, Transport
 from unpod_sync.client.trouble import Kind, Trouble
+from unpod_sync.errors import ConfigurationError, ResponseError, UnavailableError
+from unpod_sync.model import space_tasks
 
 TASKS = space_tasks("8KZ")
 GOOD = answer({"data": []})

@@ -16,8 +16,8 @@ from unpod_sync.config import Secret, Settings
 from unpod_sync.errors import LockedError, WarehouseError
 
 if TYPE_CHECKING:
+    from unpod_sync.outcome import LoadResult
     from unpod_sync.simulator import Simulator, World
-    from unpod_sync.sync import LoadResult
 
 HOURS_BETWEEN = 40
 MARK = "demo"
@@ -33,7 +33,8 @@ class Demo:
 
     def sync(self, on_page: Callable[..., None] | None = None) -> LoadResult:
         """One sync, by a clock that begins at the world's present."""
-        from unpod_sync.sync import sync, utc_now
+        from unpod_sync.clock import utc_now
+        from unpod_sync.sync import sync
 
         ahead = utc_now() - self.world.now.replace(tzinfo=None)
         return sync(self.settings, now=lambda: utc_now() - ahead, on_page=on_page)

@@ -26,11 +26,11 @@ from tests.soak.judge import Stored
 from tests.soak.mirror import START
 from unpod_sync import columns, publish
 from unpod_sync import sync as syncing
-from unpod_sync.simulator import Simulator, World
-from unpod_sync.simulator.answers import ListAnswer
 from unpod_sync.client import client
 from unpod_sync.client.transport import Answer
 from unpod_sync.client.trouble import Kind, Trouble
+from unpod_sync.simulator import Simulator, World
+from unpod_sync.simulator.answers import ListAnswer
 from unpod_sync.warehouse import Warehouse
 
 

@@ -15,7 +15,7 @@ from unpod_sync.cli.common import Output, output_options
 
 if TYPE_CHECKING:
     from unpod_sync.demonstration import Demo
-    from unpod_sync.sync import LoadResult
+    from unpod_sync.outcome import LoadResult
 
 DATABASE = Path("data/demo.duckdb")
 

@@ -20,7 +20,8 @@ def command(settings: Settings, output: Output) -> None:
     History stays: when things were first seen, changed or deleted, and every version.
     """
     from unpod_sync import publish, rewrite
-    from unpod_sync.sync import open_current, utc_now
+    from unpod_sync.clock import utc_now
+    from unpod_sync.sync import open_current
 
     files = publish.Files(settings.database)
     with publish.sync_lock(files, now=utc_now()), publish.disk_errors(files.published):

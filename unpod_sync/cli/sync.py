@@ -17,7 +17,7 @@ from unpod_sync.errors import EXIT_DONE, EXIT_INTERRUPTED, LockedError
 
 if TYPE_CHECKING:
     from unpod_sync.client import Event
-    from unpod_sync.sync import LoadResult
+    from unpod_sync.outcome import LoadResult
 
 
 @click.command(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from unpod_sync import publish
+from unpod_sync.clock import utc_now
 from unpod_sync.config import Settings
 from unpod_sync.errors import UsageError, WarehouseError
 from unpod_sync.flatten.contact import zone_country
@@ -21,7 +22,7 @@ from unpod_sync.privacy.guard import Forgotten
 from unpod_sync.privacy.identities import Identity, read_contact
 from unpod_sync.privacy.keyfile import KeyFile
 from unpod_sync.privacy.opening import check_key, read_forgotten
-from unpod_sync.sync import open_current, utc_now
+from unpod_sync.sync import open_current
 from unpod_sync.warehouse import Warehouse, first_row, lent
 
 TASK_ID = re.compile(r"\w*[A-Za-z]\w{7,}")

@@ -1,0 +1,54 @@
+"""How a load went, and which exit status tells so honestly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from unpod_sync.errors import EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, BudgetError
+from unpod_sync.lists import Findings
+from unpod_sync.reading import Reading
+
+WORDS = {EXIT_DONE: "done", EXIT_PARTIAL: "partial", EXIT_FAILED: "failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """How a load went. `exit_status` is the process's: 0 done, 1 failed, 3 partial."""
+
+    load_id: str
+    status: str
+    exit_status: int
+    started_at: datetime
+    ended_at: datetime
+    requests: int
+    requests_planned: int
+    tasks_read: int
+    tasks_changed: int
+    tasks_deleted: int
+    rows_changed: int
+    published: bool
+    notes: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
+    plans: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+def judge(readings: Sequence[Reading], findings: Findings) -> tuple[list[str], int]:
+    """What failed, in words, and the exit status: 0 nothing, 3 some of it, 1 every list that matters."""
+    failures = list(findings.failures)
+    unreadable = sum(len(set(reading.unreadable)) for reading in readings)
+    if unreadable:
+        failures.append(
+            f"{unreadable} rows cannot be read, the server fails every page with them (meta.rejects)"
+        )
+    if isinstance(findings.halted, BudgetError):
+        if any(reading.is_wanting for reading in readings):
+            failures.append("the request budget ended before everything due was read; the next sync goes on")
+    elif findings.halted is not None and not failures:
+        failures.append(findings.halted.message)
+    if not failures:
+        return failures, EXIT_DONE
+    of_spaces = [reading for reading in readings if reading.resource.space_token is not None]
+    worked = any(reading.covered for reading in of_spaces or readings)
+    return failures, EXIT_PARTIAL if worked else EXIT_FAILED
