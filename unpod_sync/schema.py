@@ -6,7 +6,6 @@ Everything here can run at every start: it does only what the file lacks.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -108,18 +107,21 @@ def build_views(
     The user's own views (`user_folder`, file order) come after ours; one that fails names its
     file in a `ConfigurationError` and leaves everything as it was.
     """
-    ours = [sql_folder() / "settings.sql", *sql_files("views"), sql_folder() / "metrics.sql"]
+    ours = [sql_folder() / "settings.sql", *sql_files("views")]
     users = sorted(user_folder.glob("*.sql")) if user_folder else []
-    digest = _digest([*ours, *users])
+    metrics = sql_folder() / "metrics.sql"  # last: it reads the comments of all views
+    digest = _digest([*ours, *users, metrics])
     stored = connection.execute("select value from meta.settings where name = 'views_digest'").fetchall()
     if stored == [(digest,)] and not force:
         return False
     connection.execute("begin")
     try:
-        for path in _existing(ours):
+        _drop_views(connection)
+        for path in ours:
             connection.execute(path.read_text(encoding="utf-8"))
         for path in users:
             _build_user_view(connection, path)
+        connection.execute(metrics.read_text(encoding="utf-8"))
         connection.execute("delete from meta.settings where name = 'views_digest'")
         connection.execute(
             "insert into meta.settings values ('views_digest', ?, 'Fingerprint of the view definitions.')",
@@ -133,6 +135,16 @@ def build_views(
     return True
 
 
+def _drop_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """A view whose file has gone goes too."""
+    views = connection.execute(
+        "select schema_name, view_name from duckdb_views() where not internal"
+        " and database_name = current_database()"
+    ).fetchall()
+    for schema_name, view_name in views:
+        connection.execute(f'drop view "{schema_name}"."{view_name}"')
+
+
 def _build_user_view(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     try:
         connection.execute(path.read_text(encoding="utf-8"))
@@ -143,13 +155,9 @@ def _build_user_view(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         ) from None
 
 
-def _existing(paths: list[Path]) -> Iterator[Path]:
-    return (path for path in paths if path.is_file())
-
-
 def _digest(paths: list[Path]) -> str:
     digest = hashlib.sha256()
-    for path in _existing(paths):
+    for path in paths:
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -53,9 +53,9 @@ comment on column meta.bookmarks.space_token is 'Space of the list, if it has on
 comment on column meta.bookmarks.kind is 'What the list holds: task, run, execution, space or agent.';
 comment on column meta.bookmarks.api_count is 'Rows the list has by its own count, when last read.';
 comment on column meta.bookmarks.known_count is 'Rows of it that are known and not deleted.';
-comment on column meta.bookmarks.gaps_json is 'Positions never read yet, counted from the oldest row: [[low, high], …].';
+comment on column meta.bookmarks.gaps_json is 'Positions never read, counted from the oldest row: [[low, high], …].';
 comment on column meta.bookmarks.sweep_started_at is 'Start of the sweep in progress (UTC).';
-comment on column meta.bookmarks.sweep_remaining is 'Rows, from the oldest, that the sweep has still to read; NULL without one.';
+comment on column meta.bookmarks.sweep_remaining is 'Rows, from the oldest, that the sweep has yet to read, or NULL.';
 comment on column meta.bookmarks.sweep_completed_at is 'End of the last complete sweep (UTC).';
 comment on column meta.bookmarks.warm_at is 'When the warm window was last read (UTC).';
 comment on column meta.bookmarks.explained_gap is 'By how much the count exceeds the rows that a whole reading finds.';
@@ -121,7 +121,7 @@ create table meta.revision (
     revision bigint
 );
 
-comment on table meta.revision is 'One row: rises with every change of content; tells whether the published file is current.';
+comment on table meta.revision is 'One row: rises with every change of content, so that a stale file is known.';
 comment on column meta.revision.revision is 'Number of changing batches so far.';
 
 insert into meta.revision values (0);
