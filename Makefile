@@ -25,6 +25,10 @@ bench: $(VENV)/.developing
 soak: $(VENV)/.developing
 	$(BIN)/python -m tests.soak --histories $(or $(N),5000)
 
+docs: $(VENV)/.developing
+	test -f data/demo.duckdb || $(BIN)/unpod-sync demo >/dev/null
+	$(BIN)/python -m tests.regenerate
+
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
