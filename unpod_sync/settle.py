@@ -170,8 +170,9 @@ def _conclude_sweep(reader: ListReader, reading: Reading) -> None:
 def _gone(reader: ListReader, reading: Reading) -> tuple[list[str], bool]:
     """What the sweep did not meet, and whether that proves it gone.
 
-    When the list moved meanwhile, or its own count speaks against it, it is read once more. If the
-    count still does, the next complete sweep has to say the same before anything is marked.
+    When the list moved meanwhile, has no count to believe, or its count speaks against it, it is
+    read once more: one empty answer must not empty a list. If the count still speaks against it,
+    the next complete sweep has to say the same before anything is marked.
     """
     vanished = _vanished(reader, reading)
     if not vanished:
@@ -182,14 +183,16 @@ def _gone(reader: ListReader, reading: Reading) -> tuple[list[str], bool]:
             " nothing is marked as deleted while unreadable rows may be among them"
         )
         return [], True
-    if reading.is_counted and (len(reading.counts) > 1 or _contradicted(reader, reading, vanished)):
+    if not reading.is_counted:
+        return _confirmed(reader, reading), True
+    if len(reading.counts) > 1 or reader.known(reading) - len(vanished) < reading.latest:
         vanished = _confirmed(reader, reading)
         return vanished, not _contradicted(reader, reading, vanished)
     return vanished, True
 
 
 def _contradicted(reader: ListReader, reading: Reading, vanished: list[str]) -> bool:
-    """Whether the list's count says that more rows exist than would be left."""
+    """Whether the list's count, less what it is known to be wrong by, says that more rows exist."""
     return reader.known(reading) - len(vanished) < reading.latest - reading.state.explained
 
 
@@ -221,7 +224,8 @@ def _vanished(reader: ListReader, reading: Reading) -> list[str]:
 
 def _confirmed(reader: ListReader, reading: Reading) -> list[str]:
     """What is still not met after one more reading: rows slip past pages that shift."""
-    pages = list(range(1, last_page(reading.latest, reading.size) + 1))
+    rows = reading.latest if reading.is_counted else max(reading.latest, reader.known(reading))
+    pages = list(range(1, last_page(rows, reading.size) + 1))
     if len(pages) > CONFIRM_PAGES:
         pages = _pages_near(reader, reading)
     reading.counts.clear()
