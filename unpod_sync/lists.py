@@ -274,22 +274,37 @@ class ListReader:
         sizes = {task.run_id: task.run_size for task in reading.state.unfinished if task.run_id}
         runs = set(reading.plan.runs)
         missed = {t.run_id for t in reading.state.unfinished if t.run_id and t.id in reading.waiting}
-        jobs = [
-            (run_tasks(space, run_id), page, reading.size)
-            for run_id in sorted(runs | (missed if reading.state.runs_usable else set()))
-            for page in range(1, last_page(sizes.get(run_id, 1), reading.size) + 1)
-        ]
-        self.findings.planned += max(0, len(jobs) - len(runs))
-        for _, result in self.fetch(jobs):
+        wanted = sorted(runs | (missed if reading.state.runs_usable else set()))
+        pages = {run_id: last_page(sizes.get(run_id, 1), reading.size) for run_id in wanted}
+        self.findings.planned -= len(runs)
+        counts = self._take_runs(
+            reading, [(run_tasks(space, r), page, reading.size) for r in wanted for page in range(1, pages[r] + 1)]
+        )
+        # Runs grow: what was looked for may stand further down by now.
+        grown = {r: range(pages[r] + 1, last_page(counts.get(r, 0), reading.size) + 1) for r in wanted}
+        self._take_runs(reading, [(run_tasks(space, r), page, reading.size) for r in wanted for page in grown[r]])
+        around = [(t.position - 1, t.position + 2) for t in reading.state.unfinished if t.id in reading.waiting]
+        if around and wanted and self.may_go_on(reading):
+            self.again(reading, reading.pages_for(around))
+
+    def _take_runs(self, reading: Reading, jobs: list[Job]) -> dict[str, int]:
+        """Takes these pages of runs; returns how many tasks each run says it has."""
+        counts: dict[str, int] = {}
+        self.findings.planned += len(jobs)
+        for job, result in self.fetch(jobs):
             if isinstance(result, ApiError):
                 reading.state = replace(reading.state, runs_usable=False)
                 continue
             page, records, rejects = result
+            counts[job[0].run_id or ""] = page.count or 0
             told = [record for record in records if "task_id" in record.value]
-            if len(told) < len(page.rows) or any("output" not in record.value for record in told):
+            whole = [record for record in told if "output" in record.value]
+            if len(whole) < len(page.rows):
                 # Some servers show fewer fields here (API_FACTS section 5): then the pages must do.
                 reading.state = replace(reading.state, runs_usable=False)
+            reading.waiting.difference_update(record.id for record in whole if "status" in record.value)
             self.loader.add(reading, None, told, rejects if told else [])
+        return counts
 
     def finish(self, reading: Reading) -> None:
         """Writes the list's final bookmark."""
