@@ -172,12 +172,17 @@ class Loader:
 
         A list may show two copies of one object, for ever. The stored one was chosen between them
         once; meeting it again unchanged, the other is no news unless its `modified` is later.
+        Within one load the merge chooses, by the same rule in whatever order the copies come.
         """
         by_kind: dict[str, list[tuple[Record, dict[str, Any]]]] = defaultdict(list)
         for record, old in self._held:
             by_kind[record.kind].append((record, old))
         for kind, held in by_kind.items():
-            twins = [record for record, _ in held if (kind, record.id) in self._unchanged]
+            twins = [
+                record
+                for record, old in held
+                if (kind, record.id) in self._unchanged and old["load_id"] != self._load_id
+            ]
             stale = self._stale(kind, twins, {record.id: old for record, old in held})
             records = [record for record, _ in held if id(record) not in stale]
             self._add_copies(kind, self._completed(kind, records, {record.id: old for record, old in held}))

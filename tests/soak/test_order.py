@@ -1,0 +1,147 @@
+"""Pages in any order, twice, in any batches: the same warehouse. Missing keys erase nothing, null does."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.soak.mirror import STATUSES, output
+from unpod_sync import columns
+from unpod_sync.loading import Loader
+from unpod_sync.model import Page, space_tasks
+from unpod_sync.plan import ListState, Policy
+from unpod_sync.publish import Files
+from unpod_sync.reading import Reading
+from unpod_sync.records import prepare
+from unpod_sync.warehouse import Warehouse
+
+NOW = datetime(2026, 3, 2, 9)  # noqa: DTZ001  naive UTC, as everywhere inside
+LIST = space_tasks("SPACE")
+SMALL = settings(max_examples=12, database=None, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_loads = itertools.count(1)
+
+Told = tuple[int, list[dict[str, Any]]]  # an answer: its place in time, and its rows
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    opened = Warehouse.open(Files(tmp_path_factory.mktemp("order") / "u.duckdb"), now=NOW)
+    yield opened
+    opened.close()
+
+
+def empty(warehouse: Warehouse) -> None:
+    for table in columns.TABLES:
+        warehouse.connection.execute(f"delete from {table.name}")
+
+
+def load(warehouse: Warehouse, answers: Sequence[Told], batch_after: Sequence[bool] = ()) -> None:
+    """One load that takes these answers in this order; a batch ends after those marked so."""
+    number = next(_loads)
+    loader = Loader(
+        warehouse,
+        load_id=f"load {number}",
+        first_batch_id=number * 100,
+        zone=ZoneInfo("UTC"),
+        now=lambda: NOW,
+        keep=lambda record: record,
+    )
+    try:
+        for place, (sequence, rows) in enumerate(answers):
+            page = Page(LIST, 1, 100, rows, len(rows), sequence)
+            records, rejects = prepare(orjson.loads(orjson.dumps(rows)), LIST, sequence=sequence)
+            loader.add(Reading(LIST, ListState(), Policy()), page, records, rejects)
+            if place < len(batch_after) and batch_after[place]:
+                loader.drain()
+        loader.drain()
+    finally:
+        loader.close()
+
+
+def content(warehouse: Warehouse) -> list[Any]:
+    """Everything but who wrote it and when."""
+    ask = warehouse.connection.execute
+    sync = "load_id, batch_id, first_seen_at, changed_at, answer_order"
+    return [
+        ask(f"select * exclude ({sync}) from main.tasks order by task_id").fetchall(),
+        ask("select * exclude (batch_id) from main.transcript_messages order by task_id, position").fetchall(),
+        [
+            (id_, orjson.loads(payload))
+            for id_, payload in ask("select id, payload_json from raw.payloads order by id").fetchall()
+        ],
+    ]
+
+
+TASKS = st.fixed_dictionaries(
+    {
+        "task_id": st.sampled_from(["Ta", "Tb", "Tc"]),
+        "status": st.sampled_from(STATUSES),
+        "modified": st.sampled_from(["2026-03-01T08:00:00", "2026-03-01T09:00:00", None]),
+        "output": st.builds(output, st.integers(0, 3), analysed=st.booleans(), label=st.integers(0, 2)),
+        "created": st.just("2026-03-01T07:00:00"),
+    }
+)
+PAGES = st.lists(st.lists(TASKS, min_size=1, max_size=3), min_size=1, max_size=5)
+
+
+@SMALL
+@given(pages=PAGES, data=st.data())
+def test_any_order_any_batches_twice(warehouse: Warehouse, pages: list[list[Any]], data: st.DataObject) -> None:
+    """The same answers in another order, some of them twice, in other batches: the same content."""
+    answers: list[Told] = list(enumerate(pages, 1))
+    empty(warehouse)
+    load(warehouse, answers)
+    expected = content(warehouse)
+    again = data.draw(st.lists(st.sampled_from(answers), max_size=3))
+    mixed = data.draw(st.permutations(answers + again))
+    ends = data.draw(st.lists(st.booleans(), min_size=len(mixed), max_size=len(mixed)))
+    empty(warehouse)
+    load(warehouse, mixed, ends)
+    assert content(warehouse) == expected
+
+
+@SMALL
+@given(pages=PAGES)
+def test_a_second_load_of_the_same_changes_nothing(warehouse: Warehouse, pages: list[list[Any]]) -> None:
+    """Repeating a load writes no row."""
+    empty(warehouse)
+    load(warehouse, list(enumerate(pages, 1)))
+    final = [payload for _, payload in content(warehouse)[2]]
+    versions = "select count(*), count(distinct load_id) from main.task_versions"
+    before = warehouse.connection.execute(versions).fetchall(), content(warehouse)
+    load(warehouse, [(1, final)])
+    assert (warehouse.connection.execute(versions).fetchall(), content(warehouse)) == before
+
+
+@SMALL
+@given(full=TASKS, names=st.sets(st.sampled_from(["status", "modified", "output", "created"])), data=st.data())
+def test_a_missing_key_keeps_its_value(
+    warehouse: Warehouse, full: dict[str, Any], names: set[str], data: st.DataObject
+) -> None:
+    """A later answer that lacks keys changes the others only."""
+    newer = data.draw(TASKS) | {"task_id": full["task_id"]}
+    partial = {key: value for key, value in newer.items() if key not in names}
+    empty(warehouse)
+    load(warehouse, [(1, [full])])
+    load(warehouse, [(1, [partial])])
+    ((_, payload),) = content(warehouse)[2]
+    assert payload == full | partial
+
+
+@SMALL
+@given(full=TASKS, name=st.sampled_from(["status", "modified", "output"]))
+def test_null_is_a_value(warehouse: Warehouse, full: dict[str, Any], name: str) -> None:
+    """A later answer that says null erases."""
+    empty(warehouse)
+    load(warehouse, [(1, [full])])
+    load(warehouse, [(1, [full | {name: None}])])
+    ((_, payload),) = content(warehouse)[2]
+    assert payload == full | {name: None}
