@@ -144,6 +144,7 @@ class Light:
         self.simulator = simulator
         self.files = publish.Files(base / "light.duckdb")
         self.warehouse = Warehouse.open(self.files, now=START.replace(tzinfo=None))
+        self.warehouse.connection.execute("set threads = 1")
         self.warehouse.close = lambda: None  # type: ignore[method-assign]
         self.has_warehouse = True
 

@@ -16,7 +16,7 @@ from tests.soak.steps import CALM, CHANGES, Step, change, draw
 from unpod_sync.config import Settings
 from unpod_sync.errors import UnpodSyncError
 from unpod_sync.outcome import LoadResult
-from unpod_sync.simulator import Fault, Manner, Simulator
+from unpod_sync.simulator import Fault, Manner
 from unpod_sync.sync import Options, sync
 
 IGNORABLE = ("runs", "tasks", "run_tasks", "executions", "spaces", "agents")
@@ -86,8 +86,21 @@ class Player:
         except UnpodSyncError as error:
             return f"{type(error).__name__}: {error.message}"
 
-    def judged(self, result: LoadResult | str, began: int, *, calm: bool = True, shifted: bool = False, full: bool = False) -> None:
-        """Compares the warehouse with the server. `calm`: no budget or fault may have cut the sync short."""
+    def judged(
+        self,
+        result: LoadResult | str,
+        began: int,
+        *,
+        calm: bool = True,
+        shifted: bool = False,
+        full: bool = False,
+        bent: bool = False,
+    ) -> None:
+        """Compares the warehouse with the server.
+
+        `calm`: no budget or fault may have cut the sync short. `bent`: the lists contradicted
+        themselves, so that what is gone may be marked by a later sweep.
+        """
         if isinstance(result, str):
             raise DivergenceError(f"the sync failed: {result}")
         stored = self.looked()
@@ -95,7 +108,8 @@ class Player:
             whole = self.whole(full) if calm else frozenset[str]()
             exact = calm and len(whole) == len(self.mirror.spaces) and self.others_are_small(full)
             now = self.mirror.now + timedelta(hours=self.hours_off)
-            reading = Reading(began, self.mirror.tick, now, self.before, whole, exact, shifted, self.steady)
+            bent = bent or self.simulator.manner.count_offset != 0
+            reading = Reading(began, self.mirror.tick, now, self.before, whole, exact, shifted, self.steady, bent)
             found = judge.differences(self.mirror, self.rules, stored, reading)
             if found:
                 raise DivergenceError("; ".join(found[:4]) + self.told(result))
@@ -218,7 +232,7 @@ class Player:
         self.simulator.faults = [Fault(BENDS[which], match=match, times=1, amount=amount)]
         result = self.run()
         self.simulator.faults = ()
-        self.judged(result, began)
+        self.judged(result, began, bent=True)
         self.settled = frozenset()
 
     def dead_space(self, status: int) -> None:

@@ -17,6 +17,16 @@ FOUND = {
         150,
         "run(0, 5) run(0, 6) follow_up(0, 2) sync() shift(3, 352) full()",
     ),
+    "one empty answer of a list whose count is known to be wrong emptied the list": (
+        1200,
+        "run(0, 4) run(0, 9) full() count_off(3) again() finish(2, 3, 0) bent(4, 4)",
+    ),
+    "an unfinished task stood further down in a run that had grown": (
+        1240,
+        "run(0, 10) run(0, 7) spoil_work(1) sync() restore(1) delete(30, 0) strip(12) wait(19) wait(9)"
+        " finish(19, 4, 2) status(3, 0) strip(39) sync() cap(5) wait(34) wait(59) edit(4, 2) swap(21, 3)"
+        " finish(21, 0, 2) follow_up(5, 3) stamp(36, 0) edit(36, 0) budget(1) sync()",
+    ),
 }
 
 
