@@ -38,7 +38,7 @@ SPELLINGS = (
 )  # fmt: skip
 
 
-def task_of(contact: dict[str, Any], said: str = SAID) -> dict[str, Any]:
+def task_of(contact: dict[str, Any], said: str = SAID, summary: str = SAID) -> dict[str, Any]:
     """A finished call with this input."""
     return {
         "input": contact,
@@ -50,7 +50,7 @@ def task_of(contact: dict[str, Any], said: str = SAID) -> dict[str, Any]:
                 {"role": "assistant", "content": "Good morning.", "timestamp": "2026-03-01 10:00:01"},
                 {"role": "user", "content": said, "timestamp": "2026-03-01 10:00:09"},
             ],
-            "post_call_data": {"summary": {"status": "Interested", "summary": f"{said}, they said."}},
+            "post_call_data": {"summary": {"status": "Interested", "summary": f"{summary}, they said."}},
         },
     }
 
@@ -309,7 +309,10 @@ def test_the_time_zone_changes(scene: Scene, run_cli: Run) -> None:
     """Ten digits may be of another country then; who is forgotten stays so."""
     run_cli("forget", NUMBER, "--yes")
     settings = Settings(
-        **{name: getattr(scene.settings, name) for name in ("base_url", "api_token", "org_handle", "database")},
+        **{
+            name: getattr(scene.settings, name)
+            for name in ("base_url", "api_token", "org_handle", "database")
+        },
         timezone="America/New_York",
     )
     assert sync(settings, Options(full=True)).exit_status == 0

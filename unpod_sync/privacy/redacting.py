@@ -15,7 +15,7 @@ from typing import Any
 from unpod_sync.flatten.contact import NAME_KEYS
 from unpod_sync.jsontext import embedded, encode_text
 from unpod_sync.normalize import PSEUDONYM, contact_key, is_missing, looks_like_number
-from unpod_sync.privacy.identities import EMAIL, LONGEST, NUMBER, SHORTEST, identities
+from unpod_sync.privacy.identities import EMAIL, NUMBER, number_keys
 from unpod_sync.privacy.masking import masked
 
 UNTOUCHED = frozenset({"user_info", "task_id", "_id", "id", "run_id", "thread_id"})
@@ -91,7 +91,7 @@ class _Walk:
         self.numbers: frozenset[str] = frozenset()
         self.names: re.Pattern[str] | None = None
         if rules.touches("number"):
-            self.numbers = frozenset(text for kind, text in identities(task) if kind == "number")
+            self.numbers = frozenset(_numbers(task))
         if rules.touches("name"):
             self.names = _pattern(tuple(sorted(_names(task))))
 
@@ -139,13 +139,10 @@ class _Walk:
         return self._text(text)
 
     def _is_number(self, key: str, text: str) -> bool:
+        """Whether a value is a number of the contact's, under whatever key."""
         if not self.rules.touches("number") or not looks_like_number(text) or key in OTHERS_NUMBERS:
             return False
-        digits = sum(map(str.isdecimal, text))
-        if not SHORTEST <= digits <= LONGEST + 2:
-            return False
-        words = set(_CAMEL.sub("_", key).lower().replace("-", "_").replace(" ", "_").split("_"))
-        return not words.isdisjoint(NUMBER_WORDS) or contact_key(text, self.rules.country) in self.numbers
+        return not self.numbers.isdisjoint(number_keys(text))
 
     def _number(self, text: str) -> str:
         return self.rules.instead("number", contact_key(text, self.rules.country) or text)
@@ -161,8 +158,38 @@ class _Walk:
         return text
 
     def _known_number(self, found: re.Match[str]) -> str:
-        key = contact_key(found[0], self.rules.country)
-        return found[0] if key not in self.numbers else self.rules.instead("number", key)
+        if self.numbers.isdisjoint(number_keys(found[0])):
+            return found[0]
+        return self._number(found[0])
+
+
+def _numbers(task: Mapping[str, Any]) -> set[str]:
+    """The contact's numbers: what reads as one under a key that names one."""
+    found: set[str] = set()
+
+    def look(key: str, value: Any) -> None:
+        if isinstance(value, str) and (spelled := embedded(value)) is not None:
+            value = spelled
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                if name not in TRANSCRIPT_FIELDS:
+                    look(name, inner)
+        elif isinstance(value, list):
+            for inner in value:
+                look(key, inner)
+        elif _names_number(key) and not isinstance(value, bool | None):
+            text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+            if looks_like_number(text):
+                found.update(number_keys(text))
+
+    look("input", task.get("input"))
+    look("output", task.get("output"))
+    return found
+
+
+def _names_number(key: str) -> bool:
+    words = _CAMEL.sub("_", key).lower().replace("-", "_").replace(" ", "_").split("_")
+    return key not in OTHERS_NUMBERS and not NUMBER_WORDS.isdisjoint(words)
 
 
 def _is_name(key: str, path: tuple[str, ...]) -> bool:
