@@ -38,7 +38,7 @@ def run(options: Options) -> list[Figure]:
     shutil.rmtree(folder)
     folder.mkdir()
     small = options.size is not None and options.size < GROWTH_SIZE
-    size, syncs = (options.sized(GROWTH_SIZE), 3) if small else (GROWTH_SIZE, GROWTH_SYNCS)
+    size, syncs = (options.sized(GROWTH_SIZE), 2) if small else (GROWTH_SIZE, GROWTH_SYNCS)
     figures += _growth(options, folder, size, syncs)
     shutil.rmtree(folder)
     return figures

@@ -27,7 +27,7 @@ def run(options: Options) -> list[Figure]:
     synthetic.multiply(work, size)
     files = publish.Files(database)
     copies, ours = [], []
-    for _ in range(max(3, options.repeats)):
+    for _ in range(options.repeats):
         copies.append(_timed(lambda: _plain_copy(work, folder / "copy")))
         ours.append(_timed(lambda: publish.publish(files)))
     if publish.revision_of(database) != publish.revision_of(work):

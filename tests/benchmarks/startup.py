@@ -24,7 +24,7 @@ def run(options: Options) -> list[Figure]:
     for arguments in (["--help"], ["status", "--database", database], ["sync", "--help"]):
         runs = [
             harness.run([sys.executable, "-m", "unpod_sync", *arguments], folder=folder)
-            for _ in range(max(5, options.repeats))
+            for _ in range(options.repeats)
         ]
         cpu = harness.median([done.cpu_seconds for done in runs])
         name = " ".join(str(word) for word in arguments if word != database and word != "--database")
