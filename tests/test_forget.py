@@ -199,7 +199,8 @@ def test_deleted_and_restored_at_the_server(scene: Scene, run_cli: Run) -> None:
     assert result.exit_status == 0 and result.tasks_deleted == 0
     assert scene.ask("select count(*) from meta.forgotten where kind = 'task'") == [(4,)]
     scene.world.restore_task(theirs[0])
-    new = scene.world.add_task(scene.space, task_of({"name": "Somebody", "contact_number": "+12025550177"}))
+    other = task_of({"name": "Somebody", "contact_number": "+12025550177"}, "Hello", "Fine")
+    new = scene.world.add_task(scene.space, other)
     result = scene.sync()
     assert result.exit_status == 0 and not result.failures
     assert scene.ask(f"select count(*) from tasks where task_id = '{new}'") == [(1,)]

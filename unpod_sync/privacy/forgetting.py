@@ -160,7 +160,7 @@ def _entries(keyfile: KeyFile, whom: set[Identity], now: datetime) -> dict[str, 
 
 def _only(keyfile: KeyFile, whom: set[Identity]) -> Forgotten:
     forgotten = Forgotten(keyfile)
-    forgotten.contacts = {forgotten.hash_of(identity) for identity in whom}
+    forgotten.contacts = {forgotten.hash_of(identity): _kind(identity) for identity in whom}
     return forgotten
 
 
@@ -170,7 +170,7 @@ def _kind(identity: Identity) -> str:
 
 
 def _seen(warehouse: Warehouse, keyfile: KeyFile, whom: set[Identity], found: erasure.Found) -> Preview:
-    listed = _only(keyfile, whom).contacts & read_forgotten(warehouse, keyfile).contacts
+    listed = _only(keyfile, whom).contacts.keys() & read_forgotten(warehouse, keyfile).contacts.keys()
     chosen = pa.table({"id": pa.array(list(found.tasks), pa.string())})
     with lent(warehouse.connection, chosen=chosen):
         rows = warehouse.connection.execute(

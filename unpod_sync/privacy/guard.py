@@ -22,10 +22,10 @@ HIDDEN = "forgotten:"  # what stands for the id of a refused task, before its ha
 
 @dataclass(slots=True)
 class Forgotten:
-    """Who is forgotten. `contacts` are hashes of numbers and addresses, `tasks` of task ids."""
+    """Who is forgotten. `contacts`: hash → number, email or task_id; `tasks`: those of task ids."""
 
     keyfile: KeyFile | None = None
-    contacts: set[str] = field(default_factory=set)
+    contacts: dict[str, str] = field(default_factory=dict)
     tasks: dict[str, str] = field(default_factory=dict)  # hash → the contact's hash
 
     def because(self, task_id: str, value: Mapping[str, Any]) -> str | None:
@@ -41,7 +41,8 @@ class Forgotten:
         """The hash of the forgotten one among these."""
         if self.keyfile is None:
             return None
-        hashes = (self.hash_of(identity) for identity in found)
+        kinds = {"pseudonym", *self.contacts.values()}  # nothing else needs to be hashed
+        hashes = (self.hash_of(identity) for identity in found if identity[0] in kinds)
         return next((digest for digest in hashes if digest in self.contacts), None)
 
     def hash_of(self, identity: identities.Identity) -> str:

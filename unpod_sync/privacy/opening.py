@@ -78,10 +78,10 @@ def open_privacy(
 def read_forgotten(warehouse: Warehouse, keyfile: KeyFile | None) -> Forgotten:
     """The list of the forgotten, of the database and of the private file together."""
     rows = warehouse.connection.execute("select hash, kind, because from meta.forgotten").fetchall()
-    contacts = {digest for digest, kind, _ in rows if kind != "task"}
+    contacts = {digest: kind for digest, kind, _ in rows if kind != "task"}
     tasks = {digest: because for digest, kind, because in rows if kind == "task"}
     if keyfile is not None:
-        contacts |= keyfile.forgotten.keys()
+        contacts |= {digest: kind for digest, (kind, _) in keyfile.forgotten.items()}
     return Forgotten(keyfile, contacts, tasks)
 
 

@@ -125,7 +125,7 @@ class _Walk:
         if isinstance(value, str):
             if embedded(value) is not None:
                 return self._inside(key, value, path)
-            if (found := PSEUDONYM.fullmatch(value)) is not None:
+            if "-" in value and (found := PSEUDONYM.fullmatch(value)) is not None:
                 return GONE if found[1] in self.rules.drop else value
         text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
         if self._is_number(key, text):
@@ -187,16 +187,19 @@ def _numbers(task: Mapping[str, Any]) -> set[str]:
     return found
 
 
+@lru_cache(maxsize=4096)
 def _names_number(key: str) -> bool:
     words = _CAMEL.sub("_", key).lower().replace("-", "_").replace(" ", "_").split("_")
     return key not in OTHERS_NUMBERS and not NUMBER_WORDS.isdisjoint(words)
 
 
 def _is_name(key: str, path: tuple[str, ...]) -> bool:
-    if key == "customer":
-        return True
-    folded = _CAMEL.sub("_", key).lower()
-    return (folded in NAME_FIELDS or key.lower() in NAME_FIELDS) and not NAMED.isdisjoint(path)
+    return key == "customer" or (_names_somebody(key) and not NAMED.isdisjoint(path))
+
+
+@lru_cache(maxsize=4096)
+def _names_somebody(key: str) -> bool:
+    return key.lower() in NAME_FIELDS or _CAMEL.sub("_", key).lower() in NAME_FIELDS
 
 
 def _names(task: Mapping[str, Any]) -> set[str]:
