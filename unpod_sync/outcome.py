@@ -50,5 +50,10 @@ def judge(readings: Sequence[Reading], findings: Findings) -> tuple[list[str], i
     if not failures:
         return failures, EXIT_DONE
     of_spaces = [reading for reading in readings if reading.resource.space_token is not None]
-    worked = any(reading.covered for reading in of_spaces or readings)
+    worked = any(_worked(reading) for reading in of_spaces or readings)
     return failures, EXIT_PARTIAL if worked else EXIT_FAILED
+
+
+def _worked(reading: Reading) -> bool:
+    """Whether anything of the list was read; an empty list that answered was read too."""
+    return bool(reading.covered) or (reading.plan is not None and reading.error is None)

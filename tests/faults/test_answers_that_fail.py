@@ -95,6 +95,16 @@ def test_a_dead_space_disturbs_no_other(site: Site, status: int) -> None:
     assert site.is_complete()
 
 
+def test_an_empty_space_beside_a_dead_one_is_partial(tmp_path: Path) -> None:
+    """A space without tasks that answers has been read."""
+    world = build_world(tasks=2, spaces=1)
+    (dead,) = world.spaces
+    world.add_space("Empty")
+    with Simulator(world, token=TOKEN) as simulator:
+        result = Site(simulator, tmp_path).sync(Fault("403", match=f"spaces/{dead['token']}/"))
+    assert result.exit_status == 3
+
+
 @pytest.mark.parametrize("place", [0, 3, 7, 11])
 def test_a_poisoned_row_stands_alone(site: Site, place: int) -> None:
     """The row that fails its page at every size is recorded; every other row is in; status 3."""
