@@ -51,7 +51,7 @@ def attempt(ground: Real | Light, seed: int, steps: Sequence[Step]) -> str | Non
     try:
         with ground.in_force():
             player.play(steps)
-    except Exception as error:  # noqa: BLE001 — whatever comes up is a finding
+    except Exception as error:
         place = "" if isinstance(error, AssertionError) else f" at step {player.number}: {traceback.format_exc()[-700:]}"
         return f"{type(error).__name__}{place}: {error}"
     finally:

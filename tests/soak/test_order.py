@@ -18,6 +18,8 @@ from unpod_sync import columns
 from unpod_sync.loading import Loader
 from unpod_sync.model import Page, space_tasks
 from unpod_sync.plan import ListState, Policy
+from unpod_sync.privacy.guard import Forgotten, Guard
+from unpod_sync.privacy.redacting import Rules
 from unpod_sync.publish import Files
 from unpod_sync.reading import Reading
 from unpod_sync.records import prepare
@@ -25,7 +27,7 @@ from unpod_sync.warehouse import Warehouse
 
 NOW = datetime(2026, 3, 2, 9)  # noqa: DTZ001  naive UTC, as everywhere inside
 LIST = space_tasks("SPACE")
-SMALL = settings(max_examples=12, database=None, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SMALL = settings(max_examples=8, database=None, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 _loads = itertools.count(1)
 
 Told = tuple[int, list[dict[str, Any]]]  # an answer: its place in time, and its rows
@@ -52,7 +54,7 @@ def load(warehouse: Warehouse, answers: Sequence[Told], batch_after: Sequence[bo
         first_batch_id=number * 100,
         zone=ZoneInfo("UTC"),
         now=lambda: NOW,
-        keep=lambda record: record,
+        guard=Guard(Forgotten(), Rules(frozenset(), frozenset(), lambda kind, value: value)),
     )
     try:
         for place, (sequence, rows) in enumerate(answers):
