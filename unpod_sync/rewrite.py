@@ -68,6 +68,7 @@ def _rewrite(files: publish.Files, *, now: datetime, views_folder: Path | None, 
         connection.execute(f"attach {schema.quote(str(files.work))} as old (read_only)")
         _copy_tables(connection, skip=DERIVED | {"meta.rejects"} if zone else set())
         if zone is not None:
+            connection.execute(f"delete from meta.settings where name = {schema.quote(schema.REBUILD_DUE)}")
             connection.execute("insert into meta.rejects by name select * from old.meta.rejects where field = ''")
             for kind in columns.BY_KIND:
                 rebuilt += _flatten_again(connection, kind, zone)

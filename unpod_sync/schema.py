@@ -17,6 +17,8 @@ from unpod_sync.errors import ConfigurationError, MigrationError
 #: Text that is long or repeats itself inside one value: worth ZSTD (a third of FSST's size here).
 ZSTD_COLUMNS = {"payload_json", "input_json", "post_call_json", "structured_data_json", "content", "summary"}
 
+REBUILD_DUE = "rebuild_due"  # a setting: columns were added and are not filled yet
+
 
 def sql_folder() -> Path:
     """The folder `sql/`: inside the installed package, else beside it in a checkout."""
@@ -38,7 +40,8 @@ def quote(text: str) -> str:
 def create_schema(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> bool:
     """Brings the current database to this version's schema (tables and meta, not views).
 
-    True when an existing table got a column that the stored payloads can fill (`rewrite.rebuild`).
+    True when an existing table has got a column that the stored payloads can fill, and no
+    `rewrite.rebuild` has filled it yet.
     Raises `MigrationError` when the file was made by a newer version.
     """
     connection.execute("create schema if not exists raw; create schema if not exists meta")
@@ -57,8 +60,10 @@ def create_schema(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> bo
             connection.execute("insert into meta.migrations values (?, ?)", [name, now])
             connection.execute("commit")
     present = _present_columns(connection)
-    grown = [_create_table(connection, table, present.get(table.name, set())) for table in columns.TABLES]
-    return any(grown)
+    for table in columns.TABLES:
+        _create_table(connection, table, present.get(table.name, set()))
+    due = connection.execute(f"select 1 from meta.settings where name = {quote(REBUILD_DUE)}").fetchall()
+    return bool(due)
 
 
 def _present_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
@@ -72,17 +77,21 @@ def _present_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, set[str
     return found
 
 
-def _create_table(connection: duckdb.DuckDBPyConnection, table: columns.Table, present: set[str]) -> bool:
+def _create_table(connection: duckdb.DuckDBPyConnection, table: columns.Table, present: set[str]) -> None:
     """Creates the table, or adds the columns it lacks; comments only what it made.
 
-    True when a column was added to an existing table whose rows a rebuild can fill.
+    Columns that a rebuild can fill are noted in the same transaction: whoever dies before the
+    rebuild leaves it to the next.
     """
     missing = [column for column in table.columns if column.name not in present]
     if not missing:
-        return False
+        return
     statements = ["begin"]
     if present:
         statements += [f"alter table {table.name} add column {_ddl(column)}" for column in missing]
+        if any(column.origin != "sync" for column in missing):
+            statements.append(f"delete from meta.settings where name = {quote(REBUILD_DUE)}")
+            statements.append(f"insert into meta.settings values ({quote(REBUILD_DUE)}, 'true', 'New columns wait.')")
     else:
         body = ", ".join(_ddl(column) for column in missing)
         statements.append(f"create table {table.name} ({body})")
@@ -91,7 +100,6 @@ def _create_table(connection: duckdb.DuckDBPyConnection, table: columns.Table, p
         f"comment on column {table.name}.{column.name} is {quote(column.comment)}" for column in missing
     ]
     connection.execute("; ".join([*statements, "commit"]))
-    return bool(present) and any(column.origin != "sync" for column in missing)
 
 
 def _ddl(column: columns.Column) -> str:
