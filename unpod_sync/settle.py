@@ -50,9 +50,15 @@ def _settle(reader: ListReader, reading: Reading) -> None:
 
 
 def _settle_unpaged(reader: ListReader, reading: Reading) -> None:
-    """A list that shows the same page whatever is asked: ask for everything on one page."""
+    """A list that shows the same page whatever is asked: ask for everything on one page.
+
+    A list that moved by a whole page between two answers looks the same; if rows are missing
+    still, its pages are asked for once more.
+    """
     if reading.latest > len(reading.first_ids) and reader.may_go_on(reading):
         reader.again(reading, [1], size=min(reading.latest, LARGEST_PAGE))
+    if reader.may_go_on(reading) and _shortfall(reader, reading) > 0:
+        reader.again(reading, range(1, last_page(reading.latest, reading.size) + 1))
     if reader.may_go_on(reading):
         reading.pass_over((0, max(reading.latest, reading.count)))
         _explain(reader, reading)
@@ -131,8 +137,11 @@ def _find_missing(reader: ListReader, reading: Reading) -> None:
 
 
 def _missing(reader: ListReader, reading: Reading) -> int:
-    if reading.gaps:
-        return 0
+    return 0 if reading.gaps else _shortfall(reader, reading)
+
+
+def _shortfall(reader: ListReader, reading: Reading) -> int:
+    """By how many rows the list's count exceeds what is stored, beyond what is explained."""
     return reading.latest - len(set(reading.unreadable)) - reading.state.explained - reader.known(reading)
 
 
