@@ -11,7 +11,7 @@ demo: $(VENV)/.installed
 	$(BIN)/unpod-sync demo
 
 test: $(VENV)/.developing
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.linting
 	$(BIN)/ruff check .
