@@ -33,10 +33,19 @@ from unpod_sync.sync import Options, sync
 
 UTC_ZONE = ZoneInfo("UTC")
 KEY = KeyFile(Path("nowhere"), b"k" * 32, {})
-CONVERSATION = (
-    "message_count user_message_count agent_message_count turn_count user_characters agent_characters"
-    " reply_gap_p50_seconds longest_gap_seconds timed_message_count platform_has_transcript has_analysis"
-).split()
+CONVERSATION = [
+    "message_count",
+    "user_message_count",
+    "agent_message_count",
+    "turn_count",
+    "user_characters",
+    "agent_characters",
+    "reply_gap_p50_seconds",
+    "longest_gap_seconds",
+    "timed_message_count",
+    "platform_has_transcript",
+    "has_analysis",
+]
 VARIANTS = [
     entry["task"] for entry in json.loads((Path(__file__).parent / "variants.json").read_text())["tasks"]
 ]
@@ -153,7 +162,7 @@ SECRETIVE = {
             "assistant_number": "911140000105",
             "recording_url": f"https://media.example.com/{NUMBER}.mp3",
             "metadata": {"stereo_recording": "x"},
-            "call_summary": f"zebulon asked to be called on +91 99887 76655 or {EMAIL} at 2026-03-02 10:00:00",
+            "call_summary": f"zebulon asked to be called on +91 99887 76655 or {EMAIL}, 2026-03-02 10:00:00",
             "transcript": [{"role": "user", "content": f"I am Zebulon, write to {EMAIL}"}],
         }
     ),
