@@ -94,7 +94,8 @@ class Reading:
             self.overflows |= len(page.rows) > below or len(page.rows) == below == size
         if not page.rows:
             self.ended = True
-        elif page.number > 1 and self.first_ids.issuperset(ids):
+        elif page.number > 1 and self.first_ids.issuperset(ids) and len(self.counts) < 2:
+            # With another count it is no proof: new rows push the first page's on to the next.
             self.ignores_page = self.ended = True
         elif not self.is_counted:
             self.ended = page.number > 1 and self.met.issuperset(ids)

@@ -21,6 +21,10 @@ FOUND = {
         1200,
         "run(0, 4) run(0, 9) full() count_off(3) again() finish(2, 3, 0) bent(4, 4)",
     ),
+    "a list that moved by just a page while it was read was taken for one that ignores `page`": (
+        2136,
+        "run(0, 1) run(0, 0) run(0, 1) run(0, 2) follow_up(0, 3) shift(1, 678) sync()",
+    ),
     "an unfinished task stood further down in a run that had grown": (
         1240,
         "run(0, 10) run(0, 7) spoil_work(1) sync() restore(1) delete(30, 0) strip(12) wait(19) wait(9)"
