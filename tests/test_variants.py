@@ -64,7 +64,7 @@ def test_every_variant_gives_a_row_and_only_known_refusals(flats):
 
 def test_no_secret_of_the_variants_is_kept(flats):
     for records, _, flat in flats.values():
-        kept = "".join(record.payload for record in records) + str(flat.rows.to_pylist())
+        kept = "".join(record.payload.decode() for record in records) + str(flat.rows.to_pylist())
         for secret in ("DEMOUSERTOKEN", "DEMOSPACETOKEN", "203.0.113", "Sampleville"):
             assert secret not in kept
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 import duckdb
@@ -67,12 +68,18 @@ def copies_of(records: Sequence[Record], flat: Flat) -> Copies:
     for name, values, kind in (
         ("id", [record.id for record in records], pa.string()),
         ("content_hash", [record.content_hash for record in records], pa.string()),
-        ("payload_json", [record.payload for record in records], pa.string()),
         ("payload_keys", [",".join(sorted(record.value)) for record in records], pa.string()),
         ("answer_order", [record.sequence for record in records], pa.int64()),
     ):
         rows = rows.append_column(name, pa.array(values, kind))
+    rows = rows.append_column("payload_json", _texts([record.payload for record in records]))
     return Copies(records[0].kind, rows, flat.messages, flat.rejects)
+
+
+def _texts(encoded: Sequence[bytes]) -> pa.Array:
+    """UTF-8 as an Arrow array, joined at once: a growing buffer touches new memory again and again."""
+    offsets = pa.array([0, *accumulate(map(len, encoded))], pa.int32())
+    return pa.StringArray.from_buffers(len(encoded), offsets.buffers()[1], pa.py_buffer(b"".join(encoded)))
 
 
 def write(connection: duckdb.DuckDBPyConnection, batch: Batch, stamp: Stamp) -> dict[str, int]:

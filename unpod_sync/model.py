@@ -82,7 +82,7 @@ class Page:
 class Record:
     """One object of the API, less its secrets, with its key and the hash of its content.
 
-    `payload` is the object as JSON text; `content_hash` is taken over the same object with
+    `payload` is the object as JSON in UTF-8; `content_hash` is taken over the same object with
     sorted keys, so that neither key order nor white space counts as a change.
     """
 
@@ -91,7 +91,7 @@ class Record:
     space_token: str | None
     agent_handle: str | None
     value: Mapping[str, Any]
-    payload: str
+    payload: bytes
     content_hash: str
     sequence: int = 0
 

@@ -66,7 +66,7 @@ def _refused_row(row: Any, kind: str, redaction: Redaction) -> Reject:
     return Reject(kind, "", "", shorten(redaction.clean(row), 500), "row is not an object")
 
 
-def merge_missing(stored_payload: str, record: Record) -> Record:
+def merge_missing(stored_payload: str | bytes, record: Record) -> Record:
     """The record with the top-level keys it lacks taken over from what is stored.
 
     Endpoints list different fields of one object: a missing key must not erase what another
@@ -77,7 +77,7 @@ def merge_missing(stored_payload: str, record: Record) -> Record:
     if not missing:
         return record
     value = {**record.value, **missing}
-    return replace(record, value=value, payload=encode(value).decode(), content_hash=content_hash(value))
+    return replace(record, value=value, payload=encode(value), content_hash=content_hash(value))
 
 
 def content_hash(value: Any) -> str:
@@ -102,7 +102,7 @@ def _record(
         key = f"{resource.agent_handle}/{key}"
     space = key if kind == "space" else resource.space_token
     agent = key if kind == "agent" else resource.agent_handle
-    return Record(kind, key, space, agent, value, payload.decode(), digest, sequence)
+    return Record(kind, key, space, agent, value, payload, digest, sequence)
 
 
 def _other_key(value: dict[str, Any], kind: str, digest: str) -> tuple[str, str]:

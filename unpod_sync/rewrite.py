@@ -117,7 +117,7 @@ def _stored_records(connection: duckdb.DuckDBPyConnection, kind: str) -> Iterato
                 space_token=space_token,
                 agent_handle=id_.partition("/")[0] if kind == "execution" else None,
                 value=msgspec.json.decode(payload),
-                payload=payload,
+                payload=payload.encode(),
                 content_hash=content_hash,
             )
             for id_, space_token, payload, content_hash in rows

@@ -94,7 +94,7 @@ class Guard:
         value = redact(record.value, self.rules, without_transcript=without)
         if value == record.value:
             return record
-        return replace(record, value=value, payload=encode(value).decode(), content_hash=content_hash(value))
+        return replace(record, value=value, payload=encode(value), content_hash=content_hash(value))
 
     def hidden(self, task_id: str) -> str:
         """What stands for a refused task's id in the accounting of its list."""
