@@ -19,7 +19,7 @@ MODULES = {module_name(path): path for path in PACKAGE.rglob("*.py")}
 class RunTime(ast.NodeTransformer):
     """Leaves out what only a type checker sees."""
 
-    def visit_If(self, node: ast.If) -> ast.AST | None:  # noqa: N802  ast's name
+    def visit_If(self, node: ast.If) -> ast.AST | None:
         is_typing = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
         return None if is_typing else self.generic_visit(node)
 
@@ -63,7 +63,11 @@ def test_only_the_command_line_knows_click_prints_or_exits():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id not in ("print", "exit", "quit"), f"{name}:{node.lineno}"
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "sys":
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "sys"
+            ):
                 assert node.attr != "exit", f"{name}:{node.lineno}"
 
 

@@ -22,7 +22,7 @@ from unpod_sync.plan import (
     sweep_slice,
 )
 
-NOW = datetime(2026, 3, 10, 12)
+NOW = datetime(2026, 3, 10, 12)  # noqa: DTZ001  naive UTC
 POLICY = Policy()
 KNOWN = ListState(count=100_000, known=100_000, warm_at=NOW, synced_at=NOW - timedelta(minutes=15))
 

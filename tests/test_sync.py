@@ -63,7 +63,9 @@ def test_every_task_and_message_arrives_and_a_second_sync_changes_nothing(tmp_pa
     with capped(world) as simulator:
         first = synced(simulator, database)
         published = database.stat()
-        before = rows(database, "select count(*), (select count(*) from transcript_messages) from task_versions")
+        before = rows(
+            database, "select count(*), (select count(*) from transcript_messages) from task_versions"
+        )
         second = synced(simulator, database)
     assert (first.exit_status, second.exit_status) == (0, 0)
     assert stored(database) == ids(world)
@@ -71,7 +73,10 @@ def test_every_task_and_message_arrives_and_a_second_sync_changes_nothing(tmp_pa
     assert not second.published
     assert database.stat().st_ino == published.st_ino
     assert database.stat().st_mtime_ns == published.st_mtime_ns
-    assert rows(database, "select count(*), (select count(*) from transcript_messages) from task_versions") == before
+    assert (
+        rows(database, "select count(*), (select count(*) from transcript_messages) from task_versions")
+        == before
+    )
     assert before[0][1] > 1_289 * 20
 
 
@@ -90,7 +95,9 @@ def test_of_two_copies_the_finished_one_stays(world: World, tmp_path: Path) -> N
 def test_payloads_are_kept_as_received_less_secrets(world: World, tmp_path: Path) -> None:
     with capped(world) as simulator:
         synced(simulator, tmp_path / "unpod.duckdb")
-    kept = dict(rows(tmp_path / "unpod.duckdb", "select id, payload_json from raw.payloads where kind = 'task'"))
+    kept = dict(
+        rows(tmp_path / "unpod.duckdb", "select id, payload_json from raw.payloads where kind = 'task'")
+    )
     for task in world.tasks(token(world))[:200]:
         key = task.get("task_id") or task["_id"]
         if key == VARIANTS["tasks"][11]["task"]["task_id"]:
@@ -134,7 +141,9 @@ def test_silent_edits_deletions_and_returns_are_seen(world: World, tmp_path: Pat
         gone = [world.delete_task(task_id) for task_id in deleted]
         result = synced(simulator, database)
         assert result.tasks_deleted == 2
-        assert rows(database, f"select call_end_reason from tasks where task_id = '{edited}'") == [("found out later",)]
+        assert rows(database, f"select call_end_reason from tasks where task_id = '{edited}'") == [
+            ("found out later",)
+        ]
         assert stored(database) == ids(world)
         world.restore_task(gone[0])
         synced(simulator, database)
@@ -181,5 +190,7 @@ def test_the_world_moves_on_and_the_next_sync_follows(
     synced(simulator, tmp_path / "unpod.duckdb")
     world.advance(timedelta(hours=30))
     synced(simulator, tmp_path / "unpod.duckdb")
-    expected = {task["task_id"]: task["status"] for space in world.spaces for task in world.tasks(space["token"])}
+    expected = {
+        task["task_id"]: task["status"] for space in world.spaces for task in world.tasks(space["token"])
+    }
     assert dict(rows(tmp_path / "unpod.duckdb", "select task_id, status from tasks")) == expected

@@ -25,7 +25,9 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> subprocess.Compl
 
 
 def test_the_wheel_works_away_from_the_checkout(tmp_path: Path) -> None:
-    built = run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", tmp_path, ROOT, cwd=tmp_path)
+    built = run(
+        sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", tmp_path, ROOT, cwd=tmp_path
+    )
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("unpod_sync-*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
@@ -35,7 +37,12 @@ def test_the_wheel_works_away_from_the_checkout(tmp_path: Path) -> None:
     made = run(sys.executable, "-m", "venv", "--system-site-packages", tmp_path / "venv", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     python = tmp_path / "venv" / "bin" / "python"
-    site = run(sys.executable, "-c", "import duckdb, pathlib; print(pathlib.Path(duckdb.__file__).parent.parent)", cwd=tmp_path)
+    site = run(
+        sys.executable,
+        "-c",
+        "import duckdb, pathlib; print(pathlib.Path(duckdb.__file__).parent.parent)",
+        cwd=tmp_path,
+    )
     linked = next((tmp_path / "venv" / "lib").glob("python*")) / "site-packages" / "of_the_tests.pth"
     installed = run(python, "-m", "pip", "install", "--no-deps", "--no-index", wheel, cwd=tmp_path)
     assert installed.returncode == 0, installed.stderr

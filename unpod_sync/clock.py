@@ -19,10 +19,12 @@ class Clock:
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
+        """`now` is our own clock, naive UTC."""
         self._now = now
         self._behind = timedelta(0)
 
     def __call__(self) -> datetime:
+        """The earlier of both clocks."""
         return self._now() - self._behind
 
     def heard(self, server_time: datetime | None) -> None:

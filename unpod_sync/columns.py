@@ -55,14 +55,49 @@ class Table:
 
 def _sync(*, deletable: bool = True) -> tuple[Column, ...]:
     rows = [
-        Column("content_hash", "VARCHAR", "Hash of the whole object as stored in raw.payloads, keys sorted.", "sync"),
+        Column(
+            "content_hash",
+            "VARCHAR",
+            "Hash of the whole object as stored in raw.payloads, keys sorted.",
+            "sync",
+        ),
         Column("first_seen_at", "TIMESTAMP", "When a sync first met it (UTC).", "sync", versioned=False),
-        Column("changed_at", "TIMESTAMP", "When a sync last found its content changed (UTC).", "sync", versioned=False),
-        Column("deleted_at", "TIMESTAMP", "When a complete sweep no longer met it (UTC); NULL while the API lists it.", "sync", versioned=False),
+        Column(
+            "changed_at",
+            "TIMESTAMP",
+            "When a sync last found its content changed (UTC).",
+            "sync",
+            versioned=False,
+        ),
+        Column(
+            "deleted_at",
+            "TIMESTAMP",
+            "When a complete sweep no longer met it (UTC); NULL while the API lists it.",
+            "sync",
+            versioned=False,
+        ),
         Column("load_id", "VARCHAR", "The load that wrote this row (meta.loads).", "sync", versioned=False),
-        Column("batch_id", "BIGINT", "The write batch of this row; internal, it keeps merges local.", "sync", versioned=False),
-        Column("payload_keys", "VARCHAR", "Top-level keys of the stored payload, sorted; internal, tells when an answer lacks one.", "sync", versioned=False),
-        Column("answer_order", "BIGINT", "Place of the answer within its load; internal, it orders copies of one object.", "sync", versioned=False),
+        Column(
+            "batch_id",
+            "BIGINT",
+            "The write batch of this row; internal, it keeps merges local.",
+            "sync",
+            versioned=False,
+        ),
+        Column(
+            "payload_keys",
+            "VARCHAR",
+            "Top-level keys of the stored payload, sorted; internal, tells when an answer lacks one.",
+            "sync",
+            versioned=False,
+        ),
+        Column(
+            "answer_order",
+            "BIGINT",
+            "Place of the answer within its load; internal, it orders copies of one object.",
+            "sync",
+            versioned=False,
+        ),
     ]
     return tuple(c for c in rows if deletable or c.name != "deleted_at")
 
@@ -77,10 +112,22 @@ SPACES = Table(
         Column("space_name", "VARCHAR", "Name of the space.", read="name|space_name"),
         Column("slug", "VARCHAR", "Slug, in older API versions.", read="slug"),
         Column("description", "VARCHAR", "Description, in older API versions.", read="description"),
-        Column("agent_handle", "VARCHAR", "Handle of the space's agent, when listed.", read="agent_handle|agent.handle"),
+        Column(
+            "agent_handle",
+            "VARCHAR",
+            "Handle of the space's agent, when listed.",
+            read="agent_handle|agent.handle",
+        ),
         Column("space_type", "VARCHAR", "Type of the space, in older API versions.", read="space_type"),
-        Column("content_type", "VARCHAR", "Content type; only contact spaces hold calls.", read="content_type"),
-        Column("organization_handle", "VARCHAR", "Domain handle of the organisation, when nested.", read="organization.domain_handle|organization_handle|org_handle"),
+        Column(
+            "content_type", "VARCHAR", "Content type; only contact spaces hold calls.", read="content_type"
+        ),
+        Column(
+            "organization_handle",
+            "VARCHAR",
+            "Domain handle of the organisation, when nested.",
+            read="organization.domain_handle|organization_handle|org_handle",
+        ),
         Column("created_at", "TIMESTAMP", "Creation (UTC).", read="created_at|created"),
         *_sync(),
     ),
@@ -95,7 +142,9 @@ AGENTS = Table(
         Column("agent_name", "VARCHAR", "Name of the agent.", read="name"),
         Column("agent_type", "VARCHAR", "Type, as sent.", read="type|agent_type"),
         Column("state", "VARCHAR", "State, as sent.", read="state"),
-        Column("purpose", "VARCHAR", "Purpose, or description in older API versions.", read="purpose|description"),
+        Column(
+            "purpose", "VARCHAR", "Purpose, or description in older API versions.", read="purpose|description"
+        ),
         Column("created_at", "TIMESTAMP", "Creation (UTC), when sent.", read="created_at|created"),
         *_sync(),
     ),
@@ -115,7 +164,12 @@ RUNS = Table(
         Column("batch_count", "BIGINT", "Number of batches, when sent.", read="batch_count"),
         Column("thread_id", "VARCHAR", "Thread, when sent.", read="thread_id"),
         Column("created_at", "TIMESTAMP", "Creation (UTC); from the id when missing."),
-        Column("modified_at", "TIMESTAMP", "Modification as the server claims it (UTC); not to be trusted.", read="modified|modified_at"),
+        Column(
+            "modified_at",
+            "TIMESTAMP",
+            "Modification as the server claims it (UTC); not to be trusted.",
+            read="modified|modified_at",
+        ),
         *_sync(),
     ),
 )
@@ -130,74 +184,217 @@ TASKS = Table(
         Column("document_id", "VARCHAR", "Internal document id (_id or id).", read="_id|id"),
         Column("run_id", "VARCHAR", "Run the task belongs to; may be an old run.", read="run_id"),
         Column("thread_id", "VARCHAR", "Thread identifier.", read="thread_id"),
-        Column("agent_handle", "VARCHAR", "Agent the task is assigned to (the API's assignee).", read="assignee|agent_handle"),
-        Column("status", "VARCHAR", "Task status, lower case with underscores; may go backwards.", read="fold(status)"),
+        Column(
+            "agent_handle",
+            "VARCHAR",
+            "Agent the task is assigned to (the API's assignee).",
+            read="assignee|agent_handle",
+        ),
+        Column(
+            "status",
+            "VARCHAR",
+            "Task status, lower case with underscores; may go backwards.",
+            read="fold(status)",
+        ),
         Column("status_label", "VARCHAR", "Task status as sent.", read="status"),
-        Column("execution_type", "VARCHAR", "call, email, answer, …, lower case with underscores.", read="fold(execution_type)"),
+        Column(
+            "execution_type",
+            "VARCHAR",
+            "call, email, answer, …, lower case with underscores.",
+            read="fold(execution_type)",
+        ),
         Column("run_mode", "VARCHAR", "Execution mode as sent: dev, prod, …", read="run_mode"),
         Column("ref_id", "VARCHAR", "Reference to the contact document.", read="ref_id"),
-        Column("objective", "VARCHAR", "What the agent was asked to do.", versioned=False, read="task.objective"),
+        Column(
+            "objective", "VARCHAR", "What the agent was asked to do.", versioned=False, read="task.objective"
+        ),
         Column("contact_name", "VARCHAR", "Contact's name: input, else output."),
-        Column("contact_number", "VARCHAR", "Contact's number as text: input, else output number, else customer."),
-        Column("contact_key", "VARCHAR", "Contact number normalised to digits with country code where it can be told; groups spellings of one number."),
-        Column("contact_email", "VARCHAR", "Contact's e-mail address.", read="input.email|input.email_address|input.contact_email"),
-        Column("user_email", "VARCHAR", "E-mail address of the user who owns the task.", read="user_info.email"),
-        Column("user_full_name", "VARCHAR", "Name of the user who owns the task.", read="user_info.full_name|user_info.name"),
+        Column(
+            "contact_number", "VARCHAR", "Contact's number as text: input, else output number, else customer."
+        ),
+        Column(
+            "contact_key",
+            "VARCHAR",
+            "Contact number normalised to digits with country code where it can be told; groups spellings of one number.",
+        ),
+        Column(
+            "contact_email",
+            "VARCHAR",
+            "Contact's e-mail address.",
+            read="input.email|input.email_address|input.contact_email",
+        ),
+        Column(
+            "user_email", "VARCHAR", "E-mail address of the user who owns the task.", read="user_info.email"
+        ),
+        Column(
+            "user_full_name",
+            "VARCHAR",
+            "Name of the user who owns the task.",
+            read="user_info.full_name|user_info.name",
+        ),
         Column("retry_attempt", "BIGINT", "Retry counter as sent.", read="retry_attempt"),
         Column("failure_count", "BIGINT", "Failure counter as sent.", read="failure_count"),
         Column("last_failure_reason", "VARCHAR", "Last failure as sent.", read="last_failure_reason"),
-        Column("last_status_change_at", "TIMESTAMP", "Last status change as sent (UTC); known to be unreliable.", read="last_status_change"),
-        Column("scheduled_at", "TIMESTAMP", "When the task is scheduled for (UTC).", read="scheduled_timestamp|output.scheduled_time"),
+        Column(
+            "last_status_change_at",
+            "TIMESTAMP",
+            "Last status change as sent (UTC); known to be unreliable.",
+            read="last_status_change",
+        ),
+        Column(
+            "scheduled_at",
+            "TIMESTAMP",
+            "When the task is scheduled for (UTC).",
+            read="scheduled_timestamp|output.scheduled_time",
+        ),
         Column("created_at", "TIMESTAMP", "Creation (UTC); from the task id when missing."),
-        Column("modified_at", "TIMESTAMP", "Modification as the server claims it (UTC); not to be trusted.", read="modified|modified_at"),
+        Column(
+            "modified_at",
+            "TIMESTAMP",
+            "Modification as the server claims it (UTC); not to be trusted.",
+            read="modified|modified_at",
+        ),
         Column("call_id", "VARCHAR", "Call identifier.", read="output.call_id|output.id"),
-        Column("call_type", "VARCHAR", "inbound, outbound, sdk, …: normalised from output, metadata or input."),
+        Column(
+            "call_type", "VARCHAR", "inbound, outbound, sdk, …: normalised from output, metadata or input."
+        ),
         Column("call_type_label", "VARCHAR", "Call type as sent."),
-        Column("call_status", "VARCHAR", "Call status, lower case with underscores (not_connected, voicemail, …)."),
+        Column(
+            "call_status",
+            "VARCHAR",
+            "Call status, lower case with underscores (not_connected, voicemail, …).",
+        ),
         Column("call_status_label", "VARCHAR", "Call status as sent."),
-        Column("call_end_reason", "VARCHAR", "Why the call ended, as sent.", read="output.call_end_reason|output.endedReason"),
-        Column("started_at", "TIMESTAMP", "Start of the call (UTC).", read="output.start_time|output.startedAt"),
+        Column(
+            "call_end_reason",
+            "VARCHAR",
+            "Why the call ended, as sent.",
+            read="output.call_end_reason|output.endedReason",
+        ),
+        Column(
+            "started_at", "TIMESTAMP", "Start of the call (UTC).", read="output.start_time|output.startedAt"
+        ),
         Column("ended_at", "TIMESTAMP", "End of the call (UTC).", read="output.end_time|output.endedAt"),
-        Column("duration_seconds", "DOUBLE", "Call duration: as sent when plausible, else ended_at - started_at, else NULL."),
+        Column(
+            "duration_seconds",
+            "DOUBLE",
+            "Call duration: as sent when plausible, else ended_at - started_at, else NULL.",
+        ),
         Column("recording_url", "VARCHAR", "Recording.", read="output.recording_url|output.recordingUrl"),
         Column("cost", "DOUBLE", "Cost as sent (output, else metadata)."),
         Column("error_message", "VARCHAR", "Error of the call (output.error)."),
-        Column("output_message", "VARCHAR", "Message or text data of the output (stubs, recoveries, e-mail)."),
+        Column(
+            "output_message", "VARCHAR", "Message or text data of the output (stubs, recoveries, e-mail)."
+        ),
         Column("summary", "VARCHAR", "Summary of the call.", versioned=False),
-        Column("outcome", "VARCHAR", "Outcome, normalised: interested, call_back, send_details, not_interested, not_connected, abandoned, dropped, error, other; NULL when none was sent."),
-        Column("outcome_label", "VARCHAR", "Outcome as sent: summary status, else outcome, else profile outcome."),
+        Column(
+            "outcome",
+            "VARCHAR",
+            "Outcome, normalised: interested, call_back, send_details, not_interested, not_connected, abandoned, dropped, error, other; NULL when none was sent.",
+        ),
+        Column(
+            "outcome_label", "VARCHAR", "Outcome as sent: summary status, else outcome, else profile outcome."
+        ),
         Column("sentiment", "VARCHAR", "Sentiment as sent, folded to lower case."),
-        Column("success_score", "DOUBLE", "success_evaluator as a number when it is or reads as one (8/10 is 8, 80% is 80)."),
-        Column("success_score_scale", "DOUBLE", "Scale the evaluator named: 10 for 8/10, 100 for 80%; NULL when it named none."),
+        Column(
+            "success_score",
+            "DOUBLE",
+            "success_evaluator as a number when it is or reads as one (8/10 is 8, 80% is 80).",
+        ),
+        Column(
+            "success_score_scale",
+            "DOUBLE",
+            "Scale the evaluator named: 10 for 8/10, 100 for 80%; NULL when it named none.",
+        ),
         Column("success_label", "VARCHAR", "success_evaluator as sent, as text."),
-        Column("callback_at", "TIMESTAMP", "Time the contact asked to be called back (UTC), when it can be read."),
+        Column(
+            "callback_at", "TIMESTAMP", "Time the contact asked to be called back (UTC), when it can be read."
+        ),
         Column("callback_label", "VARCHAR", "Callback time as sent."),
         Column("labels", "VARCHAR", "Classification labels, comma-separated."),
-        Column("redial_count", "BIGINT", "Instant redials of this task (input.redial_count).", read="input.redial_count"),
+        Column(
+            "redial_count",
+            "BIGINT",
+            "Instant redials of this task (input.redial_count).",
+            read="input.redial_count",
+        ),
         Column("referenced_task_id", "VARCHAR", "Task this one follows up (output.referenced_task)."),
         Column("has_analysis", "BOOLEAN", "Whether post-call analysis with content is there."),
-        Column("is_dialed", "BOOLEAN", "started_at or call_end_reason is known, or the output carries an error of the call."),
-        Column("is_voicemail", "BOOLEAN", "Call status is voicemail, or end reason, error or message contains voicemail."),
-        Column("message_count", "BIGINT", "Messages in the transcript; NULL when there is no transcript field to read."),
+        Column(
+            "is_dialed",
+            "BOOLEAN",
+            "started_at or call_end_reason is known, or the output carries an error of the call.",
+        ),
+        Column(
+            "is_voicemail",
+            "BOOLEAN",
+            "Call status is voicemail, or end reason, error or message contains voicemail.",
+        ),
+        Column(
+            "message_count",
+            "BIGINT",
+            "Messages in the transcript; NULL when there is no transcript field to read.",
+        ),
         Column("user_message_count", "BIGINT", "Messages of role user; NULL like message_count."),
         Column("agent_message_count", "BIGINT", "Messages of role agent."),
-        Column("turn_count", "BIGINT", "Changes of speaker between agent and user, plus one; 0 without such messages."),
+        Column(
+            "turn_count",
+            "BIGINT",
+            "Changes of speaker between agent and user, plus one; 0 without such messages.",
+        ),
         Column("user_characters", "BIGINT", "Characters said by the user."),
         Column("agent_characters", "BIGINT", "Characters said by the agent."),
-        Column("reply_gap_p50_seconds", "DOUBLE", "Median time between a message and the next one of the other side; negative gaps dropped."),
-        Column("longest_gap_seconds", "DOUBLE", "Longest time between two consecutive messages; negative gaps dropped."),
-        Column("timed_message_count", "BIGINT", "Messages with a readable time: the coverage of the two gaps."),
-        Column("platform_status", "VARCHAR", "post_call_data.summary.status exactly as sent: what the platform's analytics looks at."),
-        Column("platform_has_transcript", "BOOLEAN", "Transcript is a non-empty list or text: the platform's transcript_available."),
-        Column("platform_success_score", "DOUBLE", "success_evaluator when truthy and read as a float by the platform's rule; any range."),
-        Column("platform_gives_up", "BOOLEAN", "post_call_data or its summary is null or text: the platform stops calculating the run."),
+        Column(
+            "reply_gap_p50_seconds",
+            "DOUBLE",
+            "Median time between a message and the next one of the other side; negative gaps dropped.",
+        ),
+        Column(
+            "longest_gap_seconds",
+            "DOUBLE",
+            "Longest time between two consecutive messages; negative gaps dropped.",
+        ),
+        Column(
+            "timed_message_count", "BIGINT", "Messages with a readable time: the coverage of the two gaps."
+        ),
+        Column(
+            "platform_status",
+            "VARCHAR",
+            "post_call_data.summary.status exactly as sent: what the platform's analytics looks at.",
+        ),
+        Column(
+            "platform_has_transcript",
+            "BOOLEAN",
+            "Transcript is a non-empty list or text: the platform's transcript_available.",
+        ),
+        Column(
+            "platform_success_score",
+            "DOUBLE",
+            "success_evaluator when truthy and read as a float by the platform's rule; any range.",
+        ),
+        Column(
+            "platform_gives_up",
+            "BOOLEAN",
+            "post_call_data or its summary is null or text: the platform stops calculating the run.",
+        ),
         Column("created_local_date", "DATE", "Creation date in the configured time zone."),
         Column("started_local_date", "DATE", "Date of the call's start in the configured time zone."),
-        Column("started_local_hour", "BIGINT", "Hour of the call's start (0-23) in the configured time zone."),
-        Column("started_local_weekday", "BIGINT", "Weekday of the call's start in the configured time zone: 1 Monday to 7 Sunday."),
+        Column(
+            "started_local_hour", "BIGINT", "Hour of the call's start (0-23) in the configured time zone."
+        ),
+        Column(
+            "started_local_weekday",
+            "BIGINT",
+            "Weekday of the call's start in the configured time zone: 1 Monday to 7 Sunday.",
+        ),
         Column("input_json", "VARCHAR", "Input contact as JSON text, less secrets.", versioned=False),
         Column("post_call_json", "VARCHAR", "Post-call analysis as JSON text.", versioned=False),
-        Column("structured_data_json", "VARCHAR", "structured_data as JSON text of an object; broken text as sent.", versioned=False),
+        Column(
+            "structured_data_json",
+            "VARCHAR",
+            "structured_data as JSON text of an object; broken text as sent.",
+            versioned=False,
+        ),
         *_sync(),
     ),
 )
@@ -227,7 +424,12 @@ EXECUTIONS = Table(
         Column("run_id", "VARCHAR", "Run."),
         Column("status", "VARCHAR", "Status, lower case with underscores.", read="fold(status)"),
         Column("total_tasks", "BIGINT", "Tasks as the endpoint counts them.", read="total_tasks"),
-        Column("completed_tasks", "BIGINT", "Completed tasks as the endpoint counts them.", read="completed_tasks"),
+        Column(
+            "completed_tasks",
+            "BIGINT",
+            "Completed tasks as the endpoint counts them.",
+            read="completed_tasks",
+        ),
         Column("created_at", "TIMESTAMP", "Creation (UTC).", read="created|created_at"),
         *_sync(),
     ),

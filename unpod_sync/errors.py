@@ -39,6 +39,7 @@ class UnpodSyncError(Exception):
     exit_status = EXIT_FAILED
 
     def __init__(self, message: str, hint: str = "") -> None:
+        """`message` and `hint` are shown as they are: no secret may be in them."""
         super().__init__(message)
         self.message = message
         self.hint = hint

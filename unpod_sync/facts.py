@@ -37,13 +37,18 @@ def known(connection: duckdb.DuckDBPyConnection, resource: Resource) -> int:
     condition, parameters = scope(resource)
     table = columns.BY_KIND[resource.kind].name
     row = first_row(
-        connection, f"select count(*) from {table} as t where {condition} and t.deleted_at is null", parameters
+        connection,
+        f"select count(*) from {table} as t where {condition} and t.deleted_at is null",
+        parameters,
     )
     return (int(row[0]) if row else 0) + hidden(connection, resource)[0]
 
 
 def hidden(
-    connection: duckdb.DuckDBPyConnection, resource: Resource, hot: datetime | None = None, warm: datetime | None = None
+    connection: duckdb.DuckDBPyConnection,
+    resource: Resource,
+    hot: datetime | None = None,
+    warm: datetime | None = None,
 ) -> tuple[int, int, int]:
     """Tasks of forgotten contacts on this list: the API counts them, so they count as known.
 
@@ -143,7 +148,7 @@ def _unfinished(
             select minute, rows, sum(rows) over (order by minute nulls first) - rows as older from minutes
         ),
         unfinished as (
-            select {key_sql(table)} as id, {'t.run_id' if is_task else 'null::varchar'} as run_id,
+            select {key_sql(table)} as id, {"t.run_id" if is_task else "null::varchar"} as run_id,
                 date_trunc('minute', t.created_at) as minute
             from {table.name} as t
             where {condition} and t.deleted_at is null and {wanted}

@@ -149,7 +149,8 @@ class ListReader:
             connection.execute("begin")
             connection.execute("delete from meta.sweep_seen where resource = ?", name)
             connection.execute(
-                "update meta.bookmarks set sweep_remaining = null, sweep_started_at = null where resource = ?", name
+                "update meta.bookmarks set sweep_remaining = null, sweep_started_at = null where resource = ?",
+                name,
             )
             connection.execute("commit")
 
@@ -181,6 +182,7 @@ class ListReader:
         self.take(reading, result, unreadable)
 
     def take(self, reading: Reading, result: Prepared, unreadable: tuple[int, ...]) -> None:
+        """Hands a page's records on; `unreadable` are offsets of rows the server cannot show."""
         page, records, rejects = result
         self._on_page(reading, page)
         count = page.count if page.count is not None else reading.count
@@ -225,6 +227,7 @@ class ListReader:
         return len(page.rows) if 0 < len(page.rows) < size and capped else size
 
     def fail(self, reading: Reading, error: ApiError) -> None:
+        """Marks the list, or the whole sync when the error is nobody's in particular."""
         if isinstance(error, CredentialsError | BudgetError):
             self.findings.halted = self.findings.halted or error
             reading.is_cut = True
@@ -278,12 +281,17 @@ class ListReader:
         pages = {run_id: last_page(sizes.get(run_id, 1), reading.size) for run_id in wanted}
         self.findings.planned -= len(runs)
         counts = self._take_runs(
-            reading, [(run_tasks(space, r), page, reading.size) for r in wanted for page in range(1, pages[r] + 1)]
+            reading,
+            [(run_tasks(space, r), page, reading.size) for r in wanted for page in range(1, pages[r] + 1)],
         )
         # Runs grow: what was looked for may stand further down by now.
         grown = {r: range(pages[r] + 1, last_page(counts.get(r, 0), reading.size) + 1) for r in wanted}
-        self._take_runs(reading, [(run_tasks(space, r), page, reading.size) for r in wanted for page in grown[r]])
-        around = [(t.position - 1, t.position + 2) for t in reading.state.unfinished if t.id in reading.waiting]
+        self._take_runs(
+            reading, [(run_tasks(space, r), page, reading.size) for r in wanted for page in grown[r]]
+        )
+        around = [
+            (t.position - 1, t.position + 2) for t in reading.state.unfinished if t.id in reading.waiting
+        ]
         if around and wanted and self.may_go_on(reading):
             self.again(reading, reading.pages_for(around))
 

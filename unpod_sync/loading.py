@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from unpod_sync.flatten import flatten
-from unpod_sync.merge import Batch, Stamp, copies_of, write
+from unpod_sync.merge import EARLIEST, Batch, Stamp, copies_of, write
 from unpod_sync.model import Page, Record, Reject
 from unpod_sync.privacy.guard import Guard
 from unpod_sync.reading import Reading
@@ -198,7 +198,7 @@ class Loader:
         return {
             id(record)
             for record, at in zip(twins, modified, strict=True)
-            if (at or datetime.min) <= (stored[record.id]["modified_at"] or datetime.min)
+            if (at or EARLIEST) <= (stored[record.id]["modified_at"] or EARLIEST)
         }
 
     def _completed(self, kind: str, records: list[Record], stored: dict[str, Any]) -> list[Record]:
@@ -281,6 +281,8 @@ def stored_payloads(
     numbers = sorted(rowid for (rowid,) in rowids)
     for start in range(0, len(numbers), 40):
         listed = ", ".join(str(number) for number in numbers[start : start + 40])
-        rows = connection.execute(f"select id, payload_json from raw.payloads where rowid in ({listed})").fetchall()
+        rows = connection.execute(
+            f"select id, payload_json from raw.payloads where rowid in ({listed})"
+        ).fetchall()
         found.update(rows)
     return found

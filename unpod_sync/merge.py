@@ -7,6 +7,7 @@ skips the row groups that cannot hold it: the cost follows the batch, not the wa
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +21,7 @@ from unpod_sync import columns
 from unpod_sync.model import TERMINAL_STATUSES, Flat, Record, Refusal, Reject
 from unpod_sync.warehouse import key_sql, lent, load_rows
 
-EARLIEST = datetime.min
+EARLIEST = datetime(1, 1, 1)  # noqa: DTZ001  every time here is naive UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +105,12 @@ def write(connection: duckdb.DuckDBPyConnection, batch: Batch, stamp: Stamp) -> 
 
 
 def _rollback(connection: duckdb.DuckDBPyConnection) -> None:
-    try:
+    # A failed statement may have ended the transaction already; its error is the one to report.
+    with contextlib.suppress(duckdb.Error):
         connection.execute("rollback")
-    except duckdb.Error:
-        pass  # the failed statement has already ended the transaction; its error is the one to report
 
 
-def _write_kind(
-    connection: duckdb.DuckDBPyConnection, kind: str, parts: list[Copies], stamp: Stamp
-) -> int:
+def _write_kind(connection: duckdb.DuckDBPyConnection, kind: str, parts: list[Copies], stamp: Stamp) -> int:
     rows = pa.concat_tables([part.rows for part in parts])
     stored = load_rows(connection, kind, rows["id"].to_pylist())
     chosen, revived = choose(kind, rows, stored, stamp.load_id)
@@ -308,7 +306,9 @@ def _clear_rejects(connection: duckdb.DuckDBPyConnection, kind: str, ids: list[s
     if ids:
         gone = pa.table({"id": pa.array(ids, pa.string())})
         with lent(connection, gone=gone):
-            connection.execute("delete from meta.rejects as t using gone where t.kind = ? and t.id = gone.id", [kind])
+            connection.execute(
+                "delete from meta.rejects as t using gone where t.kind = ? and t.id = gone.id", [kind]
+            )
 
 
 def _write_rejects(connection: duckdb.DuckDBPyConnection, rejects: list[Reject], stamp: Stamp) -> None:

@@ -76,7 +76,9 @@ def disk_errors(path: Path) -> Iterator[None]:
             raise KeyboardInterrupt from None
         text = str(error)
         number = getattr(error, "errno", None)
-        full = number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "disk quota" in text.lower()
+        full = (
+            number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "disk quota" in text.lower()
+        )
         if full or (isinstance(error, duckdb.OutOfMemoryException) and "disk" in text.lower()):
             raise DiskFullError(
                 f"no room left on the device of {path.parent}",

@@ -31,7 +31,9 @@ MIN_BLOCKS = 64  # 16 MB: below, dead space is not worth a rewrite
 def dead_share(path: Path) -> float:
     """Share of a closed file that nobody can read: free blocks and deleted rows (0 to 1)."""
     with duckdb.connect(str(path), read_only=True) as connection:
-        total, free = first_row(connection, "select total_blocks, free_blocks from pragma_database_size()") or (0, 0)
+        total, free = first_row(
+            connection, "select total_blocks, free_blocks from pragma_database_size()"
+        ) or (0, 0)
         if total < MIN_BLOCKS:
             return 0.0
         alive, slots = first_row(
@@ -69,7 +71,9 @@ def _rewrite(files: publish.Files, *, now: datetime, views_folder: Path | None, 
         _copy_tables(connection, skip=DERIVED | {"meta.rejects"} if zone else set())
         if zone is not None:
             connection.execute(f"delete from meta.settings where name = {schema.quote(schema.REBUILD_DUE)}")
-            connection.execute("insert into meta.rejects by name select * from old.meta.rejects where field = ''")
+            connection.execute(
+                "insert into meta.rejects by name select * from old.meta.rejects where field = ''"
+            )
             for kind in columns.BY_KIND:
                 rebuilt += _flatten_again(connection, kind, zone)
         connection.execute("detach old")
@@ -108,7 +112,9 @@ def _flatten_again(connection: duckdb.DuckDBPyConnection, kind: str, zone: ZoneI
 def _stored_records(connection: duckdb.DuckDBPyConnection, kind: str) -> Iterator[list[Record]]:
     reader = connection.cursor()
     reader.execute("use warehouse")
-    reader.execute("select id, space_token, payload_json, content_hash from old.raw.payloads where kind = ?", [kind])
+    reader.execute(
+        "select id, space_token, payload_json, content_hash from old.raw.payloads where kind = ?", [kind]
+    )
     while rows := reader.fetchmany(ROW_GROUP):
         yield [
             Record(

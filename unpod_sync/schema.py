@@ -91,7 +91,9 @@ def _create_table(connection: duckdb.DuckDBPyConnection, table: columns.Table, p
         statements += [f"alter table {table.name} add column {_ddl(column)}" for column in missing]
         if any(column.origin != "sync" for column in missing):
             statements.append(f"delete from meta.settings where name = {quote(REBUILD_DUE)}")
-            statements.append(f"insert into meta.settings values ({quote(REBUILD_DUE)}, 'true', 'New columns wait.')")
+            statements.append(
+                f"insert into meta.settings values ({quote(REBUILD_DUE)}, 'true', 'New columns wait.')"
+            )
     else:
         body = ", ".join(_ddl(column) for column in missing)
         statements.append(f"create table {table.name} ({body})")

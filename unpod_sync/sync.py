@@ -47,7 +47,7 @@ class Options:
 
 def sync(
     settings: Settings,
-    options: Options = Options(),  # noqa: B008  frozen
+    options: Options = Options(),
     *,
     now: Callable[[], datetime] = utc_now,
     sleep: Callable[[float], None] | None = None,
@@ -258,7 +258,9 @@ class _Load:
     # -- reading ------------------------------------------------------------------------------
 
     def _read(self, warehouse: Warehouse, reader: ListReader, *, only_plan: bool = False) -> None:
-        listings = reader.open([SPACES], optional=bool(self.settings.spaces)) + reader.open([AGENTS], optional=True)
+        listings = reader.open([SPACES], optional=bool(self.settings.spaces)) + reader.open(
+            [AGENTS], optional=True
+        )
         self._read_lists(reader, listings)
         spaces = self._spaces(warehouse, listings[0])
         lists: list[Reading] = []
@@ -326,7 +328,7 @@ class _Load:
             tasks_deleted=reader.findings.deleted.get("task", 0),
             rows_changed=sum(loader.tally.changed.values()) + sum(reader.findings.deleted.values()),
             published=False,
-            notes=tuple([*self.notes, *reader.findings.notes]),
+            notes=(*self.notes, *reader.findings.notes),
             failures=tuple(failures),
             plans=reader.findings.plans,
         )
@@ -393,7 +395,9 @@ class _Load:
                 "error": error,
                 "started_at": self.started_at.isoformat(timespec="seconds"),
                 "ended_at": now.isoformat(timespec="seconds"),
-                "last_done_at": now.isoformat(timespec="seconds") if status == "done" else earlier.get("last_done_at"),
+                "last_done_at": now.isoformat(timespec="seconds")
+                if status == "done"
+                else earlier.get("last_done_at"),
                 "requests_today": {
                     "day": now.date().isoformat(),
                     "requests": _used_today(earlier, now) + self.client.requests_made,

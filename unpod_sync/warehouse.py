@@ -19,7 +19,9 @@ from unpod_sync import columns, publish, schema
 from unpod_sync.errors import LockedError, MigrationError, WarehouseError
 
 STORAGE_VERSION = "v1.2.0"  # the oldest DuckDB whose readers can open the file
-ROW_GROUP = 6_144  # rows, a multiple of 2,048; equals a write batch, so that it goes to the file, not to the log
+ROW_GROUP = (
+    6_144  # rows, a multiple of 2,048; equals a write batch, so that it goes to the file, not to the log
+)
 
 CORRUPTION = (
     "not a valid DuckDB",
@@ -46,7 +48,12 @@ class Warehouse:
 
     @classmethod
     def open(
-        cls, files: publish.Files, *, now: datetime, memory_limit: str = "400MB", views_folder: Path | None = None
+        cls,
+        files: publish.Files,
+        *,
+        now: datetime,
+        memory_limit: str = "400MB",
+        views_folder: Path | None = None,
     ) -> Warehouse:
         """Opens (or creates, or repairs from the published file) the work file of `files`.
 
@@ -114,7 +121,9 @@ class Warehouse:
 
 def attach(path: Path, memory_limit: str = "400MB") -> duckdb.DuckDBPyConnection:
     """A connection whose current database is the file at `path` (created when missing)."""
-    connection = duckdb.connect(":memory:", config={"memory_limit": memory_limit, "autoinstall_known_extensions": "false"})
+    connection = duckdb.connect(
+        ":memory:", config={"memory_limit": memory_limit, "autoinstall_known_extensions": "false"}
+    )
     try:
         connection.execute(f"set temp_directory = {schema.quote(str(path) + '.tmp')}")
         connection.execute("set checkpoint_threshold = '256MB'")
@@ -146,7 +155,8 @@ def _attach_or_repair(files: publish.Files, memory_limit: str, notes: list[str])
             ) from None
         if "newer" in text.lower() and "version" in text.lower():
             raise MigrationError(
-                f"{files.work} was written by a newer DuckDB", "Upgrade: pip install --upgrade duckdb unpod-sync."
+                f"{files.work} was written by a newer DuckDB",
+                "Upgrade: pip install --upgrade duckdb unpod-sync.",
             ) from None
         if not any(word in text for word in CORRUPTION):
             raise
@@ -220,12 +230,22 @@ def lent(connection: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[
             connection.unregister(name)
 
 
-def load_rows(connection: duckdb.DuckDBPyConnection, kind: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+def load_rows(
+    connection: duckdb.DuckDBPyConnection, kind: str, ids: Sequence[str]
+) -> dict[str, dict[str, Any]]:
     """What is stored of these objects: id → content_hash, batch_id, deleted_at and more."""
     table = columns.BY_KIND[kind]
     key = key_sql(table)
     wanted = pa.table({"id": pa.array(ids, pa.string())})
-    names = ["content_hash", "batch_id", "first_seen_at", "load_id", "deleted_at", "answer_order", "payload_keys"]
+    names = [
+        "content_hash",
+        "batch_id",
+        "first_seen_at",
+        "load_id",
+        "deleted_at",
+        "answer_order",
+        "payload_keys",
+    ]
     names += ["modified_at", "status"] if kind == "task" else []
     with lent(connection, wanted=wanted):
         rows = connection.execute(

@@ -19,7 +19,7 @@ from unpod_sync.simulator import SECRETS, Fault, Simulator, World
 from unpod_sync.sync import LoadResult, Options, sync
 
 NOW = datetime(2026, 3, 12, 11, 30, tzinfo=UTC)
-TOKEN = "SENTINEL-API-TOKEN-c0ffee"  # noqa: S105
+TOKEN = "SENTINEL-API-TOKEN-c0ffee"
 NESTED = "SENTINEL-NESTED-4711"
 PRIVATE = ("+12025550199", "Zebulon Quackenbush", "the mango is ripe")
 PAGE = 5
@@ -108,7 +108,12 @@ class Site:
             return connection.execute(sql).fetchall()
 
     def stored(self, space: str) -> set[str]:
-        return {i for (i,) in self.ask(f"select task_id from main.tasks where space_token = '{space}' and deleted_at is null")}
+        return {
+            i
+            for (i,) in self.ask(
+                f"select task_id from main.tasks where space_token = '{space}' and deleted_at is null"
+            )
+        }
 
     def is_complete(self, spaces: Sequence[str] = ()) -> bool:
         """Whether every task of these spaces (all by default) is stored with the server's content."""
@@ -148,7 +153,9 @@ def _in_database(path: Path, wanted: Sequence[str]) -> list[tuple[str, str]]:
             (f"{table}.{column}", secret)
             for table, column in columns
             for secret in wanted
-            if connection.execute(f"select 1 from {table} where contains({column}, ?) limit 1", [secret]).fetchone()
+            if connection.execute(
+                f"select 1 from {table} where contains({column}, ?) limit 1", [secret]
+            ).fetchone()
         ]
 
 

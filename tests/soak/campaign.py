@@ -52,7 +52,11 @@ def attempt(ground: Real | Light, seed: int, steps: Sequence[Step]) -> str | Non
         with ground.in_force():
             player.play(steps)
     except Exception as error:
-        place = "" if isinstance(error, AssertionError) else f" at step {player.number}: {traceback.format_exc()[-700:]}"
+        place = (
+            ""
+            if isinstance(error, AssertionError)
+            else f" at step {player.number}: {traceback.format_exc()[-700:]}"
+        )
         return f"{type(error).__name__}{place}: {error}"
     finally:
         attempt.syncs += player.syncs  # type: ignore[attr-defined]
@@ -86,7 +90,11 @@ def shrink(steps: Sequence[Step], fails: Try) -> list[Step]:
     return best
 
 
-def work(tasks: Sequence[int], found: multiprocessing.Queue[tuple[int, str | None, list[Step], int]], shrinking: bool) -> None:
+def work(
+    tasks: Sequence[int],
+    found: multiprocessing.Queue[tuple[int, str | None, list[Step], int]],
+    shrinking: bool,
+) -> None:
     """One process: plays its histories and tells of each."""
     with workshop() as trying:
         for seed in tasks:
@@ -104,7 +112,8 @@ def campaign(histories: int, first: int, processes: int, keep_going: int, *, shr
     found: multiprocessing.Queue[tuple[int, str | None, list[Step], int]] = context.Queue()
     seeds = range(first, first + histories)
     workers = [
-        context.Process(target=work, args=(seeds[n::processes], found, shrinking), daemon=True) for n in range(processes)
+        context.Process(target=work, args=(seeds[n::processes], found, shrinking), daemon=True)
+        for n in range(processes)
     ]
     for worker in workers:
         worker.start()
@@ -118,7 +127,10 @@ def campaign(histories: int, first: int, processes: int, keep_going: int, *, shr
             bad += 1
             print(f"history {seed}: {wrong}\n    {steps}", flush=True)
         if done % 100 == 0:
-            print(f"{done} histories, {done / (time.monotonic() - began):.1f} a second, {bad} diverged", flush=True)
+            print(
+                f"{done} histories, {done / (time.monotonic() - began):.1f} a second, {bad} diverged",
+                flush=True,
+            )
     for worker in workers:
         worker.terminate()
     print(

@@ -100,7 +100,9 @@ class Scene:
         self.mirror.wait(3)
         for _ in range(4):
             number = self.rng.randrange(self.tasks)
-            self.mirror.edit(number, {"status": "completed", "output": output(6, analysed=True, label=number)})
+            self.mirror.edit(
+                number, {"status": "completed", "output": output(6, analysed=True, label=number)}
+            )
         self.mirror.follow_up(self.rng.randrange(3), 2)
         if kind == "migration":
             drop_column(self.files.work)
@@ -158,7 +160,9 @@ class Scene:
         requests = self.sync()
         with duckdb.connect(str(self.files.published), read_only=True) as connection:
             stored = judge.read(connection)
-            missing = connection.execute("select count(*) from main.tasks where call_id is null and message_count > 0").fetchone()
+            missing = connection.execute(
+                "select count(*) from main.tasks where call_id is null and message_count > 0"
+            ).fetchone()
             killed = connection.execute("select count(*) from meta.loads where status = 'running'").fetchone()
         wrong = self._differences(stored)
         if stored.flaws or wrong or missing != (0,) or killed != (0,):
@@ -166,7 +170,11 @@ class Scene:
         most = 3 + 2 * len(self.mirror.agents) + 2 * judge.pages(len(self.mirror.versions), 10) + 4
         if requests > most:
             raise DeathError(f"{kind}: the next sync made {requests} requests, {most} are enough")
-        left = sorted(p.name for p in self.folder.iterdir() if not p.name.endswith(("u.duckdb", ".work", ".lock", ".json")))
+        left = sorted(
+            p.name
+            for p in self.folder.iterdir()
+            if not p.name.endswith(("u.duckdb", ".work", ".lock", ".json"))
+        )
         if left:
             raise DeathError(f"{kind}: left behind: {left}")
 

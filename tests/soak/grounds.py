@@ -153,7 +153,9 @@ class Light:
         connection = self.warehouse.connection
         with suppress(duckdb.Error):
             connection.execute("rollback")
-        for table in [table.name for table in columns.TABLES] + [f"meta.{n}" for n in ("loads", "bookmarks", "sweep_seen", "rejects")]:
+        for table in [table.name for table in columns.TABLES] + [
+            f"meta.{n}" for n in ("loads", "bookmarks", "sweep_seen", "rejects")
+        ]:
             connection.execute(f"delete from {table}")
         self.files.state.unlink(missing_ok=True)
 
@@ -190,7 +192,13 @@ class Light:
         class Shortcut(_Shortcut):
             simulator = self.simulator
 
-        kept = client.Transport, syncing.open_current, syncing._Load._publish, syncing.read_standing, syncing.take_notice
+        kept = (
+            client.Transport,
+            syncing.open_current,
+            syncing._Load._publish,
+            syncing.read_standing,
+            syncing.take_notice,
+        )
         client.Transport = Shortcut  # type: ignore[misc,assignment]
         syncing.open_current = lambda *_, **__: self.warehouse
         syncing._Load._publish = lambda load, result: result  # type: ignore[method-assign]
@@ -199,7 +207,13 @@ class Light:
         try:
             yield
         finally:
-            client.Transport, syncing.open_current, syncing._Load._publish, syncing.read_standing, syncing.take_notice = kept  # type: ignore[misc,method-assign]
+            (
+                client.Transport,
+                syncing.open_current,
+                syncing._Load._publish,
+                syncing.read_standing,
+                syncing.take_notice,
+            ) = kept  # type: ignore[misc,method-assign]
 
 
 BROKEN = {
@@ -226,7 +240,9 @@ class _Shortcut:
         if fault is not None and fault.kind in BROKEN:
             return BROKEN[fault.kind]
         whole = answer.whole() if isinstance(answer, ListAnswer) else answer
-        return Answer(whole.status, {"Content-Type": whole.content_type, **whole.headers, **extra}, whole.body)
+        return Answer(
+            whole.status, {"Content-Type": whole.content_type, **whole.headers, **extra}, whole.body
+        )
 
     def cut(self, owner: object) -> None:
         """Nothing hangs here."""

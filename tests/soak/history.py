@@ -64,7 +64,9 @@ class Player:
     # -- readings ----------------------------------------------------------------------------
 
     def settings(self, **changes: Any) -> Settings:
-        told = {name: getattr(self.rules, name) for name in ("page_size", "sweep_pages", "hot_days", "warm_days")}
+        told = {
+            name: getattr(self.rules, name) for name in ("page_size", "sweep_pages", "hot_days", "warm_days")
+        }
         told |= {"workers": self.workers, "timeout_seconds": 5, "max_attempts": 12} | changes
         return Settings(
             api_token=self.simulator.token,
@@ -74,14 +76,20 @@ class Player:
             **told,
         )
 
-    def run(self, *, full: bool = False, on_page: Callable[..., None] | None = None, **changes: Any) -> LoadResult | str:
+    def run(
+        self, *, full: bool = False, on_page: Callable[..., None] | None = None, **changes: Any
+    ) -> LoadResult | str:
         """One sync; the result, or the name of the error that ended it."""
         now = self.mirror.now + timedelta(hours=self.hours_off)
         self.simulator.requests.clear()
         self.syncs += 1
         try:
             return sync(
-                self.settings(**changes), Options(full=full), now=lambda: now, sleep=lambda _: None, on_page=on_page
+                self.settings(**changes),
+                Options(full=full),
+                now=lambda: now,
+                sleep=lambda _: None,
+                on_page=on_page,
             )
         except UnpodSyncError as error:
             return f"{type(error).__name__}: {error.message}"
@@ -109,13 +117,17 @@ class Player:
             exact = calm and len(whole) == len(self.mirror.spaces) and self.others_are_small(full)
             now = self.mirror.now + timedelta(hours=self.hours_off)
             bent = bent or self.simulator.manner.count_offset != 0
-            reading = Reading(began, self.mirror.tick, now, self.before, whole, exact, shifted, self.steady, bent)
+            reading = Reading(
+                began, self.mirror.tick, now, self.before, whole, exact, shifted, self.steady, bent
+            )
             found = judge.differences(self.mirror, self.rules, stored, reading)
             if found:
                 raise DivergenceError("; ".join(found[:4]) + self.told(result))
         elif calm:
             raise DivergenceError(f"exit status {result.exit_status}" + self.told(result))
-        small = frozenset(space for space in self.mirror.spaces if self.is_small(self.mirror.world.task_count(space)))
+        small = frozenset(
+            space for space in self.mirror.spaces if self.is_small(self.mirror.world.task_count(space))
+        )
         self.settled = small if result.exit_status == 0 and calm and not shifted else frozenset()
         self.before, self.is_first = stored, False
 
@@ -133,7 +145,9 @@ class Player:
             for r in self.simulator.requests
             if "tasks" in r.path
         )
-        return f" [{result.status}; notes {list(result.notes)}; failures {list(result.failures)}; asked {asked}]"
+        return (
+            f" [{result.status}; notes {list(result.notes)}; failures {list(result.failures)}; asked {asked}]"
+        )
 
     def is_small(self, rows: int) -> bool:
         size = min(self.rules.page_size, self.simulator.manner.max_page_size)
@@ -204,7 +218,9 @@ class Player:
         began = self.mirror.tick
 
         def move(_: object) -> None:
-            if len(self.simulator.requests) == request or (len(self.simulator.requests) > request and rng.random() < 0.2):
+            if len(self.simulator.requests) == request or (
+                len(self.simulator.requests) > request and rng.random() < 0.2
+            ):
                 for _ in range(rng.randint(1, 3)):
                     change(self.mirror, draw(rng, CHANGES))
 
@@ -239,13 +255,17 @@ class Player:
         """One space fails for good; the others come in and its bookmarks stay. Alone, it fails the sync."""
         dead = self.mirror.spaces[0]
         before = self.ground.bookmarks(dead)
-        self.simulator.faults = [Fault("dead_space", match=f"spaces/{dead}/", status=(206, 403, 404, 500)[status])]
+        self.simulator.faults = [
+            Fault("dead_space", match=f"spaces/{dead}/", status=(206, 403, 404, 500)[status])
+        ]
         began = self.mirror.tick
         result = self.run()
         self.simulator.faults = ()
         expected = 3 if len(self.mirror.spaces) > 1 else 1
         if isinstance(result, str) or result.exit_status != expected:
-            raise DivergenceError(f"a dead space gave {result if isinstance(result, str) else result.exit_status}")
+            raise DivergenceError(
+                f"a dead space gave {result if isinstance(result, str) else result.exit_status}"
+            )
         if before != self.ground.bookmarks(dead) and before:
             raise DivergenceError(f"the dead space's bookmarks moved: {before} {self.ground.bookmarks(dead)}")
         if self.ground.has_warehouse:
@@ -292,7 +312,9 @@ class Player:
         self.settled = frozenset()
 
     def projection(self, which: int) -> None:
-        self.simulator.manner = replace(self.simulator.manner, projection=("full", "documented", "minimal")[which])
+        self.simulator.manner = replace(
+            self.simulator.manner, projection=("full", "documented", "minimal")[which]
+        )
 
     def honest(self) -> None:
         self.simulator.manner = Manner()

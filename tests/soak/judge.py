@@ -59,7 +59,16 @@ CLAIMS = {
 }
 
 
-NAMES = ("task_id", "space_token", "status", "run_id", "deleted_at", "created_at", "message_count", "has_analysis")
+NAMES = (
+    "task_id",
+    "space_token",
+    "status",
+    "run_id",
+    "deleted_at",
+    "created_at",
+    "message_count",
+    "has_analysis",
+)
 GONE = (
     "select 'run', run_id from main.runs where deleted_at is not null union all"
     " select 'execution', agent_handle || '/' || run_id from main.executions where deleted_at is not null"
@@ -77,13 +86,23 @@ def read(connection: duckdb.DuckDBPyConnection) -> Stored:
         for table, key in UNIQUE.items()
     )
     flaws = [text for (text,) in rows(doubles)]
-    claims = " union all ".join(f"(select '{claim}', * from ({sql}) limit 3)" for claim, sql in CLAIMS.items())
+    claims = " union all ".join(
+        f"(select '{claim}', * from ({sql}) limit 3)" for claim, sql in CLAIMS.items()
+    )
     flaws += [f"not true that {claim.replace('`', '')}: {id_}" for claim, id_ in rows(claims)]
-    tasks = {row[0]: dict(zip(NAMES, row, strict=True)) for row in rows(f"select {', '.join(NAMES)} from main.tasks")}
-    payloads = {(kind, id_): orjson.loads(text) for kind, id_, text in rows("select kind, id, payload_json from raw.payloads")}
+    tasks = {
+        row[0]: dict(zip(NAMES, row, strict=True))
+        for row in rows(f"select {', '.join(NAMES)} from main.tasks")
+    }
+    payloads = {
+        (kind, id_): orjson.loads(text)
+        for kind, id_, text in rows("select kind, id, payload_json from raw.payloads")
+    }
     payloads.update({(kind, id_): {"__deleted__": True} for kind, id_ in rows(GONE)})
     messages: dict[str, list[tuple[int, str]]] = {}
-    for task_id, position, content in rows("select task_id, position, content from main.transcript_messages order by all"):
+    for task_id, position, content in rows(
+        "select task_id, position, content from main.transcript_messages order by all"
+    ):
         messages.setdefault(task_id, []).append((position, content))
     return Stored(tasks, payloads, messages, flaws, rows("select revision from meta.revision")[0][0])
 
@@ -153,7 +172,9 @@ def _space(mirror: Mirror, rules: Rules, stored: Stored, reading: Reading, space
     if space in reading.whole and not reading.may_defer_deletion:
         for task_id in live.keys() - alive.keys():
             if not any(mirror.between(task_id, reading.began, reading.ended)):
-                found.append(f"{space}: task {_place(mirror, task_id)} is gone from the server and not marked")
+                found.append(
+                    f"{space}: task {_place(mirror, task_id)} is gone from the server and not marked"
+                )
     return found
 
 
@@ -170,7 +191,11 @@ def _content(
     allowed = [v for v in mirror.between(task_id, bound, reading.ended) if v is not None]
     if not any(_same(payload, version, mirror.versions[task_id]) for version in allowed):
         ever = [v for _, v in mirror.versions[task_id] if v is not None]
-        state = "stale" if any(_same(payload, v, mirror.versions[task_id]) for v in ever) else "no version the server had"
+        state = (
+            "stale"
+            if any(_same(payload, v, mirror.versions[task_id]) for v in ever)
+            else "no version the server had"
+        )
         return [f"{space}: task {_place(mirror, task_id)} is {state}: {_unlike(payload, allowed[-1])}"]
     row = stored.tasks[task_id]
     expected = [m["content"] for m in (payload.get("output") or {}).get("transcript") or []]
@@ -195,7 +220,10 @@ def _same(payload: Object, version: Object, past: list[tuple[int, Object | None]
 
 def _unlike(payload: Object, version: Object) -> str:
     keys = sorted(k for k in payload.keys() | version.keys() if payload.get(k, ...) != version.get(k, ...))
-    return ", ".join(f"{k}: {str(payload.get(k, '(missing)'))[:60]} is not {str(version.get(k, '(missing)'))[:60]}" for k in keys[:3])
+    return ", ".join(
+        f"{k}: {str(payload.get(k, '(missing)'))[:60]} is not {str(version.get(k, '(missing)'))[:60]}"
+        for k in keys[:3]
+    )
 
 
 def _bound(mirror: Mirror, rules: Rules, reading: Reading, task_id: str) -> int:
@@ -207,7 +235,9 @@ def _bound(mirror: Mirror, rules: Rules, reading: Reading, task_id: str) -> int:
     before = reading.before.tasks.get(task_id) if reading.before else None
     if before is None or before["deleted_at"] is not None:
         return reading.began
-    open_ = before["status"] not in TERMINAL or (before["status"] == "completed" and not before["has_analysis"])
+    open_ = before["status"] not in TERMINAL or (
+        before["status"] == "completed" and not before["has_analysis"]
+    )
     if open_ and created >= reading.now - timedelta(days=rules.unfinished_days):
         return reading.began
     if created >= reading.now - timedelta(days=rules.warm_days) and reading.clock_is_steady:

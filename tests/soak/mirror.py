@@ -10,7 +10,12 @@ from unpod_sync.simulator import World
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 STATUSES = ("pending", "processing", "in_progress", "scheduled", "completed", "failed", "partially_completed")
-SPOKEN = ("Hello, is this a good time?", "Yes, who is it?", "Sim Realty, about the flat.", "Call me tomorrow.")
+SPOKEN = (
+    "Hello, is this a good time?",
+    "Yes, who is it?",
+    "Sim Realty, about the flat.",
+    "Call me tomorrow.",
+)
 
 Object = dict[str, Any]
 
@@ -71,7 +76,11 @@ class Mirror:
         """The versions that were the server's word at some time from `first` to `last`."""
         found: list[Object | None] = []
         for place, (tick, version) in enumerate(self.versions[task_id]):
-            ended = self.versions[task_id][place + 1][0] if place + 1 < len(self.versions[task_id]) else self.tick + 1
+            ended = (
+                self.versions[task_id][place + 1][0]
+                if place + 1 < len(self.versions[task_id])
+                else self.tick + 1
+            )
             if tick <= last and ended > first:
                 found.append(version)
         return found

@@ -97,7 +97,9 @@ def _finish(mirror: Mirror, task: int, transcript: int, how: int) -> None:
     if how == 2:
         mirror.edit(task, {"status": "failed", "output": {"error": "no line"}})
     else:
-        mirror.edit(task, {"status": "completed", "output": output(transcript, analysed=how == 1, label=task)})
+        mirror.edit(
+            task, {"status": "completed", "output": output(transcript, analysed=how == 1, label=task)}
+        )
 
 
 def _edit(mirror: Mirror, task: int, which: int) -> None:

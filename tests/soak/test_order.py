@@ -27,7 +27,9 @@ from unpod_sync.warehouse import Warehouse
 
 NOW = datetime(2026, 3, 2, 9)  # noqa: DTZ001  naive UTC, as everywhere inside
 LIST = space_tasks("SPACE")
-SMALL = settings(max_examples=8, database=None, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SMALL = settings(
+    max_examples=8, database=None, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 _loads = itertools.count(1)
 
 Told = tuple[int, list[dict[str, Any]]]  # an answer: its place in time, and its rows
@@ -74,7 +76,9 @@ def content(warehouse: Warehouse) -> list[Any]:
     sync = "load_id, batch_id, first_seen_at, changed_at, answer_order"
     return [
         ask(f"select * exclude ({sync}) from main.tasks order by task_id").fetchall(),
-        ask("select * exclude (batch_id) from main.transcript_messages order by task_id, position").fetchall(),
+        ask(
+            "select * exclude (batch_id) from main.transcript_messages order by task_id, position"
+        ).fetchall(),
         [
             (id_, orjson.loads(payload))
             for id_, payload in ask("select id, payload_json from raw.payloads order by id").fetchall()
@@ -96,7 +100,9 @@ PAGES = st.lists(st.lists(TASKS, min_size=1, max_size=3), min_size=1, max_size=5
 
 @SMALL
 @given(pages=PAGES, data=st.data())
-def test_any_order_any_batches_twice(warehouse: Warehouse, pages: list[list[Any]], data: st.DataObject) -> None:
+def test_any_order_any_batches_twice(
+    warehouse: Warehouse, pages: list[list[Any]], data: st.DataObject
+) -> None:
     """The same answers in another order, some of them twice, in other batches: the same content."""
     answers: list[Told] = list(enumerate(pages, 1))
     empty(warehouse)
@@ -124,7 +130,9 @@ def test_a_second_load_of_the_same_changes_nothing(warehouse: Warehouse, pages: 
 
 
 @SMALL
-@given(full=TASKS, names=st.sets(st.sampled_from(["status", "modified", "output", "created"])), data=st.data())
+@given(
+    full=TASKS, names=st.sets(st.sampled_from(["status", "modified", "output", "created"])), data=st.data()
+)
 def test_a_missing_key_keeps_its_value(
     warehouse: Warehouse, full: dict[str, Any], names: set[str], data: st.DataObject
 ) -> None:

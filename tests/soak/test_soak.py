@@ -28,16 +28,39 @@ def test_history(trying: Callable[[int], Try], seed: int) -> None:
 
 def test_a_real_history(trying: Callable[[int], Try]) -> None:
     """The same over HTTP, with files, a crash and a lost and a spoilt work file."""
-    steps = [Step("run", (0, 9)), Step("crash", (4,)), Step("finish", (3, 4, 1)), Step("sync"), Step("spoil_work", (1,))]
-    steps += [Step("edit", (2, 0)), Step("delete", (5, 2)), Step("sync"), Step("lose_work"), Step("again"), Step("full")]
+    steps = [
+        Step("run", (0, 9)),
+        Step("crash", (4,)),
+        Step("finish", (3, 4, 1)),
+        Step("sync"),
+        Step("spoil_work", (1,)),
+    ]
+    steps += [
+        Step("edit", (2, 0)),
+        Step("delete", (5, 2)),
+        Step("sync"),
+        Step("lose_work"),
+        Step("again"),
+        Step("full"),
+    ]
     assert trying(0)(steps) is None
 
 
 def test_histories_are_judged(trying: Callable[[int], Try], monkeypatch: pytest.MonkeyPatch) -> None:
     """The judge sees a lost task: a sync that leaves one out diverges, and shrinks to the steps that matter."""
     monkeypatch.setattr(Player, "sync", _lossy)
-    steps = [Step("run", (0, 3)), Step("wait", (2,)), Step("agent"), Step("run", (0, 2)), Step("sync"), Step("wait", (1,))]
-    assert shrink(steps, trying(1)) in ([Step("run", (0, 1)), Step("sync")], [Step("run", (0, 0)), Step("sync")])
+    steps = [
+        Step("run", (0, 3)),
+        Step("wait", (2,)),
+        Step("agent"),
+        Step("run", (0, 2)),
+        Step("sync"),
+        Step("wait", (1,)),
+    ]
+    assert shrink(steps, trying(1)) in (
+        [Step("run", (0, 1)), Step("sync")],
+        [Step("run", (0, 0)), Step("sync")],
+    )
 
 
 def _lossy(player: Player) -> None:

@@ -86,7 +86,12 @@ def output_options(function: F) -> F:
 
     @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
     @click.option("--json", "as_json", is_flag=True, help="Give the result as JSON on stdout.")
-    @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Form of log lines on stderr.")
+    @click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="Form of log lines on stderr.",
+    )
     @click.option("-v", "--verbose", is_flag=True, help="Log every request.")
     @functools.wraps(function)
     def wrapped(*args: Any, quiet: bool, as_json: bool, log_format: str, verbose: bool, **kwargs: Any) -> Any:

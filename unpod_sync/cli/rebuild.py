@@ -28,10 +28,14 @@ def command(settings: Settings, output: Output) -> None:
         if not files.work.exists() and not files.published.exists():
             from unpod_sync.errors import WarehouseError
 
-            raise WarehouseError(f"there is no {settings.database} to rebuild", "Run `unpod-sync sync` first.")
+            raise WarehouseError(
+                f"there is no {settings.database} to rebuild", "Run `unpod-sync sync` first."
+            )
         open_current(settings, files, now=utc_now).close()
         before = files.work.stat().st_size
-        objects = rewrite.rebuild(files, now=utc_now(), zone=settings.zone, views_folder=settings.views_folder)
+        objects = rewrite.rebuild(
+            files, now=utc_now(), zone=settings.zone, views_folder=settings.views_folder
+        )
         publish.publish(files, mode=int(settings.published_mode, 8))
     after = files.work.stat().st_size
     if output.json:

@@ -11,10 +11,16 @@ from unpod_sync.cli.common import Output, output_options
     epilog="Example:  unpod-sync simulate --port 8808 --tasks 5000",
     short_help="Run the API simulator alone.",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=8808, show_default=True, help="Port; 0 picks a free one.")
-@click.option("--tasks", type=click.IntRange(min=0), default=1500, show_default=True, help="Tasks in its world.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8808, show_default=True, help="Port; 0 picks a free one."
+)
+@click.option(
+    "--tasks", type=click.IntRange(min=0), default=1500, show_default=True, help="Tasks in its world."
+)
 @click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same world.")
-@click.option("--latency-ms", type=click.FloatRange(min=0), default=0, show_default=True, help="Delay of each answer.")
+@click.option(
+    "--latency-ms", type=click.FloatRange(min=0), default=0, show_default=True, help="Delay of each answer."
+)
 @output_options
 def command(output: Output, *, port: int, tasks: int, seed: int, latency_ms: float) -> None:
     """Run the API simulator alone, for trying unpod-sync or testing against it. Ctrl-C ends it."""
@@ -25,7 +31,9 @@ def command(output: Output, *, port: int, tasks: int, seed: int, latency_ms: flo
     world = World.generate(seed, tasks=tasks)
     with Simulator(world, port=port, latency_seconds=latency_ms / 1000) as simulator:
         if output.json:
-            output.dump({"base_url": simulator.base_url, "token": simulator.token, "org_handle": simulator.org_handle})
+            output.dump(
+                {"base_url": simulator.base_url, "token": simulator.token, "org_handle": simulator.org_handle}
+            )
         else:
             output.say("The simulator is up. In another terminal:")
             output.data(f"export UNPOD_BASE_URL={simulator.base_url}")

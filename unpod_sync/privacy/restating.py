@@ -72,7 +72,7 @@ def _stored(
         ).fetchall()
         for some in _chunks(rows):
             yield [
-                Record("task", id_, space, None, msgspec.json.decode(payload), payload, digest)
+                Record("task", id_, space, None, msgspec.json.decode(payload), payload.encode(), digest)
                 for id_, space, payload, digest in some
             ]
 

@@ -1,6 +1,6 @@
 """Invented contacts: plausible names, numbers that nobody has."""
 
-# ruff: noqa: E501, SIM905 — lists of names read better as text
+# ruff: noqa: SIM905 — lists of names read better as text
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
 """Campaigns of the second space: clinic reminders and loan follow-up."""
 
-# ruff: noqa: E501 — spoken lines read better whole
-
 from __future__ import annotations
 
 from typing import Final

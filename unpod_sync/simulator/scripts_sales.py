@@ -1,7 +1,5 @@
 """Campaigns of the first space: rooftop solar and course admissions."""
 
-# ruff: noqa: E501 — spoken lines read better whole
-
 from __future__ import annotations
 
 from typing import Final
