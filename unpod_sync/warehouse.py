@@ -41,6 +41,7 @@ class Warehouse:
     """An open work file. Use `Warehouse.open`; close it before publishing."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path, notes: list[str]) -> None:
+        """`notes` collects what opening had to repair, for the user to read."""
         self.connection = connection
         self.path = path
         self.notes = notes
@@ -81,10 +82,9 @@ class Warehouse:
 
     def close(self) -> None:
         """Checkpoints and closes; the file is then complete in itself, without a log."""
-        try:
+        # A batch may be under way when we are told to stop: the log keeps what was committed.
+        with contextlib.suppress(duckdb.TransactionException, duckdb.InvalidInputException):
             self.connection.execute("checkpoint warehouse")
-        except (duckdb.TransactionException, duckdb.InvalidInputException):
-            pass  # a batch was under way when we were told to stop: the log keeps what was committed
         self.connection.close()
 
     def revision(self) -> int:

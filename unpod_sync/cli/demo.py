@@ -104,8 +104,10 @@ def _summary(first: LoadResult, second: LoadResult, database: Path, started: flo
 
 def _report(demo: Demo, output: Output) -> None:
     from unpod_sync.cli.report import show
+    from unpod_sync.page import write
     from unpod_sync.reports import Request, report
 
+    write(demo.settings.database.with_suffix(".html"), demo.settings.database, Request())
     if not output.quiet:
         show(report(demo.settings.database, Request()))
 
@@ -118,7 +120,7 @@ def _next_steps(database: Path, output: Output, seconds: float) -> None:
     output.say()
     output.say(f"{database} ({size_of(database.stat().st_size)}) is ready after {seconds:.0f} s. Next:")
     output.say(f"  ask it         unpod-sync query{option} {sql}")
-    output.say(f"  see it         unpod-sync report{option} --html report.html")
+    output.say(f"  see it         open {database.with_suffix('.html')} in a browser: the dashboard")
     output.say("  your account   unpod-sync init")
 
 
