@@ -24,7 +24,7 @@ from unpod_sync.loading import Loader
 from unpod_sync.merge import write_bookmarks
 from unpod_sync.model import Page, Record, Reject, Resource, run_tasks
 from unpod_sync.plan import Policy, last_page
-from unpod_sync.reading import Reading
+from unpod_sync.reading import STAGES, Reading
 from unpod_sync.records import prepare
 from unpod_sync.warehouse import Warehouse
 
@@ -158,8 +158,9 @@ class ListReader:
         by_name = {reading.resource.name: reading for reading in readings}
 
         def jobs() -> Iterator[Job]:
-            for reading in readings:
-                yield from reading.jobs()
+            for stage in STAGES:
+                for reading in readings:
+                    yield from reading.jobs(stage)
 
         for job, result in self.fetch(jobs()):
             self.accept(by_name[job[0].name], job, result)
@@ -301,7 +302,8 @@ class ListReader:
         self.findings.planned += len(jobs)
         for job, result in self.fetch(jobs):
             if isinstance(result, ApiError):
-                reading.state = replace(reading.state, runs_usable=False)
+                if self.findings.halted is None:
+                    reading.state = replace(reading.state, runs_usable=False)
                 continue
             page, records, rejects = result
             counts[job[0].run_id or ""] = page.count or 0

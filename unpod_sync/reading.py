@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -29,6 +30,10 @@ from unpod_sync.plan import (
 )
 
 IN_MEMORY = 50_000  # ids of a sweep that is done in one go and kept in memory; longer ones go to a table
+
+#: What a budget is spent on, in this order, over all lists: rows never read, so that a first load
+#: gets on however much is hot; then what is due to be read again; then the sweep.
+STAGES = ("new", "due", "sweep")
 
 
 @dataclass(slots=True)
@@ -54,6 +59,7 @@ class Reading:
     unreadable: list[int] = field(default_factory=list)
     error: ApiError | None = None
     ended: bool = False
+    end: int = sys.maxsize
     ignores_page: bool = False
     overflows: bool = False
     is_counted: bool = True
@@ -93,7 +99,8 @@ class Reading:
             below = page.count - (page.number - 1) * size
             self.overflows |= len(page.rows) > below or len(page.rows) == below == size
         if not page.rows:
-            self.ended = True
+            self.end = min(self.end, page.number)
+            self.ended = not self.is_counted
         elif page.number > 1 and self.first_ids.issuperset(ids) and len(self.counts) < 2:
             # With another count it is no proof: new rows push the first page's on to the next.
             self.ignores_page = self.ended = True
@@ -174,18 +181,26 @@ class Reading:
         continued = self.state.sweep_left is not None
         return continued or pages < last_page(self.count, self.size) or self.count > IN_MEMORY
 
-    def jobs(self) -> Iterator[tuple[Resource, int, int]]:
-        """The pages still to fetch after the first: needs first, then the sweep's slice.
+    def jobs(self, stage: str) -> Iterator[tuple[Resource, int, int]]:
+        """The pages to fetch after the first in one of the `STAGES`.
 
         Asks anew before each page whether the list has ended or failed meanwhile.
         """
-        if self.plan is None:
-            return
-        pages: Iterable[int] = (*self.plan.pages, *self.plan.sweep_pages)
-        for page in pages if self.is_counted else itertools.count(2):
+        for page in self._pages(stage):
             if self.ended or self.error is not None:
                 return
-            yield (self.resource, page, self.size)
+            if page < self.end:
+                yield (self.resource, page, self.size)
+
+    def _pages(self, stage: str) -> Iterable[int]:
+        if self.plan is None:
+            return ()
+        if not self.is_counted:
+            return itertools.count(2) if stage == "due" else ()
+        if stage == "sweep":
+            return self.plan.sweep_pages
+        new = set(self.pages_for(self.plan.gaps))
+        return [page for page in self.plan.pages if (page in new) == (stage == "new")]
 
     @property
     def planned(self) -> tuple[Interval, ...]:
@@ -213,11 +228,11 @@ class Reading:
 
     @property
     def is_wanting(self) -> bool:
-        """Whether something due was not read: the list itself, unread rows, or planned pages."""
+        """Whether something due was not read: the list itself, unread rows, planned pages, unfinished tasks."""
         if self.plan is None:
             return self.error is None
         uncovered = set(self.pages_for(self.uncovered))
-        return bool(self.gaps) or not uncovered.isdisjoint(self.plan.pages)
+        return bool(self.gaps or self.waiting) or not uncovered.isdisjoint(self.plan.pages)
 
     def pages_for(self, intervals: Iterable[Interval]) -> list[int]:
         """The pages on which these positions stand now."""
