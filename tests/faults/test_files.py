@@ -1,0 +1,253 @@
+"""Readers, and everything others can do to our files, and a second sync at the same time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+import duckdb
+import pytest
+
+from tests.faults.kit import Site
+from unpod_sync import publish
+from unpod_sync.errors import LockedError, MigrationError, WarehouseError
+
+
+def change(site: Site) -> None:
+    """Something new, so that the next sync publishes."""
+    site.world.add_task(
+        site.spaces[0], {"output": {"call_id": f"new {len(site.world.task_ids(site.spaces[0]))}"}}
+    )
+
+
+COUNT = "select count(*) from main.tasks"
+
+
+def test_a_reader_that_holds_on_sees_what_it_saw(site: Site) -> None:
+    """A connection opened before two publishes keeps its snapshot, a new one sees the news."""
+    site.sync()
+    with duckdb.connect(str(site.files.published), read_only=True) as held:
+        before = held.execute(COUNT).fetchone()
+        for _ in range(2):
+            change(site)
+            assert site.sync().published
+        assert held.execute(COUNT).fetchone() == before
+        assert held.execute("select count(*) from calls").fetchone() is not None
+    assert site.ask(COUNT) == [(before[0] + 2,)]  # type: ignore[index]
+
+
+def test_readers_that_come_and_go_disturb_nobody(site: Site) -> None:
+    """Three readers reconnect all the time while three syncs publish: no error on either side."""
+    site.sync()
+    stop, errors, reads = threading.Event(), [], []
+
+    def read() -> None:
+        while not stop.is_set():
+            try:
+                with duckdb.connect(str(site.files.published), read_only=True) as connection:
+                    reads.append(connection.execute(COUNT).fetchall())
+            except duckdb.Error as error:
+                errors.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    try:
+        for _ in range(3):
+            change(site)
+            assert site.sync().published
+    finally:
+        stop.set()
+        for reader in readers:
+            reader.join()
+    assert errors == []
+    assert reads
+
+
+def test_a_stray_log_is_refused_by_name(site: Site) -> None:
+    """A .wal beside the published file is never published over; when it is gone, everything is."""
+    site.sync()
+    change(site)
+    site.files.stray_wal.write_bytes(b"somebody wrote here")
+    with pytest.raises(WarehouseError, match=r"u\.duckdb\.wal"):
+        site.sync()
+    assert site.files.stray_wal.read_bytes() == b"somebody wrote here"
+    site.files.stray_wal.unlink()
+    assert site.sync().published
+    assert site.is_complete()
+
+
+@pytest.mark.parametrize("how", ["deleted", "unreadable", "garbage", "empty", "cut"])
+def test_the_published_file_spoilt_is_published_anew(site: Site, how: str) -> None:
+    """Whatever became of the published file, the next sync puts a whole one there."""
+    if how == "unreadable" and os.geteuid() == 0:
+        pytest.skip("root reads everything")
+    site.sync()
+    spoil(site.files.published, how)
+    assert site.sync().published
+    assert site.is_complete()
+
+
+def test_a_foreign_database_in_our_place_is_kept(site: Site) -> None:
+    """A readable database that is not ours is moved aside, not overwritten."""
+    site.sync()
+    site.files.published.unlink()
+    with duckdb.connect(str(site.files.published)) as connection:
+        connection.execute("create table precious as select 42 as answer")
+    assert site.sync().published
+    (aside,) = site.folder.glob("u.duckdb.foreign-*")
+    with duckdb.connect(str(aside), read_only=True) as connection:
+        assert connection.execute("select answer from precious").fetchall() == [(42,)]
+
+
+def test_a_foreign_database_is_not_taken_over(site: Site) -> None:
+    """Pointed at somebody's database, the first sync refuses and changes no byte."""
+    site.folder.mkdir()
+    with duckdb.connect(str(site.files.published)) as connection:
+        connection.execute("create table precious as select 42 as answer")
+    content = site.files.published.read_bytes()
+    with pytest.raises(WarehouseError, match="did not make"):
+        site.sync()
+    assert site.files.published.read_bytes() == content
+
+
+def spoil(path: Path, how: str) -> None:
+    """Damage a file."""
+    size = path.stat().st_size
+    if how == "deleted":
+        path.unlink()
+    elif how == "unreadable":
+        path.chmod(0)
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "cut":
+        os.truncate(path, size // 2)
+    else:
+        with path.open("r+b") as file:
+            if how == "zeroed":
+                file.seek(12288)
+            file.write(b"\0" * (size - 12288) if how == "zeroed" else Random(1).randbytes(min(size, 65536)))
+
+
+@pytest.mark.parametrize("how", ["deleted", "garbage", "empty", "cut", "zeroed"])
+def test_a_spoilt_work_file_is_made_again(site: Site, how: str) -> None:
+    """From the published one, and the result says so; nothing known is read as new."""
+    site.sync()
+    spoil(site.files.work, how)
+    result = site.sync()
+    assert result.exit_status == 0
+    assert any("work file" in note for note in result.notes), result.notes
+    assert result.tasks_changed == 0
+    assert site.is_complete()
+
+
+def test_a_lost_work_file_does_not_take_up_its_old_log(site: Site) -> None:
+    """The log of a lost work file is not replayed into the one made from the published file."""
+    site.sync()
+    wal = site.files.work.with_name(site.files.work.name + ".wal")
+    wal.write_bytes(b"left by a killed sync")
+    site.files.work.unlink()
+    assert site.sync().exit_status == 0
+    assert site.is_complete()
+
+
+def test_a_newer_version_of_ours_is_not_touched(site: Site) -> None:
+    """A migration nobody here knows: refused with the remedy, in the work file and in the published one."""
+    site.sync()
+    with duckdb.connect(str(site.files.work)) as connection:
+        connection.execute("insert into meta.migrations values ('9999_future', now()::timestamp)")
+    content = site.files.published.read_bytes()
+    with pytest.raises(MigrationError, match="9999_future") as caught:
+        site.sync()
+    assert "pgrade" in caught.value.hint
+    assert site.files.published.read_bytes() == content
+
+
+@pytest.mark.parametrize("which", ["work", "published"])
+def test_a_newer_duckdb_is_told_apart_from_damage(site: Site, which: str) -> None:
+    """A storage version from the future is no corruption: nothing is set aside or loaded again."""
+    site.sync()
+    path = site.files.work if which == "work" else site.files.published
+    if which == "published":
+        site.files.work.unlink()
+    forge_version(path, 10_000)
+    with pytest.raises(MigrationError):
+        site.sync()
+    assert list(site.folder.glob("*corrupt*")) == list(site.folder.glob("*foreign*")) == []
+
+
+def forge_version(path: Path, version: int) -> None:
+    """Writes another storage version into the file's header, with the checksum DuckDB expects."""
+    with path.open("r+b") as file:
+        header = bytearray(file.read(4096))
+        header[12:20] = version.to_bytes(8, "little")  # after the checksum and the magic bytes
+        checksum = 5381
+        for place in range(8, len(header), 8):
+            word = int.from_bytes(header[place : place + 8], "little")
+            checksum ^= word * 0xBF58476D1CE4E5B9 & 0xFFFF_FFFF_FFFF_FFFF
+        header[:8] = checksum.to_bytes(8, "little")
+        file.seek(0)
+        file.write(header)
+
+
+@contextmanager
+def holder(site: Site) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lock."""
+    code = (
+        "import sys, time, datetime, pathlib; from unpod_sync import publish\n"
+        "files = publish.Files(pathlib.Path(sys.argv[1]))\n"
+        "with publish.sync_lock(files, now=datetime.datetime(2026, 3, 1)):\n"
+        "    print('held', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(site.files.published)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()  # type: ignore[union-attr]
+
+
+def test_the_second_sync_is_told_who_holds_the_lock(site: Site) -> None:
+    """Status 75 at once, without a request, naming the process; a dead holder's lock is free."""
+    with holder(site) as process:
+        error = site.refused()
+        assert isinstance(error, LockedError)
+        assert error.exit_status == 75
+        assert str(process.pid) in error.message
+        assert site.simulator.requests == []
+    assert publish.lock_holder(site.files) is None
+    assert site.sync().exit_status == 0
+
+
+def test_a_lock_file_without_a_holder_is_no_obstacle(site: Site) -> None:
+    """What a dead process left behind does not lock anything."""
+    site.folder.mkdir()
+    site.files.lock.write_text("12345")
+    site.files.beside("holder.json").write_text('{"pid": 1, "host": "elsewhere", "since": "long ago"}')
+    assert site.sync().exit_status == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+def test_files_are_for_their_owner_only(site: Site) -> None:
+    """0600, whatever the umask says; the published file as the setting says."""
+    before = os.umask(0)
+    try:
+        site.sync()
+        modes = {p.name: oct(p.stat().st_mode & 0o777) for p in site.folder.iterdir()}
+        assert set(modes.values()) == {"0o600"}, modes
+        change(site)
+        site.sync(published_mode="0640")
+        assert site.files.published.stat().st_mode & 0o777 == 0o640
+    finally:
+        os.umask(before)
