@@ -50,7 +50,8 @@ def judge(readings: Sequence[Reading], findings: Findings) -> tuple[list[str], i
     if not failures:
         return failures, EXIT_DONE
     of_spaces = [reading for reading in readings if reading.resource.space_token is not None]
-    worked = any(_worked(reading) for reading in of_spaces or readings)
+    # An ended budget is the user's own limit, not a failure: what was read is in.
+    worked = isinstance(findings.halted, BudgetError) or any(map(_worked, of_spaces or readings))
     return failures, EXIT_PARTIAL if worked else EXIT_FAILED
 
 
