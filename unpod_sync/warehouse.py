@@ -82,10 +82,12 @@ class Warehouse:
 
     def close(self) -> None:
         """Checkpoints and closes; the file is then complete in itself, without a log."""
-        # A batch may be under way when we are told to stop: the log keeps what was committed.
-        with contextlib.suppress(duckdb.TransactionException, duckdb.InvalidInputException):
-            self.connection.execute("checkpoint warehouse")
-        self.connection.close()
+        try:
+            # A batch may be under way when we are told to stop: the log keeps what was committed.
+            with contextlib.suppress(duckdb.TransactionException, duckdb.InvalidInputException):
+                self.connection.execute("checkpoint warehouse")
+        finally:
+            self.connection.close()  # also when the disk is full: the next sync of this process needs the file
 
     def revision(self) -> int:
         """Rises with every change of content."""
