@@ -260,8 +260,7 @@ class ListReader:
                 self.accept(reading, job, result)
                 continue
             if result[0].count is not None:
-                reading.latest = result[0].count
-                reading.counts.add(result[0].count)
+                reading.counted(job[1], result[0].count)
             self.take(reading, result, ())
         self.loader.drain()
 

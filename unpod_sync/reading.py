@@ -56,6 +56,7 @@ class Reading:
     waiting: set[str] = field(default_factory=set)
     counts: set[int] = field(default_factory=set)
     latest: int = 0
+    at_top: int = 0
     unreadable: list[int] = field(default_factory=list)
     error: ApiError | None = None
     ended: bool = False
@@ -76,7 +77,7 @@ class Reading:
         self.size = rows if rows > page.size or (0 < rows < page.size and more) else page.size
         self.is_counted = page.count is not None and page.count >= rows and self.state.counted
         self.count = page.count if page.count is not None and self.is_counted else max(rows, self.state.known)
-        self.latest = self.count
+        self.latest = self.at_top = self.count
         self.first_ids = frozenset(ids)
         self.waiting = {task.id for task in self.state.unfinished}
         everything = full or not self.is_counted
@@ -93,8 +94,7 @@ class Reading:
         """Notes at once what a page says of the list as a whole."""
         self.waiting.difference_update(ids)
         if page.count is not None and self.is_counted:
-            self.counts.add(page.count)
-            self.latest = page.count
+            self.counted(page.number, page.count)
             size = self.size if page.number == 1 else page.size
             below = page.count - (page.number - 1) * size
             self.overflows |= len(page.rows) > below or len(page.rows) == below == size
@@ -108,6 +108,18 @@ class Reading:
             self.ended = page.number > 1 and self.met.issuperset(ids)
         if not self.is_counted:
             self.met.update(ids)
+
+    def counted(self, page: int, count: int) -> None:
+        """Notes what the list says of its length."""
+        self.counts.add(count)
+        self.latest = count
+        if page == 1:
+            self.at_top = count
+
+    @property
+    def expected(self) -> int:
+        """How many rows this reading can have met: those that came after it read the top are the next one's."""
+        return min(self.latest, self.at_top)
 
     def cover(self, page: Page, ids: Iterable[str], *, unreadable: int = 0) -> None:
         """Notes that the page's rows are in the batch that is about to be written.
@@ -149,7 +161,7 @@ class Reading:
 
     def conclude_uncounted(self) -> None:
         """A list read to its end: its length is what was met."""
-        self.count = self.latest = len(self.met)
+        self.count = self.latest = self.at_top = len(self.met)
         self.gaps = ()
         self.pass_over((0, max(self.count, self.state.known, 1)))
         if self.is_sweeping:

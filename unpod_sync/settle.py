@@ -20,6 +20,7 @@ from unpod_sync.reading import Reading
 from unpod_sync.warehouse import key_sql, lent
 
 LARGEST_PAGE = 10_000  # rows asked for at once from a list that ignores `page`
+FILLING_ROUNDS = 8  # times that holes in a list are asked for while it keeps moving
 CONFIRM_PAGES = 50  # pages read again at most to confirm that vanished rows are gone
 
 
@@ -58,7 +59,7 @@ def _settle_unpaged(reader: ListReader, reading: Reading) -> None:
     if reading.latest > len(reading.first_ids) and reader.may_go_on(reading):
         reader.again(reading, [1], size=min(reading.latest, LARGEST_PAGE))
     if reader.may_go_on(reading) and _shortfall(reader, reading) > 0:
-        reader.again(reading, range(1, last_page(reading.latest, reading.size) + 1))
+        _read_all(reader, reading)
     if reader.may_go_on(reading):
         reading.pass_over((0, max(reading.latest, reading.count)))
         _explain(reader, reading)
@@ -76,13 +77,29 @@ def _holes(reading: Reading) -> list[tuple[int, int]]:
 
 
 def _fill_holes(reader: ListReader, reading: Reading) -> None:
-    """Short pages leave holes: they are asked for again, then in smaller pages, then let go."""
-    for size in (reading.size, max(1, reading.size // 5)):
+    """Holes are asked for again, then in smaller pages, then let go: short pages leave them.
+
+    A list that grows while it is read leaves them too; as long as it does, what it pushed on is
+    asked for at its new place.
+    """
+    size = reading.size
+    for _ in range(FILLING_ROUNDS):
         holes = _holes(reading)
         if not holes or not reader.may_go_on(reading):
-            break
-        pages = {page for hole in holes for page in pages_of(hole, reading.count, size)}
+            return
+        before = reading.latest
+        pages = {page for hole in holes for page in pages_of(hole, before, size)}
         reader.again(reading, sorted(pages), size=size)
+        if reading.latest == before:
+            if size < reading.size or size == 1:
+                break
+            size = max(1, reading.size // 5)
+    else:
+        if _holes(reading):
+            reader.findings.failures.append(
+                f"{reading.resource.name}: the list moved faster than it could be read; the next sync goes on"
+            )
+            return
     if reader.may_go_on(reading):
         for hole in _holes(reading):
             reading.pass_over(hole)
@@ -129,11 +146,22 @@ def _find_missing(reader: ListReader, reading: Reading) -> None:
         reader.again(reading, reading.pages_for(reading.uncovered))
         missing = _missing(reader, reading)
     if missing > 0 and reader.may_go_on(reading):
-        reader.again(reading, range(1, last_page(reading.count, reading.size) + 1))
+        reading.counts.clear()
+        _read_all(reader, reading)
         if _missing(reader, reading) > 0:
             _read_on(reader, reading)
-        if reader.may_go_on(reading):
-            _explain(reader, reading)
+        if reader.may_go_on(reading) and (len(reading.counts) < 2 or _missing(reader, reading) <= 0):
+            _explain(
+                reader, reading
+            )  # a list that moves meanwhile explains nothing: the next sync looks again
+
+
+def _read_all(reader: ListReader, reading: Reading) -> None:
+    """Every page, to the end that the list has by then: new rows push the oldest on to further pages."""
+    read = 0
+    while reader.may_go_on(reading) and (last := last_page(reading.latest, reading.size)) > read:
+        reader.again(reading, range(read + 1, last + 1))
+        read = last
 
 
 def _missing(reader: ListReader, reading: Reading) -> int:
@@ -142,16 +170,16 @@ def _missing(reader: ListReader, reading: Reading) -> int:
 
 def _shortfall(reader: ListReader, reading: Reading) -> int:
     """By how many rows the list's count exceeds what is stored, beyond what is explained."""
-    return reading.latest - len(set(reading.unreadable)) - reading.state.explained - reader.known(reading)
+    return reading.expected - len(set(reading.unreadable)) - reading.state.explained - reader.known(reading)
 
 
 def _explain(reader: ListReader, reading: Reading, vanished: int = 0) -> None:
     """A whole reading did not cure the difference: remember it, so that it is not chased."""
     found = reader.known(reading) - vanished + len(set(reading.unreadable))
-    gap = max(0, reading.latest - found)
+    gap = max(0, reading.expected - found)
     if gap and gap != reading.state.explained:
         reader.findings.notes.append(
-            f"{reading.resource.name}: the list says {reading.latest}, a whole reading finds {gap} fewer"
+            f"{reading.resource.name}: the list says {reading.expected}, a whole reading finds {gap} fewer"
         )
     reading.state = replace(reading.state, explained=gap)
 
@@ -194,7 +222,7 @@ def _gone(reader: ListReader, reading: Reading) -> tuple[list[str], bool]:
         return [], True
     if not reading.is_counted:
         return _confirmed(reader, reading), True
-    if len(reading.counts) > 1 or reader.known(reading) - len(vanished) < reading.latest:
+    if len(reading.counts) > 1 or reader.known(reading) - len(vanished) < reading.expected:
         vanished = _confirmed(reader, reading)
         return vanished, not _contradicted(reader, reading, vanished)
     return vanished, True
@@ -202,7 +230,7 @@ def _gone(reader: ListReader, reading: Reading) -> tuple[list[str], bool]:
 
 def _contradicted(reader: ListReader, reading: Reading, vanished: list[str]) -> bool:
     """Whether the list's count, less what it is known to be wrong by, says that more rows exist."""
-    return reader.known(reading) - len(vanished) < reading.latest - reading.state.explained
+    return reader.known(reading) - len(vanished) < reading.expected - reading.state.explained
 
 
 def _known_ids(reader: ListReader, reading: Reading) -> list[str]:

@@ -132,7 +132,9 @@ class Rules:
 class Reading:
     """One sync as the judge sees it: when, what was known before, and how calm it was.
 
-    `whole` are the spaces that were read whole by right: small, or by `--full`.
+    `whole` are the spaces that were read whole by right: small, or by `--full`. `rows_went`:
+    rows vanished between two pages, which pulls others to pages already read; the API has never
+    been seen to do that, and what is new may then wait for the next sync.
     """
 
     began: int
@@ -144,6 +146,7 @@ class Reading:
     shifted: bool = False
     clock_is_steady: bool = True
     may_defer_deletion: bool = False
+    rows_went: bool = False
 
 
 def differences(mirror: Mirror, rules: Rules, stored: Stored, reading: Reading) -> list[str]:
@@ -164,9 +167,10 @@ def _space(mirror: Mirror, rules: Rules, stored: Stored, reading: Reading, space
             continue  # came, or was away, while the sync was reading
         if mirror.versions[task_id][0][0] > reading.began:
             continue
-        if task_id not in live:
+        if task_id not in live and not (reading.rows_went and task_id not in stored.tasks):
             state = "marked as deleted" if task_id in stored.tasks else "missing"
             found.append(f"{space}: task {_place(mirror, task_id)} is {state}")
+        if task_id not in live:
             continue
         found += _content(mirror, rules, stored, reading, task_id, space)
     if space in reading.whole and not reading.may_defer_deletion:
@@ -187,6 +191,8 @@ def _content(
     mirror: Mirror, rules: Rules, stored: Stored, reading: Reading, task_id: str, space: str
 ) -> list[str]:
     bound = reading.began if space in reading.whole else _bound(mirror, rules, reading, task_id)
+    if reading.rows_went:
+        bound = 0
     payload = stored.payloads.get(("task", task_id), {})
     allowed = [v for v in mirror.between(task_id, bound, reading.ended) if v is not None]
     if not any(_same(payload, version, mirror.versions[task_id]) for version in allowed):

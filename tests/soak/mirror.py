@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from unpod_sync.simulator import World
@@ -84,6 +85,15 @@ class Mirror:
             if tick <= last and ended > first:
                 found.append(version)
         return found
+
+    def upset_since(self, tick: int) -> bool:
+        """Whether rows vanished or came back since: only then do older rows change their place."""
+        return any(
+            None in (version, before)
+            for past in self.versions.values()
+            for (_, before), (at, version) in pairwise(past)
+            if at > tick
+        )
 
     def alive(self, space: str) -> dict[str, Object]:
         """A space's tasks as they may be stored, newest first."""

@@ -25,6 +25,10 @@ FOUND = {
         2136,
         "run(0, 1) run(0, 0) run(0, 1) run(0, 2) follow_up(0, 3) shift(1, 678) sync()",
     ),
+    "rows that came while a list was read whole pushed its oldest ones past the last page asked for": (
+        10126,
+        "run(0, 4) run(0, 5) projection(0) finish(29, 4, 2) delete(2, 4) wait(34) wait(7) wait(40) shift(3, 76)",
+    ),
     "an unfinished task stood further down in a run that had grown": (
         1240,
         "run(0, 10) run(0, 7) spoil_work(1) sync() restore(1) delete(30, 0) strip(12) wait(19) wait(9)"

@@ -1,0 +1,133 @@
+"""Request budgets hold, and what they cut short goes on without reading again what it has."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from email.utils import formatdate
+from pathlib import Path
+
+import pytest
+
+from tests.faults.kit import TOKEN, Site, build_world
+from tests.wire import Clock
+from unpod_sync.client import Budget, Client
+from unpod_sync.model import space_tasks
+from unpod_sync.simulator import Simulator, server
+from unpod_sync.simulator.handler import Handler
+
+GAPS = "select gaps_json from meta.bookmarks where kind = 'task'"
+
+
+def pages_asked(site: Site) -> list[tuple[str, str]]:
+    """Which pages of task lists were asked for."""
+    return [(r.path, r.query["page"]) for r in site.simulator.requests if r.path.endswith("/tasks/")]
+
+
+@pytest.mark.parametrize("is_old", [True, False])
+def test_a_first_load_in_budgets_of_nine(tmp_path: Path, is_old: bool) -> None:
+    """Each sync stays in its budget, says that it is not done, and goes on where the last one stopped.
+
+    Also when every row is hot: what was never read comes before what is to be read again.
+    """
+    with Simulator(build_world(tasks=60, spaces=1), token=TOKEN) as simulator:
+        site = Site(simulator, tmp_path)
+        if is_old:
+            simulator.world.advance(timedelta(days=40))
+        statuses: list[int] = []
+        asked: list[tuple[str, str]] = []
+        while not statuses or site.ask(GAPS, work=True) != [("[]",)]:
+            simulator.requests.clear()
+            statuses.append(site.sync(max_requests=9, sweep_pages=1).exit_status)
+            assert len(simulator.requests) <= 9
+            asked += [page for page in pages_asked(site) if page[1] != "1"]
+            assert len(statuses) < 10
+        assert set(statuses[:-1]) == {3}
+        assert site.sync().exit_status == 0
+        assert site.is_complete()
+    pages = 60 // 5 - 1
+    assert len(set(asked)) >= pages
+    assert len(asked) <= pages + 4  # what the last budget has left goes into reading again
+
+
+def test_a_budget_for_the_day_counts_what_was_used(site: Site) -> None:
+    """The second sync of a day has what the first one left, the next day everything."""
+    first = site.sync(requests_per_day=20)
+    assert first.exit_status == 0
+    site.simulator.requests.clear()
+    second = site.sync(requests_per_day=first.requests + 2, full=True)
+    assert second.exit_status == 3
+    assert len(site.simulator.requests) == 2
+    tomorrow = (site.world.now + timedelta(days=1)).replace(tzinfo=None)
+    assert site.sync(requests_per_day=30, full=True, now=lambda: tomorrow).exit_status == 0
+
+
+def test_a_sweep_in_budgets_ends(tmp_path: Path) -> None:
+    """A sweep cut short by the budget every time still comes to its end."""
+    with Simulator(build_world(tasks=60, spaces=1), token=TOKEN) as simulator:
+        site = Site(simulator, tmp_path)
+        site.sync()
+        simulator.world.advance(timedelta(days=20))
+        left = []
+        for _ in range(12):
+            site.sync(max_requests=8, sweep_pages=3, hot_days=0.01, warm_days=0.02)
+            left += site.ask("select sweep_remaining from meta.bookmarks where kind = 'task'", work=True)
+        assert (None,) in left
+        assert any(rows and rows > 0 for (rows,) in left)
+
+
+def test_a_limit_per_minute_is_kept_to() -> None:
+    """The user's own limit: no request too many in any minute of the clock the pace is kept by."""
+    world = build_world(tasks=120, spaces=1)
+    clock = Clock()
+    moments: list[float] = []
+    with Simulator(world, token=TOKEN) as simulator:
+        simulator.on_request = lambda _: moments.append(clock.seconds)
+        (space,) = world.spaces
+        with paced(simulator, clock, Budget(per_minute=40)) as client:
+            jobs = [(space_tasks(space["token"]), page, 1) for page in range(1, 121)]
+            assert all(not isinstance(result, Exception) for _, result in client.fetch_many(jobs))
+    assert max(sum(1 for other in moments if 0 <= other - moment < 60) for moment in moments) <= 40
+
+
+def test_a_server_that_allows_240_a_minute_seldom_says_429(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pace is learnt from the headers: 600 pages meet few refusals."""
+    world = build_world(tasks=100, spaces=1)
+    clock = Clock()
+    monkeypatch.setattr(server, "time", _Time(clock))
+    monkeypatch.setattr(
+        Handler, "date_time_string", lambda _: formatdate(clock.now().timestamp(), usegmt=True)
+    )
+    with Simulator(world, token=TOKEN, rate_limit_per_minute=240) as simulator:
+        with paced(simulator, clock) as client:
+            (space,) = world.spaces
+            jobs = [(space_tasks(space["token"]), page % 100 + 1, 1) for page in range(600)]
+            assert all(not isinstance(result, Exception) for _, result in client.fetch_many(jobs))
+            assert client.counters.rate_limited <= 3
+    assert clock.seconds - 1000 < 200
+
+
+def paced(simulator: Simulator, clock: Clock, budget: Budget | None = None) -> Client:
+    """A client on a clock of its own."""
+    return Client(
+        simulator.base_url,
+        TOKEN,
+        "sim-org",
+        budget=budget,
+        workers=1,
+        sleep=clock.sleep,
+        monotonic=clock.monotonic,
+        now=clock.now,
+    )
+
+
+class _Time:
+    """The simulator's clock: the one that moves only when someone sleeps."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+    def time(self) -> float:
+        return self._clock.now().timestamp()
