@@ -38,7 +38,7 @@ STAGES = ("new", "due", "sweep")
 
 @dataclass(slots=True)
 class Reading:
-    """One list being read."""
+    """One list being read. `planned` are the positions on the pages of the plan, the first among them."""
 
     resource: Resource
     state: ListState
@@ -49,6 +49,7 @@ class Reading:
     plan: ListPlan | None = None
     gaps: tuple[Interval, ...] = ()
     covered: tuple[Interval, ...] = ()
+    planned: tuple[Interval, ...] = ()
     sweep_left: int | None = None
     first_ids: frozenset[str] = frozenset()
     seen: set[str] = field(default_factory=set)
@@ -87,6 +88,8 @@ class Reading:
             self.state, count=self.count, size=self.size, now=now, policy=self.policy, full=everything
         )
         self.gaps = self.plan.gaps
+        pages = (1, *self.plan.pages, *self.plan.sweep_pages)
+        self.planned = merge_intervals(positions_of(p, self.size, self.count, self.size) for p in pages)
         self.sweep_left = self.plan.sweep_left
         self.observe(page, ids)
 
@@ -213,14 +216,6 @@ class Reading:
             return self.plan.sweep_pages
         new = set(self.pages_for(self.plan.gaps))
         return [page for page in self.plan.pages if (page in new) == (stage == "new")]
-
-    @property
-    def planned(self) -> tuple[Interval, ...]:
-        """The positions on the pages of the plan, the first page among them."""
-        if self.plan is None:
-            return ()
-        pages = (1, *self.plan.pages, *self.plan.sweep_pages)
-        return merge_intervals(positions_of(page, self.size, self.count, self.size) for page in pages)
 
     @property
     def top(self) -> int:

@@ -29,6 +29,11 @@ FOUND = {
         10126,
         "run(0, 4) run(0, 5) projection(0) finish(29, 4, 2) delete(2, 4) wait(34) wait(7) wait(40) shift(3, 76)",
     ),
+    "what was planned to be read again was forgotten when the list grew meanwhile": (
+        10157,
+        "run(0, 4) run(0, 5) status(39, 4) stamp(26, 7) restore(7) faulty(33) run(1, 0) delete(3, 3) status(11, 4)"
+        " wait(24) status(24, 3) shift(3, 415)",
+    ),
     "an unfinished task stood further down in a run that had grown": (
         1240,
         "run(0, 10) run(0, 7) spoil_work(1) sync() restore(1) delete(30, 0) strip(12) wait(19) wait(9)"
