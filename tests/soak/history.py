@@ -119,7 +119,7 @@ class Player:
             now = self.mirror.now + timedelta(hours=self.hours_off)
             bent = bent or self.simulator.manner.count_offset != 0
             reading = Reading(
-                began, self.mirror.tick, now, self.before, whole, exact, shifted, self.steady, bent
+                began, self.mirror.tick, now, self.before, whole, exact, shifted, self.steady, bent, rows_went
             )
             found = judge.differences(self.mirror, self.rules, stored, reading)
             if found:
