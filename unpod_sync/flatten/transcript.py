@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, count
+from itertools import accumulate, chain
 from operator import itemgetter
 from typing import Any
 
@@ -13,16 +14,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from unpod_sync.columns import MESSAGES
-from unpod_sync.flatten.batch import Batch, Values, dict_of, each_spelling, times
-from unpod_sync.jsontext import embedded, encode_text
+from unpod_sync.flatten.batch import Batch, each_spelling, times
+from unpod_sync.jsontext import embedded, encode_all, encode_text
 from unpod_sync.normalize import Refused, fold_role, is_missing, read_text
 
 FIELD = "transcript"
-USUAL = ("role", "content", "timestamp")
-READ_USUAL = itemgetter(*USUAL)
+Shape = tuple[str, ...]
+NO_SHAPE: Shape = ()
+SPOKEN = ("role", "content")
+READ_SPOKEN = itemgetter(*SPOKEN)
 ROLE_KEYS = ("role", "speaker", "sender", "from")
 CONTENT_KEYS = ("content", "text", "message", "transcript")
 TIME_KEYS = ("timestamp", "time", "sent_at", "created_at", "createdAt", "date")
+OTHER_TIME_KEYS = frozenset(TIME_KEYS[1:])
 LIST_KEYS = ("messages", "transcript", "items", "conversation")
 
 LABELLED = re.compile(
@@ -43,6 +47,16 @@ class Messages:
     known: list[bool]
 
 
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """What messages say: role labels, contents, times as sent, and further fields as JSON text."""
+
+    labels: pa.Array
+    contents: pa.Array
+    moments: Sequence[Any]
+    extras: pa.Array
+
+
 def read_messages(batch: Batch) -> Messages:
     """All messages of a batch of tasks, in the records' and the transcripts' order."""
     transcripts = [
@@ -52,89 +66,112 @@ def read_messages(batch: Batch) -> Messages:
     counts = [0 if entries is None else len(entries) for entries in transcripts]
     offsets = pa.array([0, *accumulate(counts)], pa.int32())
     entries = list(chain.from_iterable(filter(None, transcripts)))
-    labels, contents, moments, extras = _fields(entries)
-    owner = pc.list_parent_indices(pa.ListArray.from_arrays(offsets, labels)).cast(pa.int64())
+    fields = _fields(entries)
+    owner = pc.list_parent_indices(pa.ListArray.from_arrays(offsets, fields.labels)).cast(pa.int64())
     first = offsets.cast(pa.int64()).take(owner)
     columns = {
         "task_id": pa.array([record.id for record in batch.records], pa.string()).take(owner),
         "position": pc.subtract(pa.array(range(len(entries)), pa.int64()), first),
-        "role": each_spelling(labels, fold_role),
-        "role_label": labels,
-        "content": contents,
-        "sent_at": _moments(batch, moments, owner),
-        "extra_json": extras,
+        "role": each_spelling(fields.labels, fold_role),
+        "role_label": fields.labels,
+        "content": fields.contents,
+        "sent_at": _moments(batch, fields.moments, owner),
+        "extra_json": fields.extras,
     }
     schema = MESSAGES.arrow_schema("payload")
     table = pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
     return Messages(table, offsets, [entries is not None for entries in transcripts])
 
 
-def _fields(entries: list[Any]) -> tuple[pa.Array, pa.Array, Sequence[Any], pa.Array]:
-    """Role label, content, time and further fields (as JSON text) of each message.
+def _fields(entries: list[Any]) -> _Fields:
+    """The fields of these messages.
 
-    Nearly every message is an object of text under the usual keys. These are read by whole lists;
-    the others are read one by one and put in their places.
+    Messages of one shape, the same keys in the same order with text where text is usual, are read
+    by whole columns: a batch has few shapes. Those of no usual shape are read one by one.
     """
-    try:
-        labels, contents, moments = zip(*map(READ_USUAL, entries), strict=True)
-        arrays = pa.array(labels, pa.string()), pa.array(contents, pa.string())
-        if arrays[0].null_count == arrays[1].null_count == 0:
-            return *arrays, moments, _extras(entries, len(USUAL))
-    except (KeyError, TypeError, ValueError, pa.ArrowException):
-        pass  # a key is missing, a message no object, a content no text, or there is no message
-    return _unusual_fields(entries)
+    places = _shapes(entries)
+    if len(places) == 1:
+        return _read_shape(next(iter(places)), entries)
+    parts = [_read_shape(shape, [entries[i] for i in found]) for shape, found in places.items()]
+    order = list(chain.from_iterable(places.values()))
+    back = sorted(range(len(order)), key=order.__getitem__)
+    labels, contents, extras = (
+        pa.concat_arrays(arrays).take(pa.array(back, pa.int64()))
+        for arrays in zip(*((part.labels, part.contents, part.extras) for part in parts), strict=True)
+    )
+    moments = list(chain.from_iterable(part.moments for part in parts))
+    return _Fields(labels, contents, [moments[i] for i in back], extras)
 
 
-def _unusual_fields(entries: list[Any]) -> tuple[pa.Array, pa.Array, Values, pa.Array]:
-    objects = [dict_of(entry) for entry in entries]
-    labels, contents, moments = ([entry.get(key) for entry in objects] for key in USUAL)
-    extras = _extras(objects, 2).to_pylist()
-    odd = [
-        index
-        for index, (label, content, moment) in enumerate(zip(labels, contents, moments, strict=True))
-        if type(label) is not str or type(content) is not str or (moment is None and len(entries[index]) > 2)
-    ]
-    for index in odd:
-        labels[index], contents[index], moments[index], extras[index] = _read_entry(entries[index])
-    return _text_array(labels), _text_array(contents), moments, pa.array(extras, pa.string())
+def _shapes(entries: list[Any]) -> dict[Shape, Sequence[int]]:
+    """Where the messages of each shape stand; those of no usual one are under `NO_SHAPE`."""
+    everywhere = range(len(entries))
+    if {dict}.issuperset(map(type, entries)):
+        shapes = set(map(tuple, entries))
+        if len(shapes) == 1 and _are_usual(shape := shapes.pop(), entries):
+            return {shape: everywhere}
+    found: dict[Shape, list[int]] = defaultdict(list)
+    for place, entry in enumerate(entries):
+        found[tuple(entry) if type(entry) is dict else NO_SHAPE].append(place)
+    places: dict[Shape, Sequence[int]] = {}
+    odd = list(found.pop(NO_SHAPE, ()))
+    for shape, group in found.items():
+        if not _are_usual(shape, [entries[i] for i in group]):
+            usual = [i for i in group if _are_usual(shape, [entries[i]])]
+            odd += sorted(set(group).difference(usual))
+            group = usual
+        if group:
+            places[shape] = group
+    if odd or not places:
+        places[NO_SHAPE] = odd
+    return places
 
 
-def _extras(entries: list[dict[str, Any]], size: int) -> pa.Array:
-    """The fields of each message beside the usual ones, as JSON text; NULL where there are none.
-
-    `size`: a message of so many fields has only usual ones. Mostly all others have one field more,
-    the last, whose text is then written for all of them in one go.
-    """
-    fuller = [entry for entry in entries if len(entry) > size]
-    if not fuller:
-        return pa.nulls(len(entries), pa.string())
-    written = None
-    if size == len(USUAL) and {size + 1}.issuperset(map(len, fuller)):
-        keys, values = zip(*[next(reversed(entry.items())) for entry in fuller], strict=True)
-        written = _single_fields(keys, values)
-    if written is None:
-        rests = [{key: value for key, value in entry.items() if key not in USUAL} for entry in fuller]
-        written = pa.array([encode_text(rest) if rest else None for rest in rests], pa.string())
-    if len(fuller) == len(entries):
-        return written
-    place = count()
-    return written.take(pa.array([next(place) if len(e) > size else None for e in entries], pa.int64()))
+def _are_usual(shape: Shape, entries: list[dict[str, Any]]) -> bool:
+    """Whether these messages of one shape have text under the usual keys, and times under no other."""
+    if not set(shape).issuperset(SPOKEN):
+        return False
+    if not {str}.issuperset(map(type, chain.from_iterable(map(READ_SPOKEN, entries)))):
+        return False
+    return OTHER_TIME_KEYS.isdisjoint(shape) or not any(is_missing(entry.get("timestamp")) for entry in entries)
 
 
-def _single_fields(keys: Sequence[str], values: Sequence[Any]) -> pa.Array | None:
-    """`{"key":"value"}` of each pair; None when a value is no text or a key one of the usual."""
-    distinct = sorted(set(keys))
-    if not {str}.issuperset(map(type, values)) or not set(USUAL).isdisjoint(distinct):
-        return None
-    # Between two written texts stands `","`, and nowhere else: a quote inside a text is escaped.
-    texts = pa.array([encode_text(values)[2:-2]], pa.large_string())
-    bodies = pc.split_pattern(texts, '","').flatten().cast(pa.string())
-    if len(bodies) != len(values):
-        return None
-    starts = pa.array([f'{{{encode_text(key)}:"' for key in distinct], pa.string())
-    places = {key: place for place, key in enumerate(distinct)}
-    start = starts.take(pa.array(list(map(places.__getitem__, keys)), pa.int64()))
-    return pc.binary_join_element_wise(start, bodies, '"}', "")
+def _read_shape(shape: Shape, entries: list[Any]) -> _Fields:
+    """The fields of messages that all have the keys `shape`, in its order."""
+    if shape == NO_SHAPE:
+        read = [_read_entry(entry) for entry in entries]
+        labels, contents, moments, extras = zip(*read, strict=True) if read else ((),) * 4
+        return _Fields(_text_array(labels), _text_array(contents), moments, pa.array(extras, pa.string()))
+    columns = dict(zip(shape, zip(*map(dict.values, entries), strict=True), strict=True))
+    labels, contents = (_text_array(columns.pop(key)) for key in SPOKEN)
+    moments = columns.pop("timestamp", (None,) * len(entries))
+    return _Fields(labels, contents, moments, _objects(columns, len(entries)))
+
+
+def _objects(columns: Mapping[str, Sequence[Any]], length: int) -> pa.Array:
+    """The JSON text of each row of these columns as an object; NULL when there is no column."""
+    if not columns:
+        return pa.nulls(length, pa.string())
+    pieces: list[pa.Array | str] = []
+    for key, values in columns.items():
+        pieces += ("," if pieces else "{", encode_text(key), ":", *_written(values))
+    if not any(isinstance(piece, pa.Array) for piece in pieces):
+        return pa.repeat(pa.scalar("".join((*pieces, "}"))), length)
+    return pc.binary_join_element_wise(*pieces, "}", "")
+
+
+def _written(values: Sequence[Any]) -> tuple[pa.Array | str, ...]:
+    """Each value as JSON text, or the one text of all; in pieces to be joined."""
+    kinds = set(map(type, values))
+    if kinds == {type(None)}:
+        return ("null",)
+    if kinds == {str}:
+        # Between two written texts stands `","`, and nowhere else: a quote inside a text is escaped.
+        texts = pa.array([encode_text(values)[2:-2]], pa.large_string())
+        bodies = pc.split_pattern(texts, '","').flatten().cast(pa.string())
+        if len(bodies) == len(values):
+            return '"', bodies, '"'
+    return (pa.array(encode_all(list(values)), pa.string()),)
 
 
 def _read_entry(entry: Any) -> tuple[str | None, str | None, Any, str | None]:
@@ -153,7 +190,7 @@ def _read_entry(entry: Any) -> tuple[str | None, str | None, Any, str | None]:
         rest.pop(content_key)
     time_key = next((key for key in TIME_KEYS if not is_missing(entry.get(key))), None)
     moment = rest.pop(time_key) if time_key else None
-    for key in USUAL:
+    for key in (*SPOKEN, "timestamp"):
         if rest.get(key, "") is None or (key == "timestamp" and is_missing(rest.get(key))):
             rest.pop(key, None)
     return label, content, moment, encode_text(rest) if rest else None
@@ -249,7 +286,7 @@ def labelled_lines(text: str) -> list[dict[str, Any]]:
     return messages
 
 
-def _text_array(values: list[Any]) -> pa.Array:
+def _text_array(values: Sequence[Any]) -> pa.Array:
     try:
         return pa.array(values, pa.string())
     except (pa.ArrowException, UnicodeError, TypeError):
