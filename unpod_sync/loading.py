@@ -19,15 +19,19 @@ import duckdb
 import pyarrow as pa
 
 from unpod_sync.flatten import flatten
-from unpod_sync.merge import EARLIEST, Batch, Stamp, copies_of, write
+from unpod_sync.flatten.process import FlattenProcess, usable_cores
+from unpod_sync.merge import EARLIEST, Batch, Carried, Copies, Stamp, write
 from unpod_sync.model import Page, Record, Reject
 from unpod_sync.privacy.guard import Guard
 from unpod_sync.reading import Reading
 from unpod_sync.records import merge_missing
 from unpod_sync.warehouse import ROW_GROUP, Warehouse, lent, load_rows
 
-CHUNK = 1_024  # records compared and flattened together
+CHUNK = 1_024  # records compared and flattened together; a row group is a multiple, see `warehouse.ROW_GROUP`
+WORTH_A_PROCESS = 5_000  # new rows; starting it takes as long as flattening 3,000
 SEEN = 50_000  # unchanged objects met before progress is committed
+
+Part = Callable[[], Copies]
 
 
 @dataclass(slots=True)
@@ -36,6 +40,17 @@ class Tally:
 
     read: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     changed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+
+@dataclass(slots=True)
+class _Covering:
+    """A page whose list counts as read there once its records are in a batch."""
+
+    reading: Reading
+    page: Page
+    ids: list[str]
+    unreadable: int
+    left: int  # records that wait, up to the last one of this page
 
 
 class Loader:
@@ -60,18 +75,26 @@ class Loader:
         self._zone = zone
         self._now = now
         self._guard = guard
-        self._records: list[Record] = []
-        self._pages: list[tuple[Reading, Page, list[str], int]] = []
+        self._waiting: dict[str, list[Record]] = defaultdict(list)  # by kind
+        self._pages: dict[str, deque[_Covering]] = defaultdict(deque)
         self._touched: dict[str, Reading] = {}
         self._batch = Batch()
+        self._parts: list[Part] = []
+        self._rows: dict[str, int] = defaultdict(int)
         self._in_batch: set[str] = set()
+        self._helper: FlattenProcess | None = None
         self._held: list[tuple[Record, dict[str, Any]]] = []
         self._unchanged: set[tuple[str, str]] = set()
         self._pending: deque[set[str]] = deque(maxlen=2)  # ids of batches not surely committed yet
-        self._queue: queue.Queue[tuple[Batch, Stamp] | None] = queue.Queue(maxsize=1)
+        self._queue: queue.Queue[tuple[Batch, list[Part], Stamp] | None] = queue.Queue(maxsize=1)
         self._failure: BaseException | None = None
         self._writer = threading.Thread(target=self._write_batches, name="unpod-sync-writer", daemon=True)
         self._writer.start()
+
+    def expect(self, rows: int) -> None:
+        """Prepares for so many rows never stored: many are flattened in a process of their own."""
+        if self._helper is None and rows >= WORTH_A_PROCESS and usable_cores() > 1:
+            self._helper = FlattenProcess(self._zone)
 
     def add(
         self,
@@ -86,20 +109,23 @@ class Loader:
 
         Without `page` the records come from elsewhere and cover nothing of the list.
         """
-        self.tally.read[reading.resource.kind] += len(records)
+        kind = reading.resource.kind
+        self.tally.read[kind] += len(records)
         kept, ids = self._admit(records)
-        self._records += kept
+        self._waiting[kind] += kept
         self._batch.rejects += map(self._guard.reject, rejects)
         if page is not None:
-            self._pages.append((reading, page, ids, unreadable))
-        if len(self._records) >= CHUNK:
-            self._flatten()
-        if self._batch.rows >= ROW_GROUP or len(self._unchanged) >= SEEN:
-            self._submit()
+            self._pages[kind].append(_Covering(reading, page, ids, unreadable, len(self._waiting[kind])))
+        while len(self._waiting[kind]) >= CHUNK:
+            self._flatten(kind)
+            if self._rows[kind] >= ROW_GROUP or len(self._unchanged) >= SEEN:
+                self._submit()
 
     def drain(self) -> None:
         """Writes everything taken so far and waits until it is committed."""
-        self._flatten()
+        for kind in list(self._waiting):
+            while self._waiting[kind] or self._pages[kind]:
+                self._flatten(kind)
         self._submit()
         self._wait()
 
@@ -108,10 +134,13 @@ class Loader:
         self._queue.put(None)
         self._writer.join()
         self._reader.close()
+        if self._helper is not None:
+            self._helper.close()
 
     def abandon(self) -> None:
         """Ends the writer without writing what was taken."""
-        self._records, self._pages, self._held, self._batch, self._touched = [], [], [], Batch(), {}
+        self._waiting, self._pages, self._held, self._parts, self._touched = {}, {}, [], [], {}
+        self._batch = Batch()
         self.close()
 
     def _admit(self, records: list[Record]) -> tuple[list[Record], list[str]]:
@@ -125,25 +154,38 @@ class Loader:
         ]
         return [kept for kept in passed if kept is not None], ids
 
-    def _flatten(self) -> None:
-        by_kind: dict[str, list[Record]] = defaultdict(list)
-        for record in self._records:
-            by_kind[record.kind].append(record)
-        for kind, records in by_kind.items():
-            self._add_copies(kind, self._changed(kind, records))
-        self._records = []
-        for reading, page, ids, unreadable in self._pages:
-            reading.cover(page, ids, unreadable=unreadable)
-            self._touched[reading.resource.name] = reading
-            if reading.keeps_seen:
-                self._batch.seen.setdefault(reading.resource.name, []).extend(reading.seen)
-                reading.seen.clear()
-        self._pages = []
+    def _flatten(self, kind: str) -> None:
+        """Takes the first `CHUNK` that wait, or all of a smaller rest, and the pages that end there."""
+        waiting, pages = self._waiting[kind], self._pages[kind]
+        self._add_copies(kind, self._changed(kind, waiting[:CHUNK]))
+        del waiting[:CHUNK]
+        for page in pages:
+            page.left -= CHUNK
+        while pages and pages[0].left <= 0:
+            self._cover(pages.popleft())
+
+    def _cover(self, done: _Covering) -> None:
+        reading = done.reading
+        reading.cover(done.page, done.ids, unreadable=done.unreadable)
+        self._touched[reading.resource.name] = reading
+        if reading.keeps_seen:
+            self._batch.seen.setdefault(reading.resource.name, []).extend(reading.seen)
+            reading.seen.clear()
 
     def _add_copies(self, kind: str, records: list[Record]) -> None:
         if records:
-            self._batch.copies.append(copies_of(records, flatten(kind, records, self._zone)))
+            self._parts.append(self._flattening(kind, records))
+            self._rows[kind] += len(records)
             self._in_batch.update(record.id for record in records)
+
+    def _flattening(self, kind: str, records: list[Record]) -> Part:
+        """Flattens now, or has it done beside; either way the part gives what came of it."""
+        carried = Carried.by(records)
+        if self._helper is not None and self._helper.is_ready:
+            ticket = self._helper.submit(kind, records)
+            return lambda: carried.joined(ticket.result())
+        copies = carried.joined(flatten(kind, records, self._zone))
+        return lambda: copies
 
     def _changed(self, kind: str, records: list[Record]) -> list[Record]:
         """The records whose content is not the stored one; missing keys are taken over from it."""
@@ -226,15 +268,17 @@ class Loader:
         batch = self._batch
         batch.refusals = self._guard.take_refused()
         self._check()
-        if not (batch.copies or batch.rejects or batch.seen or batch.refusals or self._touched):
+        if not (self._parts or batch.rejects or batch.seen or batch.refusals or self._touched):
             return
         now = self._now()
         batch.bookmarks = [reading.bookmark(now=now, finished=False) for reading in self._touched.values()]
         self._pending.append(self._in_batch)
         stamp = Stamp(self._load_id, self._batch_id, now)
         self._batch_id += 1
+        parts, self._parts = self._parts, []
+        self._rows.clear()
         self._batch, self._touched, self._in_batch = Batch(), {}, set()
-        self._queue.put((batch, stamp))
+        self._queue.put((batch, parts, stamp))
 
     def _wait(self) -> None:
         self._queue.join()
@@ -252,7 +296,9 @@ class Loader:
         while (item := self._queue.get()) is not None:
             try:
                 if not dead:
-                    for kind, number in write(connection, *item).items():
+                    batch, parts, stamp = item
+                    batch.copies = [part() for part in parts]
+                    for kind, number in write(connection, batch, stamp).items():
                         self.tally.changed[kind] += number
             except BaseException as error:
                 self._failure, dead = error, True

@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -63,18 +64,51 @@ class Stamp:
     now: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What records carry beside their decoded value: little enough to be kept until they are flat."""
+
+    kind: str
+    ids: list[str]
+    hashes: list[str]
+    keys: list[str]
+    sequences: list[int]
+    payloads: list[bytes]
+
+    @classmethod
+    def by(cls, records: Sequence[Record]) -> Carried:
+        """What these records of one kind carry."""
+        return cls(
+            records[0].kind,
+            [record.id for record in records],
+            [record.content_hash for record in records],
+            [_joined_keys(tuple(record.value)) for record in records],
+            [record.sequence for record in records],
+            [record.payload for record in records],
+        )
+
+    def joined(self, flat: Flat) -> Copies:
+        """The flattened rows of the same records, with what these carried."""
+        rows = flat.rows
+        for name, array in (
+            ("id", pa.array(self.ids, pa.string())),
+            ("content_hash", pa.array(self.hashes, pa.string())),
+            ("payload_keys", pa.array(self.keys, pa.string())),
+            ("answer_order", pa.array(self.sequences, pa.int64())),
+            ("payload_json", _texts(self.payloads)),
+        ):
+            rows = rows.append_column(name, array)
+        return Copies(self.kind, rows, flat.messages, flat.rejects)
+
+
+@lru_cache(maxsize=1_024)  # objects of one kind mostly have the same keys
+def _joined_keys(keys: tuple[str, ...]) -> str:
+    return ",".join(sorted(keys))
+
+
 def copies_of(records: Sequence[Record], flat: Flat) -> Copies:
     """Joins the flattened rows with what the records carry."""
-    rows = flat.rows
-    for name, values, kind in (
-        ("id", [record.id for record in records], pa.string()),
-        ("content_hash", [record.content_hash for record in records], pa.string()),
-        ("payload_keys", [",".join(sorted(record.value)) for record in records], pa.string()),
-        ("answer_order", [record.sequence for record in records], pa.int64()),
-    ):
-        rows = rows.append_column(name, pa.array(values, kind))
-    rows = rows.append_column("payload_json", _texts([record.payload for record in records]))
-    return Copies(records[0].kind, rows, flat.messages, flat.rejects)
+    return Carried.by(records).joined(flat)
 
 
 def _texts(encoded: Sequence[bytes]) -> pa.Array:

@@ -44,6 +44,7 @@ _SEPARATORS = re.compile(r"[\s\-_]+")
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 _PHONE = re.compile(r"(?:tel:|sip:)?[\d\s()+./\-\u00a0\u2010-\u2015]+", re.IGNORECASE)
 PSEUDONYM = re.compile(r"(number|email|name)-[0-9a-f]{24}")  # what `redact_hash` puts in place of a value
+_PLAIN_NUMBER = re.compile(r"\+?[0-9]+")
 _EXTENSION = re.compile(r"(?:ext|extn|extension|[x#;,@]).*", re.IGNORECASE | re.DOTALL)
 
 STATUS_ALIASES = {"droped": "dropped", "voice_mail": "voicemail"}
@@ -315,8 +316,11 @@ def contact_key(number: str | None, country: str = "") -> str | None:
         return None
     if number.startswith("number-") and PSEUDONYM.fullmatch(number):
         return number
-    main = _EXTENSION.sub("", number.strip().lower().removeprefix("tel:").removeprefix("sip:"))
-    digits = "".join(str(int(sign)) for sign in main if sign.isdecimal()).lstrip("0")
+    if _PLAIN_NUMBER.fullmatch(number):
+        main, digits = number, number.lstrip("+0")
+    else:
+        main = _EXTENSION.sub("", number.strip().lower().removeprefix("tel:").removeprefix("sip:"))
+        digits = "".join(str(int(sign)) for sign in main if sign.isdecimal()).lstrip("0")
     if not digits or (len(digits) < 7 and any(sign.isalpha() for sign in main)):
         return None
     if main.lstrip(" (").startswith(("+", "00")):

@@ -15,7 +15,9 @@ from unpod_sync import columns
 from unpod_sync.errors import ConfigurationError, MigrationError
 
 #: Text that is long or repeats itself inside one value: worth ZSTD (a third of FSST's size here).
-ZSTD_COLUMNS = {"payload_json", "input_json", "post_call_json", "structured_data_json", "content", "summary"}
+ZSTD_COLUMNS = {
+    "content", "extra_json", "input_json", "payload_json", "post_call_json", "structured_data_json", "summary",
+}  # fmt: skip
 
 REBUILD_DUE = "rebuild_due"  # a setting: columns were added and are not filled yet
 

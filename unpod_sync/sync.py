@@ -19,6 +19,7 @@ from unpod_sync.config import Settings
 from unpod_sync.errors import BudgetError, CredentialsError, UnpodSyncError
 from unpod_sync.lists import ListReader
 from unpod_sync.loading import Loader
+from unpod_sync.memory import keep_memory
 from unpod_sync.model import (
     AGENTS,
     SPACES,
@@ -207,6 +208,7 @@ class _Load:
         reader = self._reader(warehouse, loader)
         # Decoded JSON has no cycles, but every collection would walk all of it: a fourth of the CPU.
         gc.disable()
+        keep_memory()
         try:
             self._read(warehouse, reader)
             loader.drain()
