@@ -45,7 +45,8 @@ class ListState:
 
     `count` is the list's length when it was last read; `gaps` the positions never read;
     `sweep_left` how far a sweep in progress still has to go (positions below it), None when no
-    sweep is under way; `explained` how much the server's count is known to exceed its rows.
+    sweep is under way; `explained` how much the server's count is known to exceed its rows;
+    `tried_at` when its first page was last asked for, whatever came of it.
     """
 
     count: int | None = None
@@ -58,6 +59,7 @@ class ListState:
     swept_at: datetime | None = None
     explained: int = 0
     last_error: str | None = None
+    tried_at: datetime | None = None
     hot: int = 0
     warm: int = 0
     unfinished: tuple[Unfinished, ...] = ()

@@ -250,6 +250,7 @@ class Reading:
         complete = finished and self.error is None and not self.is_cut
         sweeping = self.sweep_left is not None and self.sweep_left > 0
         fresh_start = self.state.sweep_left is None or self.state.sweep_started_at is None
+        tried_at = now if self.plan is not None or self.error is not None else self.state.tried_at
         row: dict[str, Any] = {
             "resource": self.resource.name,
             "space_token": self.resource.space_token,
@@ -264,7 +265,13 @@ class Reading:
             "explained_gap": self.state.explained,
             "last_synced_at": now if complete else self.state.synced_at,
             "last_error": self.error.message if self.error else None,
-            "state_json": json.dumps({"runs_usable": self.state.runs_usable, "counted": self.state.counted}),
+            "state_json": json.dumps(
+                {
+                    "runs_usable": self.state.runs_usable,
+                    "counted": self.state.counted,
+                    "tried_at": tried_at.isoformat() if tried_at else None,
+                }
+            ),
         }
         return row
 
@@ -284,5 +291,6 @@ def state_of(bookmark: dict[str, Any], **known: Any) -> ListState:
         last_error=bookmark.get("last_error"),
         runs_usable=extra.get("runs_usable", True),
         counted=extra.get("counted", True),
+        tried_at=datetime.fromisoformat(extra["tried_at"]) if extra.get("tried_at") else None,
         **known,
     )

@@ -16,10 +16,11 @@ from unpod_sync import __version__, facts, publish, rewrite
 from unpod_sync.client import Budget, Client, Event
 from unpod_sync.clock import Clock, utc_now
 from unpod_sync.config import Settings
-from unpod_sync.errors import BudgetError, CredentialsError, UnpodSyncError
+from unpod_sync.errors import BudgetError, CredentialsError, UnpodSyncError, WarehouseError
 from unpod_sync.lists import ListReader
 from unpod_sync.loading import Loader
 from unpod_sync.memory import keep_memory
+from unpod_sync.merge import EARLIEST
 from unpod_sync.model import (
     AGENTS,
     SPACES,
@@ -35,7 +36,9 @@ from unpod_sync.reading import Reading
 from unpod_sync.settle import read_whole
 from unpod_sync.standing import read_standing
 from unpod_sync.vocabulary import take_notice
-from unpod_sync.warehouse import Warehouse, first_row
+from unpod_sync.warehouse import Warehouse, first_row, is_corruption, repair
+
+AMPLE = 5  # requests a list: with fewer in the budget, lists take turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,27 @@ def sync(
     client = open_client(settings, now=now, sleep=sleep, on_event=on_event, files=files)
     with client, publish.sync_lock(files, now=now()):
         load = _Load(settings, options, files, client, now, on_page)
-        return load.run()
+        try:
+            return load.run()
+        except duckdb.Error as error:
+            if options.dry_run or not is_corruption(error):
+                raise
+        # Damage that opening did not meet: once more, from the published file.
+        notes: list[str] = []
+        with publish.disk_errors(files.published):
+            repair(files, notes)
+        load = _Load(settings, options, files, client, now, on_page)
+        load.notes += notes
+        try:
+            return load.run()
+        except duckdb.Error as error:
+            if not is_corruption(error):
+                raise
+            raise WarehouseError(
+                f"{files.published} is damaged, and so is the work file that was made from it",
+                "Put a copy of the published file from a backup in its place, or move both away: "
+                "then everything the API still has is loaded again.",
+            ) from None
 
 
 def open_current(settings: Settings, files: publish.Files, *, now: Callable[[], datetime]) -> Warehouse:
@@ -143,6 +166,7 @@ class _Load:
         self.settings, self.options, self.files, self.client = settings, options, files, client
         self.now, self.clock = now, Clock(now)
         self.started_at = now()
+        self.used_before = _used_today(publish.read_state(files), self.started_at)
         self.load_id = f"{self.started_at:%Y%m%dT%H%M%S%f}-{random_secrets.token_hex(2)}"
         self.on_page = on_page
         self.readings: list[Reading] = []
@@ -243,6 +267,10 @@ class _Load:
     def _reader(self, warehouse: Warehouse, loader: Loader) -> ListReader:
         def heard(reading: Reading, page: Page) -> None:
             self.clock.heard(page.server_time)
+            if self.settings.requests_per_day:
+                # Now and not at the end: a sync that is killed has used its requests, too.
+                state = publish.read_state(self.files)
+                publish.write_state(self.files, state | {"requests_today": self._requests_today()})
             if self.on_page is not None:
                 self.on_page(reading, page)
 
@@ -270,12 +298,29 @@ class _Load:
             lists += reader.open([space_tasks(token), space_runs(token)], optional=is_optional)
         for handle, is_optional in self._agents(warehouse):
             lists += reader.open([agent_executions(handle)], optional=is_optional)
-        self._read_lists(reader, lists, only_plan=only_plan)
+        for group in self._groups(lists):
+            self._read_lists(reader, group, only_plan=only_plan)
         new = self._agents(warehouse)
         named = {reading.resource.agent_handle for reading in lists}
         late: list[Resource] = [agent_executions(handle) for handle, _ in new if handle not in named]
         if late and not only_plan and reader.findings.halted is None:
             self._read_lists(reader, reader.open(late, optional=True))
+
+    def _groups(self, lists: list[Reading]) -> list[list[Reading]]:
+        """All lists at once, or one after the other while a budget is scarce.
+
+        A budget spent on the first pages of all lists would be spent on the same ones every time. What
+        has rows never read comes first, then what has not been tried for longest.
+        """
+        left = self.client.counters.requests_left
+        if left is None or left >= AMPLE * len(lists):
+            return [lists]
+
+        def turn(reading: Reading) -> tuple[bool, datetime]:
+            state = reading.state
+            return state.count is not None and not state.gaps, state.tried_at or EARLIEST
+
+        return [[reading] for reading in sorted(lists, key=turn)]
 
     def _read_lists(self, reader: ListReader, readings: list[Reading], *, only_plan: bool = False) -> None:
         self.readings += readings
@@ -400,11 +445,13 @@ class _Load:
                 "last_done_at": now.isoformat(timespec="seconds")
                 if status == "done"
                 else earlier.get("last_done_at"),
-                "requests_today": {
-                    "day": now.date().isoformat(),
-                    "requests": _used_today(earlier, now) + self.client.requests_made,
-                },
+                "requests_today": self._requests_today(),
                 "lists": spaces,
                 "standing": self.standing or earlier.get("standing"),
             },
         )
+
+    def _requests_today(self) -> dict[str, Any]:
+        day = self.now().date()
+        before = self.used_before if day == self.started_at.date() else 0
+        return {"day": day.isoformat(), "requests": before + self.client.requests_made}

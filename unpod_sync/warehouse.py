@@ -64,14 +64,33 @@ class Warehouse:
         notes: list[str] = []
         with publish.disk_errors(files.published):
             _clear_remains(files)
-            connection = _attach_or_repair(files, memory_limit, notes)
-            warehouse = cls(connection, files.work, notes)
+            if not files.work.exists():
+                _restore_from_published(files, notes)
             try:
-                warehouse.is_outdated = schema.create_schema(connection, now=now)
-                schema.build_views(connection, user_folder=views_folder)
-            except BaseException:
+                return cls._opened(files, now, memory_limit, views_folder, notes)
+            except duckdb.Error as error:
+                if not is_corruption(error):
+                    raise
+            repair(files, notes)
+            return cls._opened(files, now, memory_limit, views_folder, notes)
+
+    @classmethod
+    def _opened(
+        cls,
+        files: publish.Files,
+        now: datetime,
+        memory_limit: str,
+        views_folder: Path | None,
+        notes: list[str],
+    ) -> Warehouse:
+        warehouse = cls(_attach_ours(files, memory_limit), files.work, notes)
+        try:
+            warehouse.is_outdated = schema.create_schema(warehouse.connection, now=now)
+            schema.build_views(warehouse.connection, user_folder=views_folder)
+        except BaseException as error:
+            with contextlib.suppress(duckdb.Error):  # a damaged file cannot be closed in peace, either
                 warehouse.close()
-                raise
+            raise error
         return warehouse
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -143,9 +162,7 @@ def attach(path: Path, memory_limit: str = "400MB") -> duckdb.DuckDBPyConnection
     return connection
 
 
-def _attach_or_repair(files: publish.Files, memory_limit: str, notes: list[str]) -> duckdb.DuckDBPyConnection:
-    if not files.work.exists():
-        _restore_from_published(files, notes)
+def _attach_ours(files: publish.Files, memory_limit: str) -> duckdb.DuckDBPyConnection:
     try:
         return attach(files.work, memory_limit)
     except duckdb.Error as error:
@@ -160,8 +177,20 @@ def _attach_or_repair(files: publish.Files, memory_limit: str, notes: list[str])
                 f"{files.work} was written by a newer DuckDB",
                 "Upgrade: pip install --upgrade duckdb unpod-sync.",
             ) from None
-        if not any(word in text for word in CORRUPTION):
-            raise
+        raise
+
+
+def is_corruption(error: BaseException | None) -> bool:
+    """Whether a damaged file is behind an error, or behind one that it followed."""
+    while error is not None:
+        if isinstance(error, duckdb.Error) and any(word in str(error) for word in CORRUPTION):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def repair(files: publish.Files, notes: list[str]) -> None:
+    """Sets the damaged work file aside and puts the published one in its place; `notes` say so."""
     aside = publish.free_name(files.work, "corrupt")
     files.work.replace(aside)
     log = files.work.with_name(files.work.name + ".wal")
@@ -169,7 +198,6 @@ def _attach_or_repair(files: publish.Files, memory_limit: str, notes: list[str])
         log.replace(aside.with_name(aside.name + ".wal"))
     notes.append(f"the work file was damaged and has been set aside as {aside.name}")
     _restore_from_published(files, notes)
-    return attach(files.work, memory_limit)
 
 
 def _restore_from_published(files: publish.Files, notes: list[str]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 from email.utils import formatdate
 from pathlib import Path
@@ -46,7 +49,62 @@ def test_a_first_load_in_budgets_of_nine(tmp_path: Path, is_old: bool) -> None:
         assert site.is_complete()
     pages = 60 // 5 - 1
     assert len(set(asked)) >= pages
-    assert len(asked) <= pages + 4  # what the last budget has left goes into reading again
+    assert len(asked) <= pages + 5  # what the last budget has left goes into reading again
+
+
+@pytest.mark.parametrize("budget", [6, 9])
+def test_a_budget_smaller_than_the_number_of_lists(tmp_path: Path, budget: int) -> None:
+    """Lists take turns, so that everything is in at last: eight spaces, seventeen lists and two listings."""
+    with Simulator(build_world(tasks=12, spaces=8), token=TOKEN) as simulator:
+        site = Site(simulator, tmp_path)
+        syncs = 0
+        while not (site.files.published.exists() and site.is_complete()):
+            simulator.requests.clear()
+            assert site.sync(max_requests=budget).exit_status == 3
+            assert len(simulator.requests) <= budget
+            simulator.world.advance(timedelta(minutes=10))
+            syncs += 1
+            assert syncs < 60
+        simulator.world.edit_task(simulator.world.task_ids(site.spaces[5])[-1], {"output.call_id": "edited"})
+        while not site.is_complete():
+            site.sync(max_requests=budget)
+            simulator.world.advance(timedelta(minutes=10))
+            syncs += 1
+            assert syncs < 120
+
+
+def test_a_killed_sync_has_used_its_requests(site: Site) -> None:
+    """Of the day's budget, as any other."""
+    code = (
+        "import os, signal, sys\n"
+        "from datetime import datetime\n"
+        "from pathlib import Path\n"
+        "from unpod_sync.config import Settings\n"
+        "from unpod_sync.sync import sync\n"
+        "pages = []\n"
+        "def heard(reading, page):\n"
+        "    pages.append(page)\n"
+        "    if len(pages) == 6: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "settings = Settings(base_url=sys.argv[1], api_token=sys.argv[2], org_handle='sim-org',\n"
+        "    database=Path(sys.argv[3]), page_size=5, requests_per_day=100)\n"
+        "sync(settings, now=lambda: datetime.fromisoformat(sys.argv[4]), on_page=heard)\n"
+    )
+    now = site.world.now.replace(tzinfo=None)
+    ended = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            code,
+            site.simulator.base_url,
+            TOKEN,
+            str(site.files.published),
+            now.isoformat(),
+        ],
+        check=False,
+    )
+    assert ended.returncode == -signal.SIGKILL
+    assert site.sync(requests_per_day=7).exit_status == 3
+    assert len(site.simulator.requests) <= 7 + 4  # those under way when the kill came were never heard of
 
 
 def test_a_budget_for_the_day_counts_what_was_used(site: Site) -> None:
@@ -97,12 +155,14 @@ def test_a_server_that_allows_240_a_minute_seldom_says_429(monkeypatch: pytest.M
     monkeypatch.setattr(
         Handler, "date_time_string", lambda _: formatdate(clock.now().timestamp(), usegmt=True)
     )
-    with Simulator(world, token=TOKEN, rate_limit_per_minute=240) as simulator:
-        with paced(simulator, clock) as client:
-            (space,) = world.spaces
-            jobs = [(space_tasks(space["token"]), page % 100 + 1, 1) for page in range(600)]
-            assert all(not isinstance(result, Exception) for _, result in client.fetch_many(jobs))
-            assert client.counters.rate_limited <= 3
+    with (
+        Simulator(world, token=TOKEN, rate_limit_per_minute=240) as simulator,
+        paced(simulator, clock) as client,
+    ):
+        (space,) = world.spaces
+        jobs = [(space_tasks(space["token"]), page % 100 + 1, 1) for page in range(600)]
+        assert all(not isinstance(result, Exception) for _, result in client.fetch_many(jobs))
+        assert client.counters.rate_limited <= 3
     assert clock.seconds - 1000 < 200
 
 

@@ -147,6 +147,46 @@ def test_a_spoilt_work_file_is_made_again(site: Site, how: str) -> None:
     assert site.is_complete()
 
 
+@pytest.mark.parametrize("tenth", range(10))
+def test_a_block_of_the_work_file_spoilt(site: Site, tenth: int) -> None:
+    """Wherever the damage lies and whenever a sync meets it, the result is whole; if it is met, it is said."""
+    site.sync()
+    size = site.files.work.stat().st_size
+    with site.files.work.open("r+b") as file:
+        file.seek(12288 + (size - 12288) * tenth // 10)
+        file.write(Random(tenth).randbytes(4096))
+    for _ in range(2):
+        change(site)
+        result = site.sync(full=True)
+        assert result.exit_status == 0
+        assert site.is_complete()
+    was_met = any(site.folder.glob(".*corrupt*"))
+    assert not was_met or site.ask("select 1 from tasks")
+
+
+def test_both_files_damaged_is_said(site: Site) -> None:
+    """Nothing is thrown away when there is no sound file to go on from; with a sound one again, all is well."""
+    site.sync()
+    sound = site.files.published.read_bytes()
+    with duckdb.connect(str(site.files.work)) as connection:
+        ((block,),) = connection.execute(
+            "select min(block_id) from pragma_storage_info('tasks') where block_id >= 0"
+        ).fetchall()
+    damaged = bytearray(site.files.work.read_bytes())
+    start = 12288 + block * 262144  # three headers, then the blocks
+    damaged[start : start + 4096] = Random(1).randbytes(4096)
+    for path in (site.files.work, site.files.published):
+        path.write_bytes(damaged)
+    change(site)
+    error = site.refused(page_size=100)
+    assert isinstance(error, WarehouseError)
+    assert "backup" in error.hint
+    assert site.files.published.read_bytes() == bytes(damaged)
+    site.files.published.write_bytes(sound)
+    assert site.sync().exit_status == 0
+    assert site.is_complete()
+
+
 def test_a_lost_work_file_does_not_take_up_its_old_log(site: Site) -> None:
     """The log of a lost work file is not replayed into the one made from the published file."""
     site.sync()

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from typing import IO, Any
+from typing import IO
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -56,7 +56,7 @@ class FlattenProcess:
         self._is_lost = False
         self._process: subprocess.Popen[bytes] | None = None
         with contextlib.suppress(OSError):
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603  ourselves
                 [sys.executable, "-m", __name__, zone.key],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -149,17 +149,9 @@ def _send(pipe: IO[bytes], message: bytes | pa.Buffer) -> None:
     pipe.write(message)
 
 
-def _receive(pipe: IO[bytes]) -> pa.Buffer:
-    """One message, in memory of Arrow's, which is used again and costs no page faults."""
+def _receive(pipe: IO[bytes]) -> bytes:
     (length,) = LENGTH.unpack(_exactly(pipe, LENGTH.size))
-    buffer = pa.allocate_buffer(length)
-    view = memoryview(buffer)
-    while len(view):
-        count = pipe.readinto(view)  # type: ignore[attr-defined]  every binary pipe has it
-        if not count:
-            raise EOFError
-        view = view[count:]
-    return buffer
+    return _exactly(pipe, length)
 
 
 def _exactly(pipe: IO[bytes], length: int) -> bytes:
@@ -180,8 +172,8 @@ def _pack(flat: Flat) -> pa.Buffer:
     return sink.getvalue()
 
 
-def _unpack(buffer: pa.Buffer) -> Flat:
-    source = pa.BufferReader(buffer)
+def _unpack(packed: bytes) -> Flat:
+    source = pa.BufferReader(packed)
     (length,) = LENGTH.unpack(source.read(LENGTH.size))
     has_messages, rejects = pickle.loads(source.read(length))  # noqa: S301  our own child wrote it
     rows = pa.ipc.open_stream(source).read_all()

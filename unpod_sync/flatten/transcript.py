@@ -133,7 +133,9 @@ def _are_usual(shape: Shape, entries: list[dict[str, Any]]) -> bool:
         return False
     if not {str}.issuperset(map(type, chain.from_iterable(map(READ_SPOKEN, entries)))):
         return False
-    return OTHER_TIME_KEYS.isdisjoint(shape) or not any(is_missing(entry.get("timestamp")) for entry in entries)
+    return OTHER_TIME_KEYS.isdisjoint(shape) or not any(
+        is_missing(entry.get("timestamp")) for entry in entries
+    )
 
 
 def _read_shape(shape: Shape, entries: list[Any]) -> _Fields:
