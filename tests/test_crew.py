@@ -164,7 +164,8 @@ def test_closing_the_client_from_another_thread_ends_the_wait() -> None:
 
 
 SCRIPT = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background has it ignored
 from unpod_sync.client import Client
 from unpod_sync.model import space_tasks
 tasks = space_tasks("8KZ")

@@ -15,7 +15,7 @@ from rich.console import Console
 from tests.demo_file import changed_copy, demo_file
 from unpod_sync import render
 from unpod_sync import wording as say
-from unpod_sync.cli.report import command
+from unpod_sync.cli import group
 from unpod_sync.figures import Rate, nothing
 from unpod_sync.reports import Report, Request, report
 
@@ -35,7 +35,8 @@ def text_of(content: Report, width: int) -> str:
 
 def run(*arguments: str, **environment: str) -> Result:
     runner = CliRunner(env={"COLUMNS": "80", **environment})
-    return runner.invoke(command, ["--database", str(demo_file()), *arguments], catch_exceptions=False)
+    asked = ["report", "--database", str(demo_file()), *arguments]
+    return runner.invoke(group, asked, catch_exceptions=False)
 
 
 @pytest.mark.parametrize("width", [60, 80, 110, 160])

@@ -60,8 +60,13 @@ _INTERRUPTS = frozenset({"Query interrupted", "INTERRUPT Error: Interrupted!"})
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Whether the user or the system stopped us; DuckDB tells so in its own words during a query."""
-    return isinstance(error, KeyboardInterrupt) or str(error) in _INTERRUPTS
+    """Whether the user or the system stopped us; DuckDB tells so in its own words during a query.
+
+    Where it was reading one of our Arrow tables, it wraps Python's word for it into an error of its own.
+    """
+    if isinstance(error, KeyboardInterrupt) or str(error) in _INTERRUPTS:
+        return True
+    return type(error).__module__.startswith("_duckdb") and "KeyboardInterrupt" in str(error)
 
 
 @contextlib.contextmanager
@@ -169,10 +174,10 @@ def read_state(files: Files) -> dict[str, Any]:
     return _read_json(files.state) or {}
 
 
-def write_state(files: Files, state: dict[str, Any]) -> None:
-    """Replaces the state file."""
+def write_state(files: Files, state: dict[str, Any], *, durable: bool = True) -> None:
+    """Replaces the state file; `durable` makes it survive a power cut, too."""
     with disk_errors(files.state):
-        write_atomically(files.state, json.dumps(state, indent=1).encode(), mode=0o600)
+        write_atomically(files.state, json.dumps(state, indent=1).encode(), mode=0o600, durable=durable)
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int, durable: bool = True) -> None:

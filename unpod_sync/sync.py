@@ -183,12 +183,13 @@ class _Load:
             warehouse = self._open()
             try:
                 result = self._load(warehouse)
+                revision = warehouse.revision()
             except BaseException as error:
                 self._note_end(warehouse, error)
                 raise
             finally:
                 warehouse.close()
-            return self._publish(result)
+            return self._publish(result, revision)
 
     def _open(self) -> Warehouse:
         now = self.now()
@@ -270,7 +271,8 @@ class _Load:
             if self.settings.requests_per_day:
                 # Now and not at the end: a sync that is killed has used its requests, too.
                 state = publish.read_state(self.files)
-                publish.write_state(self.files, state | {"requests_today": self._requests_today()})
+                state |= {"requests_today": self._requests_today()}
+                publish.write_state(self.files, state, durable=False)
             if self.on_page is not None:
                 self.on_page(reading, page)
 
@@ -414,11 +416,16 @@ class _Load:
             pass  # a full disk or a dead connection: the next sync marks the load as killed
         self._write_state(status, text)
 
-    def _publish(self, result: LoadResult) -> LoadResult:
-        if self.privacy.must_rewrite or rewrite.dead_share(self.files.work) > rewrite.DEAD_SHARE:
+    def _publish(self, result: LoadResult, revision: int) -> LoadResult:
+        """Publishes when the published file is another revision than the work file's."""
+        is_news = publish.revision_of(self.files.published) != revision
+        if self.privacy.must_rewrite or (
+            is_news and rewrite.dead_share(self.files.work) > rewrite.DEAD_SHARE
+        ):
             rewrite.compact(self.files, now=self.now(), views_folder=self.settings.views_folder)
+            is_news = True
         publish.refuse_stray_wal(self.files)
-        if publish.revision_of(self.files.published) != publish.revision_of(self.files.work):
+        if is_news:
             publish.publish(self.files, mode=int(self.settings.published_mode, 8))
             self.published = True
         self.privacy.ended()

@@ -1,0 +1,13 @@
+"""The mutations of `mutations.py` are still to be made: their places stand in the code."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.mutations import MUTATIONS, Mutation, places
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_its_place_stands_once(mutation: Mutation) -> None:
+    """Code that moved takes its mutation along."""
+    assert places(mutation) == 1
