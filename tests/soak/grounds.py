@@ -201,7 +201,7 @@ class Light:
         )
         client.Transport = Shortcut  # type: ignore[misc,assignment]
         syncing.open_current = lambda *_, **__: self.warehouse
-        syncing._Load._publish = lambda load, result: result  # type: ignore[method-assign]
+        syncing._Load._publish = lambda load, result, revision: result  # type: ignore[method-assign]
         syncing.read_standing = lambda *_: {}
         syncing.take_notice = lambda *_: []  # type: ignore[assignment]
         try:
