@@ -32,6 +32,7 @@ WORTH_A_PROCESS = 5_000  # new rows; starting it takes as long as flattening 3,0
 SEEN = 50_000  # unchanged objects met before progress is committed
 
 Part = Callable[[], Copies]
+Job = Callable[[duckdb.DuckDBPyConnection], object]
 
 
 @dataclass(slots=True)
@@ -86,9 +87,9 @@ class Loader:
         self._held: list[tuple[Record, dict[str, Any]]] = []
         self._unchanged: set[tuple[str, str]] = set()
         self._pending: deque[set[str]] = deque(maxlen=2)  # ids of batches not surely committed yet
-        self._queue: queue.Queue[tuple[Batch, list[Part], Stamp] | None] = queue.Queue(maxsize=1)
+        self._queue: queue.Queue[Job | None] = queue.Queue(maxsize=1)
         self._failure: BaseException | None = None
-        self._writer = threading.Thread(target=self._write_batches, name="unpod-sync-writer", daemon=True)
+        self._writer = threading.Thread(target=self._do_jobs, name="unpod-sync-writer", daemon=True)
         self._writer.start()
 
     def expect(self, rows: int) -> None:
@@ -120,6 +121,10 @@ class Loader:
             self._flatten(kind)
             if self._rows[kind] >= ROW_GROUP or len(self._unchanged) >= SEEN:
                 self._submit()
+
+    def beside(self, job: Job) -> None:
+        """Has the writer do something first; `drain` waits for it, and raises what it raised."""
+        self._queue.put(job)
 
     def drain(self) -> None:
         """Writes everything taken so far and waits until it is committed."""
@@ -278,7 +283,7 @@ class Loader:
         parts, self._parts = self._parts, []
         self._rows.clear()
         self._batch, self._touched, self._in_batch = Batch(), {}, set()
-        self._queue.put((batch, parts, stamp))
+        self._queue.put(lambda connection: self._write(connection, batch, parts, stamp))
 
     def _wait(self) -> None:
         self._queue.join()
@@ -290,16 +295,21 @@ class Loader:
             failure, self._failure = self._failure, None
             raise failure
 
-    def _write_batches(self) -> None:
+    def _write(
+        self, connection: duckdb.DuckDBPyConnection, batch: Batch, parts: list[Part], stamp: Stamp
+    ) -> None:
+        batch.copies = [part() for part in parts]
+        for kind, number in write(connection, batch, stamp).items():
+            self.tally.changed[kind] += number
+
+    def _do_jobs(self) -> None:
+        """The writer thread: what the queue holds, in its order, until the first failure."""
         connection = self._warehouse.cursor()
         dead = False
-        while (item := self._queue.get()) is not None:
+        while (job := self._queue.get()) is not None:
             try:
                 if not dead:
-                    batch, parts, stamp = item
-                    batch.copies = [part() for part in parts]
-                    for kind, number in write(connection, batch, stamp).items():
-                        self.tally.changed[kind] += number
+                    job(connection)
             except BaseException as error:
                 self._failure, dead = error, True
             finally:

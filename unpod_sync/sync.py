@@ -34,6 +34,7 @@ from unpod_sync.outcome import WORDS, LoadResult, judge
 from unpod_sync.privacy.opening import Privacy, complete_erasure, open_privacy
 from unpod_sync.reading import Reading
 from unpod_sync.settle import read_whole
+from unpod_sync.schema import build_views
 from unpod_sync.standing import read_standing
 from unpod_sync.vocabulary import take_notice
 from unpod_sync.warehouse import Warehouse, first_row, is_corruption, repair
@@ -91,12 +92,18 @@ def sync(
             ) from None
 
 
-def open_current(settings: Settings, files: publish.Files, *, now: Callable[[], datetime]) -> Warehouse:
+def open_current(
+    settings: Settings, files: publish.Files, *, now: Callable[[], datetime], views_later: bool = False
+) -> Warehouse:
     """The work file, flattened again first when an upgrade or another time zone asks for it."""
 
     def opened() -> Warehouse:
         return Warehouse.open(
-            files, now=now(), memory_limit=settings.memory_limit, views_folder=settings.views_folder
+            files,
+            now=now(),
+            memory_limit=settings.memory_limit,
+            views_folder=settings.views_folder,
+            views_later=views_later,
         )
 
     warehouse = opened()
@@ -212,7 +219,7 @@ class _Load:
         return warehouse
 
     def _current(self) -> Warehouse:
-        return open_current(self.settings, self.files, now=self.now)
+        return open_current(self.settings, self.files, now=self.now, views_later=True)
 
     def _dry_run(self) -> LoadResult:
         """Reads first pages only, and works on a copy that is thrown away."""
@@ -294,6 +301,8 @@ class _Load:
             [AGENTS], optional=True
         )
         self._read_lists(reader, listings)
+        if warehouse.lacks_views:
+            reader.loader.beside(build_views)  # while the first pages are on their way
         spaces = self._spaces(warehouse, listings[0])
         lists: list[Reading] = []
         for token, is_optional in spaces:

@@ -46,6 +46,7 @@ class Warehouse:
         self.path = path
         self.notes = notes
         self.is_outdated = False
+        self.lacks_views = False
 
     @classmethod
     def open(
@@ -55,8 +56,12 @@ class Warehouse:
         now: datetime,
         memory_limit: str = "400MB",
         views_folder: Path | None = None,
+        views_later: bool = False,
     ) -> Warehouse:
         """Opens (or creates, or repairs from the published file) the work file of `files`.
+
+        With `views_later` a new file `lacks_views`, which take half a second: the caller has them built
+        (`schema.build_views`) where it does not wait for that. The user's own are checked at once all the same.
 
         Raises `LockedError` when another program has the work file open, `MigrationError` when
         a newer version made it, `DiskFullError`, `WarehouseError`.
@@ -66,8 +71,9 @@ class Warehouse:
             _clear_remains(files)
             if not files.work.exists():
                 _restore_from_published(files, notes)
+            is_bare = views_later and views_folder is None and not files.work.exists()
             try:
-                return cls._opened(files, now, memory_limit, views_folder, notes)
+                return cls._opened(files, now, memory_limit, views_folder, notes, is_bare=is_bare)
             except duckdb.Error as error:
                 if not is_corruption(error):
                     raise
@@ -82,15 +88,19 @@ class Warehouse:
         memory_limit: str,
         views_folder: Path | None,
         notes: list[str],
+        *,
+        is_bare: bool = False,
     ) -> Warehouse:
         warehouse = cls(_attach_ours(files, memory_limit), files.work, notes)
         try:
             warehouse.is_outdated = schema.create_schema(warehouse.connection, now=now)
-            schema.build_views(warehouse.connection, user_folder=views_folder)
+            if not is_bare:
+                schema.build_views(warehouse.connection, user_folder=views_folder)
         except BaseException as error:
             with contextlib.suppress(duckdb.Error):  # a damaged file cannot be closed in peace, either
                 warehouse.close()
             raise error
+        warehouse.lacks_views = is_bare
         return warehouse
 
     def cursor(self) -> duckdb.DuckDBPyConnection:

@@ -62,6 +62,7 @@ class FlattenProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 bufsize=1 << 20,
+                pipesize=1 << 20,
             )
             threading.Thread(target=self._await_ready, name="unpod-sync-helper", daemon=True).start()
 
