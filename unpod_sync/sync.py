@@ -33,8 +33,8 @@ from unpod_sync.model import (
 from unpod_sync.outcome import WORDS, LoadResult, judge
 from unpod_sync.privacy.opening import Privacy, complete_erasure, open_privacy
 from unpod_sync.reading import Reading
-from unpod_sync.settle import read_whole
 from unpod_sync.schema import build_views
+from unpod_sync.settle import read_whole
 from unpod_sync.standing import read_standing
 from unpod_sync.vocabulary import take_notice
 from unpod_sync.warehouse import Warehouse, first_row, is_corruption, repair

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import IO
 from zoneinfo import ZoneInfo
 
@@ -33,6 +34,7 @@ from unpod_sync.model import Flat, Record, Reject
 READY = b"ready"
 LENGTH = struct.Struct("<q")
 END_SECONDS = 5.0
+PIPE_BYTES = 1 << 20  # what an unprivileged process may have on Linux; small pieces cost a switch each
 
 AHEAD = 8  # requests that the helper has read and not begun
 
@@ -61,8 +63,8 @@ class FlattenProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                bufsize=1 << 20,
-                pipesize=1 << 20,
+                bufsize=PIPE_BYTES,
+                pipesize=PIPE_BYTES,
             )
             threading.Thread(target=self._await_ready, name="unpod-sync-helper", daemon=True).start()
 
@@ -195,7 +197,10 @@ def serve(zone: ZoneInfo, source: IO[bytes], target: IO[bytes]) -> None:
         with contextlib.suppress(EOFError, OSError):
             while True:
                 kind, heads, lengths = pickle.loads(_receive(source))  # noqa: S301  our parent wrote it
-                requests.put((kind, heads, [_exactly(source, length) for length in lengths]))
+                payloads = _exactly(source, sum(lengths))
+                ends = list(accumulate(lengths))
+                cuts = zip([0, *ends], ends, strict=False)
+                requests.put((kind, heads, [payloads[start:end] for start, end in cuts]))
         requests.put(None)
 
     def answer() -> None:
@@ -219,4 +224,5 @@ if __name__ == "__main__":
     keep_memory()
     sys.stdout.buffer.write(READY)
     sys.stdout.buffer.flush()
-    serve(ZoneInfo(sys.argv[1]), sys.stdin.buffer, sys.stdout.buffer)
+    with open(0, "rb", buffering=PIPE_BYTES, closefd=False) as source:
+        serve(ZoneInfo(sys.argv[1]), source, sys.stdout.buffer)
