@@ -48,7 +48,7 @@ def _new_warehouses_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iter
     Warehouse.open(empty, now=NOW.replace(tzinfo=None)).close()
     attach = warehouse.attach
 
-    def attach_copy(path: Path, memory_limit: str = "400MB") -> duckdb.DuckDBPyConnection:
+    def attach_copy(path: Path, memory_limit: str = "300MB") -> duckdb.DuckDBPyConnection:
         if path.name.endswith(".work") and not path.exists():
             shutil.copyfile(empty.work, path)
             path.chmod(0o600)

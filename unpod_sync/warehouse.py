@@ -54,7 +54,7 @@ class Warehouse:
         files: publish.Files,
         *,
         now: datetime,
-        memory_limit: str = "400MB",
+        memory_limit: str = "300MB",
         views_folder: Path | None = None,
         views_later: bool = False,
     ) -> Warehouse:
@@ -150,7 +150,7 @@ class Warehouse:
         return row[0] if row else None
 
 
-def attach(path: Path, memory_limit: str = "400MB") -> duckdb.DuckDBPyConnection:
+def attach(path: Path, memory_limit: str = "300MB") -> duckdb.DuckDBPyConnection:
     """A connection whose current database is the file at `path` (created when missing)."""
     connection = duckdb.connect(
         ":memory:", config={"memory_limit": memory_limit, "autoinstall_known_extensions": "false"}
