@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import count as count_from
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 
-from tests.faults.kit import TOKEN, Site, build_world
+from tests.faults.kit import TOKEN, Site, build_world, private_task
 from tests.soak import deaths
+from unpod_sync.flatten import flatten
+from unpod_sync.merge import Batch, Stamp, copies_of, write
+from unpod_sync.model import space_tasks
+from unpod_sync.publish import Files
+from unpod_sync.records import prepare
 from unpod_sync.simulator import Simulator
 from unpod_sync.warehouse import Warehouse
 
@@ -29,3 +40,50 @@ def test_a_migration_that_died_before_its_rebuild(tmp_path: Path) -> None:
         site.sync()
         assert site.ask("select count(call_id) from main.tasks") == [(2,)]
         assert site.ask("select count(*) from meta.settings where name = 'rebuild_due'") == [(0,)]
+
+
+class Mortal:
+    """A connection that dies at its nth statement."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, left: int) -> None:
+        self._connection = connection
+        self._left = left
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, sql: str, *parameters: Any) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise KeyboardInterrupt
+        return self._connection.execute(sql, *parameters)
+
+
+def test_a_batch_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Whichever statement is the last: rows, messages, payloads, versions and bookmark come together."""
+    now = datetime(2026, 3, 12, tzinfo=UTC).replace(tzinfo=None)
+    rows, _ = prepare(
+        [private_task(place) | {"task_id": f"T{place}"} for place in range(3)], space_tasks("S")
+    )
+    bookmark = {"resource": "spaces/S/tasks", "space_token": "S", "kind": "task", "api_count": 3}
+    tables = (
+        "main.tasks",
+        "main.transcript_messages",
+        "raw.payloads",
+        "main.task_versions",
+        "meta.bookmarks",
+    )
+    count = " + ".join(f"(select count(*) from {table})" for table in tables)
+    with closing(Warehouse.open(Files(tmp_path / "u.duckdb"), now=now)) as warehouse:
+        for statements in count_from(0):
+            batch = Batch(
+                copies=[copies_of(rows, flatten("task", rows, ZoneInfo("UTC")))], bookmarks=[bookmark]
+            )
+            try:
+                write(Mortal(warehouse.cursor(), statements), batch, Stamp("load", 1, now))  # type: ignore[arg-type]
+            except KeyboardInterrupt:
+                assert warehouse.cursor().execute(f"select {count}").fetchall() == [(0,)], statements
+            else:
+                break
+        assert warehouse.connection.execute(f"select {count}").fetchall() == [(3 + 6 + 3 + 3 + 1,)]
+    assert statements > 8
