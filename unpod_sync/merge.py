@@ -49,11 +49,6 @@ class Batch:
     seen: dict[str, list[str]] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
 
-    @property
-    def rows(self) -> int:
-        """Objects in the batch."""
-        return sum(copies.rows.num_rows for copies in self.copies)
-
 
 @dataclass(frozen=True, slots=True)
 class Stamp:

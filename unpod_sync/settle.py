@@ -150,10 +150,9 @@ def _find_missing(reader: ListReader, reading: Reading) -> None:
         _read_all(reader, reading)
         if _missing(reader, reading) > 0:
             _read_on(reader, reading)
+        # A list that moves meanwhile explains nothing: the next sync looks again.
         if reader.may_go_on(reading) and (len(reading.counts) < 2 or _missing(reader, reading) <= 0):
-            _explain(
-                reader, reading
-            )  # a list that moves meanwhile explains nothing: the next sync looks again
+            _explain(reader, reading)
 
 
 def _read_all(reader: ListReader, reading: Reading) -> None:

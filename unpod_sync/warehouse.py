@@ -96,10 +96,10 @@ class Warehouse:
             warehouse.is_outdated = schema.create_schema(warehouse.connection, now=now)
             if not is_bare:
                 schema.build_views(warehouse.connection, user_folder=views_folder)
-        except BaseException as error:
+        except BaseException:
             with contextlib.suppress(duckdb.Error):  # a damaged file cannot be closed in peace, either
                 warehouse.close()
-            raise error
+            raise
         warehouse.lacks_views = is_bare
         return warehouse
 

@@ -92,8 +92,6 @@ def _labels(batch: Batch, index: int, classification: Any) -> str | None:
     if isinstance(labels, str):
         return None if is_missing(labels) else read_text(labels)
     if isinstance(labels, list):
-        if len(labels) == 1 and type(labels[0]) is str and not is_missing(labels[0]):
-            return read_text(labels[0])
         try:
             texts = [given_text(nested(label, ("label", "name", "value"))) for label in labels]
             return ", ".join(text for text in texts if text is not None) or None

@@ -177,8 +177,7 @@ def _pack(flat: Flat) -> pa.Buffer:
 
 def _unpack(packed: bytes) -> Flat:
     source = pa.BufferReader(packed)
-    (length,) = LENGTH.unpack(source.read(LENGTH.size))
-    has_messages, rejects = pickle.loads(source.read(length))  # noqa: S301  our own child wrote it
+    has_messages, rejects = pickle.loads(_receive(source))  # noqa: S301  our own child wrote it
     rows = pa.ipc.open_stream(source).read_all()
     messages = pa.ipc.open_stream(source).read_all() if has_messages else None
     return Flat(rows, messages, [Reject(*fields) for fields in rejects])
