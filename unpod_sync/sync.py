@@ -68,7 +68,8 @@ def sync(
     files = publish.Files(settings.database)
     client = open_client(settings, now=now, sleep=sleep, on_event=on_event, files=files)
     with client, publish.sync_lock(files, now=now()):
-        load = _Load(settings, options, files, client, now, on_page)
+        used_before = _used_today(publish.read_state(files), now())
+        load = _Load(settings, options, files, client, now, on_page, used_before)
         try:
             return load.run()
         except duckdb.Error as error:
@@ -78,7 +79,7 @@ def sync(
         notes: list[str] = []
         with publish.disk_errors(files.published):
             repair(files, notes)
-        load = _Load(settings, options, files, client, now, on_page)
+        load = _Load(settings, options, files, client, now, on_page, used_before)
         load.notes += notes
         try:
             return load.run()
@@ -169,11 +170,13 @@ class _Load:
         client: Client,
         now: Callable[[], datetime],
         on_page: Callable[[Reading, Page], None] | None,
+        used_before: int,
     ) -> None:
+        """`used_before`: requests that earlier syncs of this day made."""
         self.settings, self.options, self.files, self.client = settings, options, files, client
         self.now, self.clock = now, Clock(now)
         self.started_at = now()
-        self.used_before = _used_today(publish.read_state(files), self.started_at)
+        self.used_before = used_before
         self.load_id = f"{self.started_at:%Y%m%dT%H%M%S%f}-{random_secrets.token_hex(2)}"
         self.on_page = on_page
         self.readings: list[Reading] = []
@@ -277,8 +280,7 @@ class _Load:
             self.clock.heard(page.server_time)
             if self.settings.requests_per_day:
                 # Now and not at the end: a sync that is killed has used its requests, too.
-                state = publish.read_state(self.files)
-                state |= {"requests_today": self._requests_today()}
+                state = publish.read_state(self.files) | {"requests_today": self._requests_today()}
                 publish.write_state(self.files, state, durable=False)
             if self.on_page is not None:
                 self.on_page(reading, page)

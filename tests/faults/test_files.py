@@ -160,6 +160,8 @@ def test_a_block_of_the_work_file_spoilt(site: Site, tenth: int) -> None:
         result = site.sync(full=True)
         assert result.exit_status == 0
         assert site.is_complete()
+    used = publish.read_state(site.files)["requests_today"]["requests"]
+    assert used == len(site.simulator.requests), "those of a load that damage broke off count once"
     was_met = any(site.folder.glob(".*corrupt*"))
     assert not was_met or site.ask("select 1 from tasks")
 
