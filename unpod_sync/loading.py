@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pyarrow as pa
 
+from unpod_sync.bloom import BloomFilter
 from unpod_sync.flatten import flatten
 from unpod_sync.flatten.process import FlattenProcess, usable_cores
 from unpod_sync.merge import EARLIEST, Batch, Carried, Copies, Stamp, write
@@ -29,6 +30,7 @@ from unpod_sync.warehouse import ROW_GROUP, Warehouse, lent, load_rows
 
 CHUNK = 1_024  # records compared and flattened together; a row group is a multiple, see `warehouse.ROW_GROUP`
 WORTH_A_PROCESS = 5_000  # new rows; starting it takes as long as flattening 3,000
+WORTH_A_FILTER = 20_000  # new rows; filling it costs as much a stored task as looking so many up
 SEEN = 50_000  # unchanged objects met before progress is committed
 
 Part = Callable[[], Copies]
@@ -83,6 +85,8 @@ class Loader:
         self._parts: list[Part] = []
         self._rows: dict[str, int] = defaultdict(int)
         self._in_batch: set[str] = set()
+        self._met: BloomFilter | None = None  # task ids stored or taken; None: every id is looked for
+        self._perhaps_stored: set[str] = set()  # of the batch
         self._helper: FlattenProcess | None = None
         self._held: list[tuple[Record, dict[str, Any]]] = []
         self._unchanged: set[tuple[str, str]] = set()
@@ -93,9 +97,19 @@ class Loader:
         self._writer.start()
 
     def expect(self, rows: int) -> None:
-        """Prepares for so many rows never stored: many are flattened in a process of their own."""
+        """Prepares for so many rows never stored.
+
+        Many are flattened in a process of their own, and more are not looked for in a growing table.
+        """
         if self._helper is None and rows >= WORTH_A_PROCESS and usable_cores() > 1:
             self._helper = FlattenProcess(self._zone)
+        if self._met is None and rows >= WORTH_A_FILTER:
+            stored = self._reader.execute("select task_id from main.tasks").fetchall()
+            self._met = BloomFilter(len(stored) + rows)
+            self._met.update(id_ for (id_,) in stored)
+            for taken in (self._in_batch, *self._pending):
+                self._met.update(taken)
+            self._perhaps_stored = self._in_batch | {record.id for record, _ in self._held}
 
     def add(
         self,
@@ -198,7 +212,7 @@ class Loader:
         if any(not pending.isdisjoint(ids) for pending in (self._in_batch, *self._pending)):
             self._submit()
             self._wait()
-        stored = load_rows(self._reader, kind, list(dict.fromkeys(ids)))
+        stored = load_rows(self._reader, kind, self._unsure(kind, ids))
         if not stored:
             return records
         differing: list[Record] = []
@@ -213,6 +227,15 @@ class Loader:
         if len(self._held) >= CHUNK:
             self._release()
         return self._completed(kind, differing, stored)
+
+    def _unsure(self, kind: str, ids: list[str]) -> list[str]:
+        """Those ids that may be stored, each once."""
+        distinct = list(dict.fromkeys(ids))
+        if self._met is None or kind != "task":
+            return distinct
+        unsure = [id_ for id_ in distinct if self._met.add(id_)]
+        self._perhaps_stored.update(unsure)
+        return unsure
 
     def _release(self) -> None:
         """Flattens what differs from the stored rows.
@@ -276,6 +299,8 @@ class Loader:
         if not (self._parts or batch.rejects or batch.seen or batch.refusals or self._touched):
             return
         now = self._now()
+        if self._met is not None:
+            batch.perhaps_stored, self._perhaps_stored = self._perhaps_stored, set()
         batch.bookmarks = [reading.bookmark(now=now, finished=False) for reading in self._touched.values()]
         self._pending.append(self._in_batch)
         stamp = Stamp(self._load_id, self._batch_id, now)

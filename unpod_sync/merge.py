@@ -48,6 +48,7 @@ class Batch:
     bookmarks: list[dict[str, Any]] = field(default_factory=list)
     seen: dict[str, list[str]] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
+    perhaps_stored: set[str] | None = None  # the tasks that an earlier batch may have written; None: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,8 @@ def write(connection: duckdb.DuckDBPyConnection, batch: Batch, stamp: Stamp) -> 
     try:
         for kind in dict.fromkeys(copies.kind for copies in batch.copies):
             parts = [copies for copies in batch.copies if copies.kind == kind]
-            changed[kind] = changed.get(kind, 0) + _write_kind(connection, kind, parts, stamp)
+            unsure = batch.perhaps_stored if kind == "task" else None
+            changed[kind] = changed.get(kind, 0) + _write_kind(connection, kind, parts, stamp, unsure)
         _write_rejects(connection, batch.rejects, stamp)
         _write_seen(connection, batch.seen)
         write_refusals(connection, batch.refusals, stamp.now)
@@ -139,9 +141,17 @@ def _rollback(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute("rollback")
 
 
-def _write_kind(connection: duckdb.DuckDBPyConnection, kind: str, parts: list[Copies], stamp: Stamp) -> int:
+def _write_kind(
+    connection: duckdb.DuckDBPyConnection,
+    kind: str,
+    parts: list[Copies],
+    stamp: Stamp,
+    perhaps_stored: set[str] | None,
+) -> int:
     rows = pa.concat_tables([part.rows for part in parts])
-    stored = load_rows(connection, kind, rows["id"].to_pylist())
+    ids = rows["id"].to_pylist()
+    unsure = ids if perhaps_stored is None else [id_ for id_ in ids if id_ in perhaps_stored]
+    stored = load_rows(connection, kind, unsure)
     chosen, revived = choose(kind, rows, stored, stamp.load_id)
     changed = [i for i in chosen if i is not None]
     if kind == "task":

@@ -274,6 +274,8 @@ def load_rows(
     connection: duckdb.DuckDBPyConnection, kind: str, ids: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
     """What is stored of these objects: id → content_hash, batch_id, deleted_at and more."""
+    if not ids:
+        return {}
     table = columns.BY_KIND[kind]
     key = key_sql(table)
     wanted = pa.table({"id": pa.array(ids, pa.string())})

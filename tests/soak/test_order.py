@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.soak.mirror import STATUSES, output
-from unpod_sync import columns
+from unpod_sync import columns, loading
 from unpod_sync.loading import Loader
+from unpod_sync.merge import mark_deleted
 from unpod_sync.model import Page, space_tasks
 from unpod_sync.plan import ListState, Policy
 from unpod_sync.privacy.guard import Forgotten, Guard
@@ -47,8 +48,26 @@ def empty(warehouse: Warehouse) -> None:
         warehouse.connection.execute(f"delete from {table.name}")
 
 
-def load(warehouse: Warehouse, answers: Sequence[Told], batch_after: Sequence[bool] = ()) -> None:
-    """One load that takes these answers in this order; a batch ends after those marked so."""
+@pytest.fixture(autouse=True, scope="module")
+def _in_small_steps() -> Iterator[None]:
+    """Little is taken together. A long load has its filter of ids; the helper has tests of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "CHUNK", 2)
+        patch.setattr(loading, "WORTH_A_PROCESS", 1 << 60)
+        yield
+
+
+def load(
+    warehouse: Warehouse,
+    answers: Sequence[Told],
+    batch_after: Sequence[bool] = (),
+    *,
+    long_from: int | None = None,
+) -> None:
+    """One load that takes these answers in this order; a batch ends after those marked so.
+
+    From the answer `long_from` on it is known for a long one.
+    """
     number = next(_loads)
     loader = Loader(
         warehouse,
@@ -60,6 +79,8 @@ def load(warehouse: Warehouse, answers: Sequence[Told], batch_after: Sequence[bo
     )
     try:
         for place, (sequence, rows) in enumerate(answers):
+            if place == long_from:
+                loader.expect(loading.WORTH_A_FILTER)
             page = Page(LIST, 1, 100, rows, len(rows), sequence)
             records, rejects = prepare(orjson.loads(orjson.dumps(rows)), LIST, sequence=sequence)
             loader.add(Reading(LIST, ListState(), Policy()), page, records, rejects)
@@ -111,9 +132,36 @@ def test_any_order_any_batches_twice(
     again = data.draw(st.lists(st.sampled_from(answers), max_size=3))
     mixed = data.draw(st.permutations(answers + again))
     ends = data.draw(st.lists(st.booleans(), min_size=len(mixed), max_size=len(mixed)))
+    long_from = data.draw(st.one_of(st.none(), st.integers(0, len(mixed) - 1)))
     empty(warehouse)
-    load(warehouse, mixed, ends)
+    load(warehouse, mixed, ends, long_from=long_from)
     assert content(warehouse) == expected
+
+
+def test_a_load_that_turns_out_long_knows_what_it_has(warehouse: Warehouse) -> None:
+    """What was stored before, and what this load has in hand when it begins to count on its filter."""
+
+    def tasks(mark: str, *ids: str) -> list[dict[str, Any]]:
+        return [{"task_id": id_, "output": {"call_summary": mark}} for id_ in ids]
+
+    empty(warehouse)
+    load(warehouse, [(1, tasks("old", "Ta", "Tb", "Tc", "Td"))])
+    mark_deleted(warehouse.connection, "task", ["Tb"], now=NOW)
+    answers = [
+        (1, tasks("new", "Ta", "Tb")),  # before it is known to be long: one has changed, one comes back
+        (2, tasks("new", "Tc", "Te")),
+        (3, tasks("newest", "Te", "Tf")),
+    ]
+    load(warehouse, answers, long_from=1)
+    found = "select task_id, summary from main.tasks order by task_id"
+    assert warehouse.connection.execute(found).fetchall() == [
+        ("Ta", "new"),
+        ("Tb", "new"),
+        ("Tc", "new"),
+        ("Td", "old"),
+        ("Te", "newest"),
+        ("Tf", "newest"),
+    ]
 
 
 @SMALL
