@@ -16,6 +16,7 @@ from unpod_sync.plan import (
     last_page,
     merge_intervals,
     pages_of,
+    place,
     plan,
     positions_of,
     subtract,
@@ -55,6 +56,19 @@ def test_new_rows_stand_on_the_first_pages():
 
 def test_the_hot_window_is_read_every_time():
     assert planned(replace(KNOWN, hot=950)).pages == tuple(range(2, 11))
+
+
+def test_unread_rows_between_read_ones_do_not_shorten_the_hot_window():
+    gaps = ((500, 1_000), (99_000, 99_990))
+    # Ten read rows on top, then the gap, then the other 90 hot ones.
+    assert planned(replace(KNOWN, hot=100, gaps=gaps)).due == 98_910
+    assert planned(replace(KNOWN, hot=10, gaps=gaps)).due == 99_990
+    assert planned(replace(KNOWN, hot=100, gaps=gaps), count=100_050).due == 98_910
+
+
+def test_a_place_counts_the_unread_rows_below_it():
+    gaps = ((5, 12), (20, 21))
+    assert [place(older, gaps) for older in (0, 4, 5, 12, 13, 20)] == [0, 4, 12, 19, 21, 28]
 
 
 def test_the_warm_window_is_read_once_a_day():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import duckdb
 
 from unpod_sync import columns
 from unpod_sync.model import TERMINAL_STATUSES, Resource
-from unpod_sync.plan import ListState, Policy, Unfinished
+from unpod_sync.plan import ListState, Policy, Unfinished, place
 from unpod_sync.privacy.guard import HIDDEN
 from unpod_sync.reading import state_of
 from unpod_sync.schema import quote
@@ -114,9 +115,12 @@ def list_state(warehouse: Warehouse, resource: Resource, policy: Policy, now: da
         stored + refused
         for stored, refused in zip(row, hidden(warehouse.connection, resource, hot, warm), strict=True)
     )
-    unfinished = _unfinished(warehouse.connection, resource, policy, now) if row[0] else ()
-    return state_of(
-        warehouse.bookmark(resource.name), known=known, hot=young, warm=recent, unfinished=unfinished
+    state = state_of(warehouse.bookmark(resource.name), known=known, hot=young, warm=recent)
+    if not row[0]:
+        return state
+    unfinished = _unfinished(warehouse.connection, resource, policy, now)
+    return replace(
+        state, unfinished=tuple(replace(t, position=place(t.position, state.gaps)) for t in unfinished)
     )
 
 
@@ -125,7 +129,7 @@ def _unfinished(
 ) -> tuple[Unfinished, ...]:
     """Unfinished tasks and runs older than the hot window, with their likely place in the list.
 
-    A place is the number of older rows, taken per minute of creation: near enough to name a page.
+    A place is the number of older stored rows, taken per minute of creation: near enough to name a page.
     """
     if resource.kind not in ("task", "run"):
         return ()

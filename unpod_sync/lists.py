@@ -297,9 +297,14 @@ class ListReader:
             self.again(reading, reading.pages_for(around))
 
     def _take_runs(self, reading: Reading, jobs: list[Job]) -> dict[str, int]:
-        """Takes these pages of runs; returns how many tasks each run says it has."""
+        """Takes these pages of runs; returns how many tasks each run says it has.
+
+        A copy with fewer fields keeps the other ones of what is stored: so what the list itself said
+        is stored before, and these copies before the list is asked again.
+        """
         counts: dict[str, int] = {}
         self.findings.planned += len(jobs)
+        self.loader.drain()
         for job, result in self.fetch(jobs):
             if isinstance(result, ApiError):
                 if self.findings.halted is None:
@@ -314,6 +319,7 @@ class ListReader:
                 reading.state = replace(reading.state, runs_usable=False)
             reading.waiting.difference_update(record.id for record in whole if "status" in record.value)
             self.loader.add(reading, None, told, rejects if told else [])
+        self.loader.drain()
         return counts
 
     def finish(self, reading: Reading) -> None:

@@ -54,6 +54,7 @@ class _Covering:
     ids: list[str]
     unreadable: int
     left: int  # records that wait, up to the last one of this page
+    joins: bool  # its last row was known before this load, or is refused
 
 
 class Loader:
@@ -130,7 +131,9 @@ class Loader:
         self._waiting[kind] += kept
         self._batch.rejects += map(self._guard.reject, rejects)
         if page is not None:
-            self._pages[kind].append(_Covering(reading, page, ids, unreadable, len(self._waiting[kind])))
+            is_refused = bool(ids) and (not kept or kept[-1].id != ids[-1])
+            covering = _Covering(reading, page, ids, unreadable, len(self._waiting[kind]), is_refused)
+            self._pages[kind].append(covering)
         while len(self._waiting[kind]) >= CHUNK:
             self._flatten(kind)
             if self._rows[kind] >= ROW_GROUP or len(self._unchanged) >= SEEN:
@@ -176,16 +179,20 @@ class Loader:
     def _flatten(self, kind: str) -> None:
         """Takes the first `CHUNK` that wait, or all of a smaller rest, and the pages that end there."""
         waiting, pages = self._waiting[kind], self._pages[kind]
-        self._add_copies(kind, self._changed(kind, waiting[:CHUNK]))
+        records = waiting[:CHUNK]
         del waiting[:CHUNK]
+        stored = self._stored(kind, [record.id for record in records])
+        self._add_copies(kind, self._changed(kind, records, stored))
         for page in pages:
             page.left -= CHUNK
+            last = stored.get(page.ids[-1]) if page.ids else None
+            page.joins |= last is not None and last["load_id"] != self._load_id
         while pages and pages[0].left <= 0:
             self._cover(pages.popleft())
 
     def _cover(self, done: _Covering) -> None:
         reading = done.reading
-        reading.cover(done.page, done.ids, unreadable=done.unreadable)
+        reading.cover(done.page, done.ids, unreadable=done.unreadable, joins=done.joins)
         self._touched[reading.resource.name] = reading
         if reading.keeps_seen:
             self._batch.seen.setdefault(reading.resource.name, []).extend(reading.seen)
@@ -206,13 +213,15 @@ class Loader:
         copies = carried.joined(flatten(kind, records, self._zone))
         return lambda: copies
 
-    def _changed(self, kind: str, records: list[Record]) -> list[Record]:
-        """The records whose content is not the stored one; missing keys are taken over from it."""
-        ids = [record.id for record in records]
+    def _stored(self, kind: str, ids: list[str]) -> dict[str, dict[str, Any]]:
+        """What is stored of these; what of them is under way is stored first."""
         if any(not pending.isdisjoint(ids) for pending in (self._in_batch, *self._pending)):
             self._submit()
             self._wait()
-        stored = load_rows(self._reader, kind, self._unsure(kind, ids))
+        return load_rows(self._reader, kind, self._unsure(kind, ids))
+
+    def _changed(self, kind: str, records: list[Record], stored: dict[str, dict[str, Any]]) -> list[Record]:
+        """The records whose content is not the stored one; missing keys are taken over from it."""
         if not stored:
             return records
         differing: list[Record] = []

@@ -9,7 +9,7 @@ in pages of `size` shows on page p the positions from count - p*size up to count
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -73,7 +73,8 @@ class ListPlan:
 
     `pages` must be read for freshness, `sweep_pages` are this sync's slice of the sweep, `runs`
     are read through their own lists because that takes fewer requests. `needs` says how many
-    pages each reason asked for (a page may serve several).
+    pages each reason asked for (a page may serve several); `due` is the position down to which the
+    hot window reaches, and the warm one where its day has come.
     """
 
     pages: tuple[int, ...]
@@ -82,6 +83,7 @@ class ListPlan:
     gaps: tuple[Interval, ...]
     sweep_left: int | None
     is_warm: bool
+    due: int
     needs: dict[str, int]
 
     @property
@@ -151,6 +153,26 @@ def carried_gaps(state: ListState, count: int) -> tuple[Interval, ...]:
     return merge_intervals(gaps)
 
 
+def depth(rows: int, count: int, gaps: Sequence[Interval]) -> int:
+    """The position down to which a list of `count` rows holds `rows` that were read, and the gaps among them."""
+    low = count
+    for gap_low, gap_high in reversed(gaps):
+        if low - rows >= gap_high:
+            break
+        rows -= low - gap_high
+        low = gap_low
+    return low - rows
+
+
+def place(older: int, gaps: Sequence[Interval]) -> int:
+    """The position of a row with so many read ones below it, where `gaps` were never read."""
+    for low, high in gaps:
+        if older < low:
+            break
+        older += high - low
+    return older
+
+
 def sweep_slice(pages_left: int, state: ListState, now: datetime, policy: Policy) -> int:
     """How many pages of a sweep to read now so that it ends within its days.
 
@@ -209,12 +231,13 @@ def plan(
             needs[reason] = chosen
 
     want("new", gaps)
-    fresh = max(0, count - (state.count or 0)) if state.count is not None else 0
-    want("hot", [(count - state.hot - fresh, count)])
+    due = depth(state.hot, count, gaps)
+    want("hot", [(due, count)])
     warm_every = timedelta(hours=policy.warm_every_hours)
     is_warm = state.warm_at is None or now - state.warm_at >= warm_every or state.warm_at > now
     if is_warm:
-        want("warm", [(count - state.warm - fresh, count)])
+        due = min(due, depth(state.warm, count, gaps))
+        want("warm", [(due, count)])
     if full:
         want("full", [(0, count)])
     must = set().union(*needs.values()) | {1} if needs else {1}
@@ -230,6 +253,7 @@ def plan(
         gaps=gaps,
         sweep_left=sweep_left,
         is_warm=is_warm,
+        due=due,
         needs={reason: len(wanted) for reason, wanted in needs.items()}
         | ({"runs": len(runs)} if runs else {})
         | ({"sweep": len(sweep_pages)} if sweep_pages else {}),

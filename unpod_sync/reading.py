@@ -38,7 +38,12 @@ STAGES = ("new", "due", "sweep")
 
 @dataclass(slots=True)
 class Reading:
-    """One list being read. `planned` are the positions on the pages of the plan, the first among them."""
+    """One list being read.
+
+    `planned` are the positions on the pages of the plan, the first among them. `seams` are those below
+    which rows known before are expected and have not been met yet: new rows are on top, but by count
+    alone they would end too high where others have vanished meanwhile.
+    """
 
     resource: Resource
     state: ListState
@@ -50,6 +55,7 @@ class Reading:
     gaps: tuple[Interval, ...] = ()
     covered: tuple[Interval, ...] = ()
     planned: tuple[Interval, ...] = ()
+    seams: frozenset[int] = frozenset()
     sweep_left: int | None = None
     first_ids: frozenset[str] = frozenset()
     seen: set[str] = field(default_factory=set)
@@ -88,6 +94,8 @@ class Reading:
             self.state, count=self.count, size=self.size, now=now, policy=self.policy, full=everything
         )
         self.gaps = self.plan.gaps
+        tops = {0 if self.state.count is None else min(self.state.count, self.count)}
+        self.seams = frozenset(tops.union(low for low, _ in self.gaps) - {0})
         pages = (1, *self.plan.pages, *self.plan.sweep_pages)
         self.planned = merge_intervals(positions_of(p, self.size, self.count, self.size) for p in pages)
         self.sweep_left = self.plan.sweep_left
@@ -124,11 +132,12 @@ class Reading:
         """How many rows this reading can have met: those that came after it read the top are the next one's."""
         return min(self.latest, self.at_top)
 
-    def cover(self, page: Page, ids: Iterable[str], *, unreadable: int = 0) -> None:
+    def cover(self, page: Page, ids: Iterable[str], *, unreadable: int = 0, joins: bool = False) -> None:
         """Notes that the page's rows are in the batch that is about to be written.
 
         The last page reaches down to the oldest row even when it holds fewer rows than the
-        count promised; `unreadable` rows of the page count as passed.
+        count promised; `unreadable` rows of the page count as passed. `joins`: the last of its rows
+        was known before this load, so that no row below it is new.
         """
         if self.plan is None:
             return
@@ -144,6 +153,8 @@ class Reading:
         if page.number >= last_page(count, size):
             low = 0
         self.pass_over((low, high))
+        met = {seam for seam in self.seams if low <= seam <= high}
+        self.seams = self.seams - met | ({low} if met and low and not joins else set())
 
     def pass_over(self, interval: Interval) -> None:
         """Notes these positions as read."""
@@ -251,13 +262,18 @@ class Reading:
         sweeping = self.sweep_left is not None and self.sweep_left > 0
         fresh_start = self.state.sweep_left is None or self.state.sweep_started_at is None
         tried_at = now if self.plan is not None or self.error is not None else self.state.tried_at
+        gaps = self.gaps if self.plan else self.state.gaps
+        if self.is_counted and not self.ignores_page:
+            # Below a gap that is closed, one more row is due: it tells whether the next ones are known.
+            open_at = {low for low, _ in gaps}
+            gaps = merge_intervals([*gaps, *((seam - 1, seam) for seam in self.seams - open_at)])
         row: dict[str, Any] = {
             "resource": self.resource.name,
             "space_token": self.resource.space_token,
             "kind": self.resource.kind,
             "api_count": self.count if self.plan is not None else self.state.count,
             "known_count": self.state.known if known is None else known,
-            "gaps_json": json.dumps([list(gap) for gap in (self.gaps if self.plan else self.state.gaps)]),
+            "gaps_json": json.dumps([list(gap) for gap in gaps]),
             "sweep_started_at": (now if fresh_start else self.state.sweep_started_at) if sweeping else None,
             "sweep_remaining": self.sweep_left if sweeping and self.keeps_seen else None,
             "sweep_completed_at": now if complete and self.is_verified else self.state.swept_at,

@@ -14,7 +14,7 @@ from unpod_sync import columns, facts
 from unpod_sync.errors import ApiError
 from unpod_sync.lists import ListReader
 from unpod_sync.merge import mark_deleted
-from unpod_sync.plan import last_page, merge_intervals, pages_of, subtract
+from unpod_sync.plan import Interval, last_page, merge_intervals, pages_of, subtract
 from unpod_sync.privacy.guard import HIDDEN
 from unpod_sync.reading import Reading
 from unpod_sync.warehouse import key_sql, lent
@@ -43,6 +43,7 @@ def _settle(reader: ListReader, reading: Reading) -> None:
         if reading.adopt():
             reader.again(reading, [1])
         _fill_holes(reader, reading)
+        _join(reader, reading)
         _read_past_the_end(reader, reading)
         if reading.is_counted:
             _find_missing(reader, reading)
@@ -103,6 +104,24 @@ def _fill_holes(reader: ListReader, reading: Reading) -> None:
     if reader.may_go_on(reading):
         for hole in _holes(reading):
             reading.pass_over(hole)
+
+
+def _join(reader: ListReader, reading: Reading) -> None:
+    """Reads on below the new rows until it meets rows known before.
+
+    Rows that vanished meanwhile hide as many new ones from the count, and the hot and warm windows end
+    by as many rows too high.
+    """
+    rows = reading.size
+    while reading.seams and rows < 2 * (reading.count + reading.size) and reader.may_go_on(reading):
+        reader.again(reading, reading.pages_for([(seam - rows, seam) for seam in reading.seams]))
+        rows *= 2
+    vanished = reader.known(reading) - reading.expected
+    if vanished > 0 and reading.plan is not None and reader.may_go_on(reading):
+        due: tuple[Interval, ...] = ((reading.plan.due - vanished, reading.plan.due),)
+        for covered in reading.covered:
+            due = subtract(due, covered)
+        reader.again(reading, reading.pages_for(due))
 
 
 def _read_past_the_end(reader: ListReader, reading: Reading) -> None:

@@ -40,6 +40,23 @@ FOUND = {
         " finish(19, 4, 2) status(3, 0) strip(39) sync() cap(5) wait(34) wait(59) edit(4, 2) swap(21, 3)"
         " finish(21, 0, 2) follow_up(5, 3) stamp(36, 0) edit(36, 0) budget(1) sync()",
     ),
+    "unread rows between read ones made the hot window end too high": (
+        1001839,
+        "run(0, 1) run(0, 4) bent(0, 0) run(0, 3) status(5, 1) run(0, 7) budget(2) sync()",
+    ),
+    "a copy with fewer fields won over the full one that came just before it": (
+        1001989,
+        "run(0, 2) run(0, 8) projection(1) follow_up(0, 3) sync() delete(9, 3) wait(51) follow_up(0, 3)"
+        " follow_up(0, 2) sync()",
+    ),
+    "as many rows as had vanished hid new ones from the count": (
+        1002105,
+        "run(0, 0) run(0, 12) run(0, 4) sync() run(0, 10) follow_up(0, 1) swap(11, 1) wait(57) sync()",
+    ),
+    "rows that had vanished made the hot window end too high by as many": (
+        12,
+        "run(0, 12) run(0, 12) sync() wait(57) sync() run(0, 3) sync() delete(15, 3) follow_up(0, 1) edit(3, 1) sync()",
+    ),
 }
 
 
