@@ -332,7 +332,8 @@ class Loader:
     def _write(
         self, connection: duckdb.DuckDBPyConnection, batch: Batch, parts: list[Part], stamp: Stamp
     ) -> None:
-        batch.copies = [part() for part in parts]
+        while parts:  # each lets go of its payloads, which the copies hold in another form
+            batch.copies.append(parts.pop(0)())
         for kind, number in write(connection, batch, stamp).items():
             self.tally.changed[kind] += number
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import secrets as random_secrets
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -56,17 +57,19 @@ def sync(
     *,
     now: Callable[[], datetime] = utc_now,
     sleep: Callable[[float], None] | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
     on_event: Callable[[Event], None] | None = None,
     on_page: Callable[[Reading, Page], None] | None = None,
 ) -> LoadResult:
     """Brings the warehouse up to the server and publishes it.
 
+    `sleep` and `monotonic` serve pace and backoff, and belong together.
     Raises `LockedError` (75), `CredentialsError` (77), `ConfigurationError` (78) and other
     `UnpodSyncError`s; what can be read although something else cannot gives a result with exit
     status 3. `KeyboardInterrupt` leaves everything that was committed.
     """
     files = publish.Files(settings.database)
-    client = open_client(settings, now=now, sleep=sleep, on_event=on_event, files=files)
+    client = open_client(settings, now=now, sleep=sleep, monotonic=monotonic, on_event=on_event, files=files)
     with client, publish.sync_lock(files, now=now()):
         used_before = _used_today(publish.read_state(files), now())
         load = _Load(settings, options, files, client, now, on_page, used_before)
@@ -127,6 +130,7 @@ def open_client(
     *,
     now: Callable[[], datetime] = utc_now,
     sleep: Callable[[float], None] | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
     on_event: Callable[[Event], None] | None = None,
     files: publish.Files | None = None,
 ) -> Client:
@@ -149,6 +153,7 @@ def open_client(
             used_today=used,
         ),
         sleep=sleep,
+        monotonic=monotonic,
         now=lambda: now().replace(tzinfo=UTC),
         on_event=on_event,
     )

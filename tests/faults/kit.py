@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -55,7 +56,7 @@ def private_task(place: int) -> dict[str, Any]:
 
 @dataclass
 class Site:
-    """A simulator, a folder, and a sync that does not wait."""
+    """A simulator, a folder, and a sync that does not wait: the clock is set forward instead."""
 
     simulator: Simulator
     folder: Path
@@ -89,6 +90,7 @@ class Site:
                 Options(full=full),
                 now=now or (lambda: self.world.now.replace(tzinfo=None)),
                 sleep=self.slept.append,
+                monotonic=lambda: time.monotonic() + sum(self.slept),
             )
         finally:
             self.simulator.faults = ()

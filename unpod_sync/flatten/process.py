@@ -36,7 +36,7 @@ LENGTH = struct.Struct("<q")
 END_SECONDS = 5.0
 PIPE_BYTES = 1 << 20  # what an unprivileged process may have on Linux; small pieces cost a switch each
 
-AHEAD = 8  # requests that the helper has read and not begun
+AHEAD = 3  # requests of a thousand tasks, 6 MB each, that the helper has read and not begun
 
 Head = tuple[str, str | None, str | None]  # id, space token, agent handle
 Request = tuple[str, list[Head], list[bytes]]  # kind, heads, payloads
