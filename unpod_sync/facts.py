@@ -129,7 +129,8 @@ def _unfinished(
 ) -> tuple[Unfinished, ...]:
     """Unfinished tasks and runs older than the hot window, with their likely place in the list.
 
-    A place is the number of older stored rows, taken per minute of creation: near enough to name a page.
+    A place is the number of older stored rows: of earlier minutes, and within the minute by document id, as the
+    server sorts (API_FACTS section 2). Only those minutes are sorted: a million rows every time would cost.
     """
     if resource.kind not in ("task", "run"):
         return ()
@@ -148,8 +149,8 @@ def _unfinished(
             select date_trunc('minute', t.created_at) as minute, count(*) as rows
             from {table.name} as t where {condition} and t.deleted_at is null group by 1
         ),
-        places as (
-            select minute, rows, sum(rows) over (order by minute nulls first) - rows as older from minutes
+        older as (
+            select minute, sum(rows) over (order by minute nulls first) - rows as rows from minutes
         ),
         unfinished as (
             select {key_sql(table)} as id, {"t.run_id" if is_task else "null::varchar"} as run_id,
@@ -158,15 +159,25 @@ def _unfinished(
             where {condition} and t.deleted_at is null and {wanted}
                 and t.created_at < ? and t.created_at >= ?
         ),
+        within as (
+            select {key_sql(table)} as id, row_number() over (
+                partition by date_trunc('minute', t.created_at) order by {"t.document_id, " if is_task else ""}t.created_at
+            ) - 1 as rows
+            from {table.name} as t
+            where {condition} and t.deleted_at is null
+                and date_trunc('minute', t.created_at) in (select minute from unfinished)
+        ),
         sizes as ({sizes})
-        select u.id, u.run_id, (p.older + p.rows // 2)::bigint, coalesce(s.run_size, 1)
-        from unfinished as u join places as p on p.minute = u.minute left join sizes as s on s.run_id = u.run_id
+        select u.id, u.run_id, (o.rows + w.rows)::bigint, coalesce(s.run_size, 1)
+        from unfinished as u join older as o on o.minute = u.minute join within as w on w.id = u.id
+        left join sizes as s on s.run_id = u.run_id
         """,
         [
             *parameters,
             *parameters,
             now - timedelta(days=policy.hot_days),
             now - timedelta(days=policy.unfinished_days),
+            *parameters,
         ],
     ).fetchall()
     return tuple(Unfinished(*row) for row in found)

@@ -260,14 +260,23 @@ class ListReader:
             if isinstance(result, ApiError):
                 self.accept(reading, job, result)
                 continue
-            if result[0].count is not None:
-                reading.counted(job[1], result[0].count)
+            reading.counted(result[0])
             self.take(reading, result, ())
         self.loader.drain()
 
     def known(self, reading: Reading) -> int:
         """How many objects of the list are stored and not deleted."""
         return facts.known(self.warehouse.connection, reading.resource)
+
+    def slip(self, reading: Reading) -> int:
+        """By how many positions older rows stand further down than the count says.
+
+        So many more rows have turned out to be new: as many have vanished, or the count is wrong.
+        """
+        if reading.plan is None:
+            return 0
+        told = sum(high - low for low, high in reading.plan.gaps)
+        return max(0, self.known(reading) - reading.state.known - told)
 
     # -- unfinished tasks ---------------------------------------------------------------------
 
@@ -290,11 +299,14 @@ class ListReader:
         self._take_runs(
             reading, [(run_tasks(space, r), page, reading.size) for r in wanted for page in grown[r]]
         )
-        around = [
-            (t.position - 1, t.position + 2) for t in reading.state.unfinished if t.id in reading.waiting
-        ]
-        if around and wanted and self.may_go_on(reading):
-            self.again(reading, reading.pages_for(around))
+        if reading.waiting and self.may_go_on(reading):
+            slip = self.slip(reading)
+            around = [
+                (t.position - 1 - slip, t.position + 2)
+                for t in reading.state.unfinished
+                if t.id in reading.waiting
+            ]
+            self.again(reading, reading.pages_for(around if wanted else reading.not_covered(around)))
 
     def _take_runs(self, reading: Reading, jobs: list[Job]) -> dict[str, int]:
         """Takes these pages of runs; returns how many tasks each run says it has.

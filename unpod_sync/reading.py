@@ -58,6 +58,9 @@ class Reading:
     seams: frozenset[int] = frozenset()
     sweep_left: int | None = None
     first_ids: frozenset[str] = frozenset()
+    first_count: int | None = None
+    last_shown: tuple[frozenset[str], int | None] | None = None
+    last_number: int = 0
     seen: set[str] = field(default_factory=set)
     met: set[str] = field(default_factory=set)
     waiting: set[str] = field(default_factory=set)
@@ -85,7 +88,7 @@ class Reading:
         self.is_counted = page.count is not None and page.count >= rows and self.state.counted
         self.count = page.count if page.count is not None and self.is_counted else max(rows, self.state.known)
         self.latest = self.at_top = self.count
-        self.first_ids = frozenset(ids)
+        self.first_ids, self.first_count = frozenset(ids), page.count
         self.waiting = {task.id for task in self.state.unfinished}
         everything = full or not self.is_counted
         if everything:  # a sweep of its own, not the rest of the one under way
@@ -104,11 +107,8 @@ class Reading:
     def observe(self, page: Page, ids: list[str]) -> None:
         """Notes at once what a page says of the list as a whole."""
         self.waiting.difference_update(ids)
-        if page.count is not None and self.is_counted:
-            self.counted(page.number, page.count)
-            size = self.size if page.number == 1 else page.size
-            below = page.count - (page.number - 1) * size
-            self.overflows |= len(page.rows) > below or len(page.rows) == below == size
+        if self.is_counted:
+            self.counted(page)
         if not page.rows:
             self.end = min(self.end, page.number)
             self.ended = not self.is_counted
@@ -116,16 +116,36 @@ class Reading:
             # With another count it is no proof: new rows push the first page's on to the next.
             self.ignores_page = self.ended = True
         elif not self.is_counted:
-            self.ended = page.number > 1 and self.met.issuperset(ids)
+            self.ended = self.repeats(page, ids)
         if not self.is_counted:
             self.met.update(ids)
+        self.note_last(page, ids)
 
-    def counted(self, page: int, count: int) -> None:
-        """Notes what the list says of its length."""
-        self.counts.add(count)
-        self.latest = count
-        if page == 1:
-            self.at_top = count
+    def repeats(self, page: Page, ids: list[str]) -> bool:
+        """Whether a page shows what the last one before it did, or the first: so some answer past the end.
+
+        Rows met before are no proof: new rows push them on from page to page, and by whole pages when
+        the list's count has changed since.
+        """
+        shown = (frozenset(ids), page.count)
+        return page.number > 1 and shown in ((self.first_ids, self.first_count), self.last_shown)
+
+    def note_last(self, page: Page, ids: list[str]) -> None:
+        """Remembers the furthest page met."""
+        if page.number >= self.last_number:
+            self.last_number, self.last_shown = page.number, (frozenset(ids), page.count)
+
+    def counted(self, page: Page) -> None:
+        """Notes what a page says of the list's length, and whether it has more rows than that."""
+        if page.count is None:
+            return
+        self.counts.add(page.count)
+        self.latest = page.count
+        if page.number == 1:
+            self.at_top = page.count
+        size = self.size if page.number == 1 else page.size
+        below = page.count - (page.number - 1) * size
+        self.overflows |= len(page.rows) > below or len(page.rows) == below == size
 
     @property
     def expected(self) -> int:
@@ -239,7 +259,11 @@ class Reading:
     @property
     def uncovered(self) -> tuple[Interval, ...]:
         """Positions of the list that this sync has not covered."""
-        left: tuple[Interval, ...] = ((0, self.count),) if self.count else ()
+        return self.not_covered([(0, self.count)])
+
+    def not_covered(self, intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+        """Those of these positions that this sync has not covered."""
+        left = merge_intervals(intervals)
         for interval in self.covered:
             left = subtract(left, interval)
         return left

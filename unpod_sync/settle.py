@@ -14,7 +14,7 @@ from unpod_sync import columns, facts
 from unpod_sync.errors import ApiError
 from unpod_sync.lists import ListReader
 from unpod_sync.merge import mark_deleted
-from unpod_sync.plan import Interval, last_page, merge_intervals, pages_of, subtract
+from unpod_sync.plan import last_page, merge_intervals, pages_of
 from unpod_sync.privacy.guard import HIDDEN
 from unpod_sync.reading import Reading
 from unpod_sync.warehouse import key_sql, lent
@@ -71,10 +71,7 @@ def _settle_unpaged(reader: ListReader, reading: Reading) -> None:
 
 def _holes(reading: Reading) -> list[tuple[int, int]]:
     """Never-read positions, and planned ones that did not come: what this sync should still fill."""
-    due = reading.planned
-    for covered in reading.covered:
-        due = subtract(due, covered)
-    return list(merge_intervals([*reading.gaps, *due]))
+    return list(merge_intervals([*reading.gaps, *reading.not_covered(reading.planned)]))
 
 
 def _fill_holes(reader: ListReader, reading: Reading) -> None:
@@ -116,11 +113,9 @@ def _join(reader: ListReader, reading: Reading) -> None:
     while reading.seams and rows < 2 * (reading.count + reading.size) and reader.may_go_on(reading):
         reader.again(reading, reading.pages_for([(seam - rows, seam) for seam in reading.seams]))
         rows *= 2
-    vanished = reader.known(reading) - reading.expected
-    if vanished > 0 and reading.plan is not None and reader.may_go_on(reading):
-        due: tuple[Interval, ...] = ((reading.plan.due - vanished, reading.plan.due),)
-        for covered in reading.covered:
-            due = subtract(due, covered)
+    slip = reader.slip(reading)
+    if slip > 0 and reading.plan is not None and reader.may_go_on(reading):
+        due = reading.not_covered([(max(0, reading.plan.due - slip), reading.plan.due)])
         reader.again(reading, reading.pages_for(due))
 
 
@@ -138,20 +133,21 @@ def _read_past_the_end(reader: ListReader, reading: Reading) -> None:
 def _read_on(reader: ListReader, reading: Reading) -> bool:
     """Reads page by page beyond the last one until nothing new comes; True when anything did."""
     number = last_page(reading.count, reading.size) + 1
-    met: set[str] = set(reading.first_ids)
+    found = False
     while reader.may_go_on(reading):
         ((_, result),) = reader.fetch([(reading.resource, number, reading.size)])
         if isinstance(result, ApiError):
             reader.fail(reading, result)
             break
-        ids = {record.id for record in result[1]}
-        if met.issuperset(ids):
+        page, ids = result[0], [record.id for record in result[1]]
+        if not ids or reading.repeats(page, ids):
             break
-        met |= ids
+        found = True
+        reading.note_last(page, ids)
         reader.take(reading, result, ())
         number += 1
     reader.loader.drain()
-    return met != reading.first_ids
+    return found
 
 
 def _find_missing(reader: ListReader, reading: Reading) -> None:
