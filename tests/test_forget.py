@@ -153,8 +153,9 @@ def test_every_byte_goes(scene: Scene, run_cli: Run) -> None:
     assert scene.settings.database.stat().st_ino != before
     assert_gone(scene, just_now=True)
     assert scene.ask("select count(*) from tasks") == [(130,)]
-    for path in sql_files("checks"):
-        assert scene.ask(path.read_text()) == [], path.stem
+    with duckdb.connect(str(scene.settings.database), read_only=True) as connection:
+        for path in sql_files("checks"):
+            assert connection.execute(path.read_text()).fetchall() == [], path.stem
 
 
 def test_they_do_not_return(scene: Scene, run_cli: Run) -> None:

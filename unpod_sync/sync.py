@@ -72,28 +72,25 @@ def sync(
     client = open_client(settings, now=now, sleep=sleep, monotonic=monotonic, on_event=on_event, files=files)
     with client, publish.sync_lock(files, now=now()):
         used_before = _used_today(publish.read_state(files), now())
-        load = _Load(settings, options, files, client, now, on_page, used_before)
-        try:
-            return load.run()
-        except duckdb.Error as error:
-            if options.dry_run or not is_corruption(error):
-                raise
-        # Damage that opening did not meet: once more, from the published file.
         notes: list[str] = []
-        with publish.disk_errors(files.published):
-            repair(files, notes)
-        load = _Load(settings, options, files, client, now, on_page, used_before)
-        load.notes += notes
-        try:
-            return load.run()
-        except duckdb.Error as error:
-            if not is_corruption(error):
-                raise
-            raise WarehouseError(
-                f"{files.published} is damaged, and so is the work file that was made from it",
-                "Put a copy of the published file from a backup in its place, or move both away: "
-                "then everything the API still has is loaded again.",
-            ) from None
+        for is_repaired in (False, True):
+            load = _Load(settings, options, files, client, now, on_page, used_before)
+            load.notes += notes
+            try:
+                return load.run()
+            except duckdb.Error as error:
+                if options.dry_run or not is_corruption(error):
+                    raise
+                if is_repaired:
+                    break
+            # Damage that opening did not meet: once more, from the published file.
+            with publish.disk_errors(files.published):
+                repair(files, notes)
+    raise WarehouseError(
+        f"{files.published} is damaged, and so is the work file that was made from it",
+        "Put a copy of the published file from a backup in its place, or move both away: "
+        "then everything the API still has is loaded again.",
+    )
 
 
 def open_current(

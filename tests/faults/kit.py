@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -119,10 +120,15 @@ class Site:
 
     def is_complete(self, spaces: Sequence[str] = ()) -> bool:
         """Whether every task of these spaces (all by default) is stored with the server's content."""
-        payloads = dict(self.ask("select id, payload_json from raw.payloads where kind = 'task'"))
+        stored: dict[str, dict[str, str]] = defaultdict(dict)
+        for space, id_, payload in self.ask(
+            "select t.space_token, p.id, p.payload_json from raw.payloads as p join main.tasks as t"
+            " on p.id = t.task_id where p.kind = 'task' and t.deleted_at is null"
+        ):
+            stored[space][id_] = payload
         for space in spaces or self.spaces:
-            tasks = self.world.tasks(space)
-            if self.stored(space) != {task["task_id"] for task in tasks}:
+            tasks, payloads = self.world.tasks(space), stored[space]
+            if payloads.keys() != {task["task_id"] for task in tasks}:
                 return False
             for task in tasks:
                 kept = orjson.loads(payloads[task["task_id"]])

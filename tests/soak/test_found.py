@@ -57,6 +57,27 @@ FOUND = {
         12,
         "run(0, 12) run(0, 12) sync() wait(57) sync() run(0, 3) sync() delete(15, 3) follow_up(0, 1) edit(3, 1) sync()",
     ),
+    "rows that new ones had pushed on by whole pages were taken for the end of a list": (
+        2000578,
+        "run(0, 5) run(0, 9) count_off(0) restore(2) wait(59) edit(0, 2) shift(1, 747)",
+    ),
+    "an unfinished task was looked for in the middle of its minute only": (
+        2000530,
+        "run(0, 5) run(0, 5) full() projection(1) follow_up(0, 1) run(0, 10) count_off(4) follow_up(0, 3) wait(58)"
+        " shift(0, 3) sync()",
+    ),
+    "a list of one row a page whose count had become too low lost its oldest rows": (
+        2000754,
+        "run(0, 8) cap(0) wait(0) sync() count_off(0) sync()",
+    ),
+    "rows past a count that had become too low were taken for vanished": (
+        2001206,
+        "count_off(7) shift(0, 0) count_off(0) sync()",
+    ),
+    "a count that had become too low made the hot window end too high": (
+        2001206,
+        "run(0, 1) count_off(6) swap(0, 0) agent() space() shift(0, 640) count_off(0) sync()",
+    ),
 }
 
 
