@@ -11,7 +11,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from unpod_sync import columns, facts
-from unpod_sync.errors import ApiError
+from unpod_sync.errors import AccessError, ApiError
 from unpod_sync.lists import ListReader
 from unpod_sync.merge import mark_deleted
 from unpod_sync.plan import last_page, merge_intervals, pages_of
@@ -123,11 +123,19 @@ def _read_past_the_end(reader: ListReader, reading: Reading) -> None:
     """A full last page may not be the last: a count that is too low must not lose rows."""
     if not reader.may_go_on(reading):
         return
-    if reading.overflows and _read_on(reader, reading):
-        reading.state = replace(reading.state, counted=False)
-        reading.is_counted = False
-        reading.met = set(_known_ids(reader, reading))
-        reading.conclude_uncounted()
+    if reading.overflows:
+        _distrust_if_more(reader, reading)
+
+
+def _distrust_if_more(reader: ListReader, reading: Reading) -> bool:
+    """Whether there are rows past the last page; then the list's count is believed no more."""
+    if not _read_on(reader, reading):
+        return False
+    reading.state = replace(reading.state, counted=False)
+    reading.is_counted = False
+    reading.met = set(_known_ids(reader, reading))
+    reading.conclude_uncounted()
+    return True
 
 
 def _read_on(reader: ListReader, reading: Reading) -> bool:
@@ -136,6 +144,8 @@ def _read_on(reader: ListReader, reading: Reading) -> bool:
     found = False
     while reader.may_go_on(reading):
         ((_, result),) = reader.fetch([(reading.resource, number, reading.size)])
+        if isinstance(result, AccessError):
+            break  # there is no such page
         if isinstance(result, ApiError):
             reader.fail(reading, result)
             break
@@ -221,11 +231,15 @@ def _conclude_sweep(reader: ListReader, reading: Reading) -> None:
 def _gone(reader: ListReader, reading: Reading) -> tuple[list[str], bool]:
     """What the sweep did not meet, and whether that proves it gone.
 
+    The page past the last one is asked for: an end that the count only claims proves nothing.
     When the list moved meanwhile, has no count to believe, or its count speaks against it, it is
     read once more: one empty answer must not empty a list. If the count still speaks against it,
     the next complete sweep has to say the same before anything is marked.
     """
     vanished = _vanished(reader, reading)
+    is_paged = reading.is_counted and not reading.ignores_page
+    if vanished and is_paged and _distrust_if_more(reader, reading):
+        vanished = _vanished(reader, reading)
     if not vanished:
         return [], True
     if reading.unreadable:
