@@ -50,6 +50,14 @@ MUTATIONS = (
         "tests/soak/test_soak.py",
     ),
     Mutation(
+        "hidden-news",
+        "1 model: rows that vanished hide no new ones",
+        "unpod_sync/settle.py",
+        "        _join(reader, reading)\n",
+        "",
+        "tests/soak/test_found.py",
+    ),
+    Mutation(
         "order",
         "2 order: copies in any order give the same warehouse",
         "unpod_sync/merge.py",
@@ -64,6 +72,14 @@ MUTATIONS = (
         "    value = {**record.value, **missing}\n",
         "    value = {**record.value, **dict.fromkeys(missing)}\n",
         "tests/soak/test_order.py",
+    ),
+    Mutation(
+        "partial-copies",
+        "2 order: a copy with fewer fields is completed from the one before it",
+        "unpod_sync/lists.py",
+        "        self.findings.planned += len(jobs)\n        self.loader.drain()\n",
+        "        self.findings.planned += len(jobs)\n",
+        "tests/soak/test_found.py",
     ),
     Mutation(
         "status-206",
@@ -102,8 +118,8 @@ MUTATIONS = (
         "late-damage",
         "5 readers: a damaged work file is made again, whenever the damage shows",
         "unpod_sync/sync.py",
-        "            if options.dry_run or not is_corruption(error):\n                raise\n",
-        "            raise\n",
+        "                if options.dry_run or not is_corruption(error):\n                    raise\n",
+        "                raise\n",
         "tests/faults/test_files.py",
     ),
     Mutation(
