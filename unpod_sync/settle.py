@@ -294,9 +294,9 @@ def _confirmed(reader: ListReader, reading: Reading) -> list[str]:
     if len(pages) > CONFIRM_PAGES:
         pages = _pages_near(reader, reading)
     reading.counts.clear()
-    reading.count = reading.latest
+    reading.count = before = reading.latest
     reader.again(reading, pages)
-    if not reader.may_go_on(reading) or len(reading.counts) > 1:
+    if not reader.may_go_on(reading) or len(reading.counts) > 1 or reading.latest != before:
         return []  # the list keeps moving: the next sweep decides
     return _vanished(reader, reading)
 

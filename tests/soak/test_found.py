@@ -78,6 +78,10 @@ FOUND = {
         2001206,
         "run(0, 1) count_off(6) swap(0, 0) agent() space() shift(0, 640) count_off(0) sync()",
     ),
+    "a list that grew once more before its vanished rows were confirmed lost its oldest ones": (
+        4000694,
+        "run(0, 2) run(0, 6) shift(0, 2) shift(0, 521)",
+    ),
 }
 
 
