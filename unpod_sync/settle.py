@@ -296,7 +296,8 @@ def _confirmed(reader: ListReader, reading: Reading) -> list[str]:
     reading.counts.clear()
     reading.count = before = reading.latest
     reader.again(reading, pages)
-    if not reader.may_go_on(reading) or len(reading.counts) > 1 or reading.latest != before:
+    has_moved = len(reading.counts) > 1 or (reading.is_counted and reading.latest != before)
+    if has_moved or not reader.may_go_on(reading):
         return []  # the list keeps moving: the next sweep decides
     return _vanished(reader, reading)
 
