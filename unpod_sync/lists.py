@@ -260,7 +260,7 @@ class ListReader:
             if isinstance(result, ApiError):
                 self.accept(reading, job, result)
                 continue
-            reading.counted(result[0])
+            reading.again(result[0], [record.id for record in result[1]])
             self.take(reading, result, ())
         self.loader.drain()
 

@@ -46,7 +46,8 @@ class ListState:
     `count` is the list's length when it was last read; `gaps` the positions never read;
     `sweep_left` how far a sweep in progress still has to go (positions below it), None when no
     sweep is under way; `explained` how much the server's count is known to exceed its rows;
-    `tried_at` when its first page was last asked for, whatever came of it.
+    `tried_at` when its first page was last asked for, whatever came of it; `size` the rows of its first
+    page then.
     """
 
     count: int | None = None
@@ -65,6 +66,7 @@ class ListState:
     unfinished: tuple[Unfinished, ...] = ()
     runs_usable: bool = True
     counted: bool = True
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

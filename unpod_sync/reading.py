@@ -73,6 +73,7 @@ class Reading:
     end: int = sys.maxsize
     ignores_page: bool = False
     overflows: bool = False
+    is_short: bool = False
     is_counted: bool = True
     is_cut: bool = False
 
@@ -85,6 +86,7 @@ class Reading:
         rows = len(set(ids)) or len(page.rows)
         more = page.count is None or page.count > rows
         self.size = rows if rows > page.size or (0 < rows < page.size and more) else page.size
+        self.is_short = more and 0 < rows < min(page.size, self.state.size)
         self.is_counted = page.count is not None and page.count >= rows and self.state.counted
         self.count = page.count if page.count is not None and self.is_counted else max(rows, self.state.known)
         self.latest = self.at_top = self.count
@@ -134,6 +136,12 @@ class Reading:
         """Remembers the furthest page met."""
         if page.number >= self.last_number:
             self.last_number, self.last_shown = page.number, (frozenset(ids), page.count)
+
+    def again(self, page: Page, ids: Iterable[str]) -> None:
+        """Notes what a page says that was asked for to make the list whole."""
+        self.counted(page)
+        if not self.is_counted:
+            self.met.update(ids)
 
     def counted(self, page: Page) -> None:
         """Notes what a page says of the list's length, and whether it has more rows than that."""
@@ -193,9 +201,10 @@ class Reading:
         self.count = self.latest
         return grown
 
-    def conclude_uncounted(self) -> None:
-        """A list read to its end: its length is what was met."""
-        self.count = self.latest = self.at_top = len(self.met)
+    def conclude_uncounted(self, claimed: int = 0) -> None:
+        """A list read to its end: its length is what was met, of more that it may have `claimed`."""
+        self.count = len(self.met)
+        self.latest = self.at_top = max(self.count, claimed)
         self.gaps = ()
         self.pass_over((0, max(self.count, self.state.known, 1)))
         if self.is_sweeping:
@@ -309,6 +318,7 @@ class Reading:
                 {
                     "runs_usable": self.state.runs_usable,
                     "counted": self.state.counted,
+                    "size": self.size if self.plan is not None else self.state.size,
                     "tried_at": tried_at.isoformat() if tried_at else None,
                 }
             ),
@@ -331,6 +341,7 @@ def state_of(bookmark: dict[str, Any], **known: Any) -> ListState:
         last_error=bookmark.get("last_error"),
         runs_usable=extra.get("runs_usable", True),
         counted=extra.get("counted", True),
+        size=extra.get("size", 0),
         tried_at=datetime.fromisoformat(extra["tried_at"]) if extra.get("tried_at") else None,
         **known,
     )

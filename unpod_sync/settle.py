@@ -14,6 +14,7 @@ from unpod_sync import columns, facts
 from unpod_sync.errors import AccessError, ApiError
 from unpod_sync.lists import ListReader
 from unpod_sync.merge import mark_deleted
+from unpod_sync.model import Page
 from unpod_sync.plan import last_page, merge_intervals, pages_of
 from unpod_sync.privacy.guard import HIDDEN
 from unpod_sync.reading import Reading
@@ -36,11 +37,12 @@ def read_whole(reader: ListReader, readings: list[Reading]) -> None:
 def _settle(reader: ListReader, reading: Reading) -> None:
     """Reads on until the list is whole, or until reading on would not help."""
     if not reading.is_counted:
-        reading.conclude_uncounted()
+        _settle_uncounted(reader, reading)
     elif reading.ignores_page:
         _settle_unpaged(reader, reading)
     else:
-        if reading.adopt():
+        # A first page shorter than the last time's may lack a row, not the server have a new limit.
+        if reading.adopt() or reading.is_short:
             reader.again(reading, [1])
         _fill_holes(reader, reading)
         _join(reader, reading)
@@ -49,6 +51,16 @@ def _settle(reader: ListReader, reading: Reading) -> None:
             _find_missing(reader, reading)
     if reader.may_go_on(reading) and reading.is_sweeping and reading.sweep_left == 0:
         _conclude_sweep(reader, reading)
+
+
+def _settle_uncounted(reader: ListReader, reading: Reading) -> None:
+    """A count that was too low once is believed no more; when it says more than came, it may be right."""
+    claimed = reading.first_count or 0
+    missing = claimed - len(reading.met) - len(set(reading.unreadable)) - reading.state.explained
+    if missing > 0 and reader.may_go_on(reading):
+        reader.again(reading, range(1, last_page(claimed, reading.size) + 1))
+        claimed = min(reading.latest, reading.at_top)
+    reading.conclude_uncounted(claimed)
 
 
 def _settle_unpaged(reader: ListReader, reading: Reading) -> None:
@@ -128,20 +140,26 @@ def _read_past_the_end(reader: ListReader, reading: Reading) -> None:
 
 
 def _distrust_if_more(reader: ListReader, reading: Reading) -> bool:
-    """Whether there are rows past the last page; then the list's count is believed no more."""
-    if not _read_on(reader, reading):
-        return False
-    reading.state = replace(reading.state, counted=False)
-    reading.is_counted = False
-    reading.met = set(_known_ids(reader, reading))
-    reading.conclude_uncounted()
-    return True
+    """Whether there are rows past the last page.
+
+    When a page has more of them than its own count allows, that count is believed no more; otherwise
+    the list has grown meanwhile, and the new rows pushed these on.
+    """
+    found = _read_on(reader, reading)
+    if any(
+        page.count is None or len(page.rows) > page.count - (page.number - 1) * page.size for page in found
+    ):
+        reading.state = replace(reading.state, counted=False)
+        reading.is_counted = False
+        reading.met = set(_known_ids(reader, reading))
+        reading.conclude_uncounted()
+    return bool(found)
 
 
-def _read_on(reader: ListReader, reading: Reading) -> bool:
-    """Reads page by page beyond the last one until nothing new comes; True when anything did."""
+def _read_on(reader: ListReader, reading: Reading) -> list[Page]:
+    """Reads page by page beyond the last one until nothing new comes; returns the pages that had rows."""
     number = last_page(reading.count, reading.size) + 1
-    found = False
+    found: list[Page] = []
     while reader.may_go_on(reading):
         ((_, result),) = reader.fetch([(reading.resource, number, reading.size)])
         if isinstance(result, AccessError):
@@ -152,8 +170,9 @@ def _read_on(reader: ListReader, reading: Reading) -> bool:
         page, ids = result[0], [record.id for record in result[1]]
         if not ids or reading.repeats(page, ids):
             break
-        found = True
+        found.append(page)
         reading.note_last(page, ids)
+        reading.counted(page)
         reader.take(reading, result, ())
         number += 1
     reader.loader.drain()
