@@ -87,6 +87,10 @@ FOUND = {
         "run(0, 1) run(0, 3) status(25, 2) edit(0, 2) shift(4, 767) finish(28, 5, 1) wait(32) strip(32) edit(30, 0)"
         " stamp(37, 3) bent(0, 69)",
     ),
+    "a list not believed, whose count was right again, lost a row that its short first page lacked": (
+        6004041,
+        "run(0, 6) run(0, 6) run(0, 4) count_off(0) sync() honest() run(0, 4) bent(0, 69)",
+    ),
     "a first page without one of its rows, under a count known to be one too high, hid it": (
         6004041,
         "run(0, 6) sync() count_off(3) sync() honest() run(0, 4) bent(0, 69)",
