@@ -73,6 +73,7 @@ class Reading:
     end: int = sys.maxsize
     ignores_page: bool = False
     overflows: bool = False
+    has_surplus: bool = False
     is_short: bool = False
     is_counted: bool = True
     is_cut: bool = False
@@ -152,13 +153,17 @@ class Reading:
         if page.number == 1:
             self.at_top = page.count
         size = self.size if page.number == 1 else page.size
-        below = page.count - (page.number - 1) * size
-        self.overflows |= len(page.rows) > below or len(page.rows) == below == size
+        below = max(0, page.count - (page.number - 1) * size)
+        self.has_surplus |= len(page.rows) > below
+        self.overflows |= self.has_surplus or len(page.rows) == below == size
 
     @property
     def expected(self) -> int:
-        """How many rows this reading can have met: those that came after it read the top are the next one's."""
-        return min(self.latest, self.at_top)
+        """How many rows this reading can have met: those that came after it read the top are the next one's.
+
+        A count lower than the rows that came with it speaks against no other one.
+        """
+        return (max if self.has_surplus else min)(self.latest, self.at_top)
 
     def cover(self, page: Page, ids: Iterable[str], *, unreadable: int = 0, joins: bool = False) -> None:
         """Notes that the page's rows are in the batch that is about to be written.

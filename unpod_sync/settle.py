@@ -158,7 +158,7 @@ def _distrust_if_more(reader: ListReader, reading: Reading) -> bool:
 
 def _read_on(reader: ListReader, reading: Reading) -> list[Page]:
     """Reads page by page beyond the last one until nothing new comes; returns the pages that had rows."""
-    number = last_page(reading.count, reading.size) + 1
+    number = max(last_page(reading.count, reading.size), reading.last_number) + 1
     found: list[Page] = []
     while reader.may_go_on(reading):
         ((_, result),) = reader.fetch([(reading.resource, number, reading.size)])

@@ -91,6 +91,10 @@ FOUND = {
         6004041,
         "run(0, 6) run(0, 6) run(0, 4) count_off(0) sync() honest() run(0, 4) bent(0, 69)",
     ),
+    "a count lower than the rows that came with it made the true one of another page look too high": (
+        7000519,
+        "run(0, 4) run(0, 2) count_off(0) swap(37, 1) follow_up(0, 0) finish(33, 5, 2) wait(0) stamp(20, 2) bent(4, 67)",
+    ),
     "a first page without one of its rows, under a count known to be one too high, hid it": (
         6004041,
         "run(0, 6) sync() count_off(3) sync() honest() run(0, 4) bent(0, 69)",
