@@ -207,7 +207,7 @@ class Loader:
     def _flattening(self, kind: str, records: list[Record]) -> Part:
         """Flattens now, or has it done beside; either way the part gives what came of it."""
         carried = Carried.by(records)
-        if self._helper is not None and self._helper.is_ready:
+        if self._helper is not None and self._helper.is_free:
             ticket = self._helper.submit(kind, records)
             return lambda: carried.joined(ticket.result())
         copies = carried.joined(flatten(kind, records, self._zone))

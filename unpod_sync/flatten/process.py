@@ -36,6 +36,7 @@ LENGTH = struct.Struct("<q")
 END_SECONDS = 5.0
 PIPE_BYTES = 1 << 20  # what an unprivileged process may have on Linux; small pieces cost a switch each
 
+BUSY = 5  # requests not collected yet: so much is enough, the one who would hand over more has time itself
 AHEAD = 3  # requests of a thousand tasks, 6 MB each, that the helper has read and not begun
 
 Head = tuple[str, str | None, str | None]  # id, space token, agent handle
@@ -56,6 +57,7 @@ class FlattenProcess:
         self.zone = zone
         self.is_ready = False
         self._is_lost = False
+        self._sent = self._collected = 0  # each counted by one thread alone
         self._process: subprocess.Popen[bytes] | None = None
         with contextlib.suppress(OSError):
             self._process = subprocess.Popen(  # noqa: S603  ourselves
@@ -68,6 +70,11 @@ class FlattenProcess:
             )
             threading.Thread(target=self._await_ready, name="unpod-sync-helper", daemon=True).start()
 
+    @property
+    def is_free(self) -> bool:
+        """Whether handing records over is better than flattening them oneself."""
+        return self.is_ready and self._sent - self._collected < BUSY
+
     def submit(self, kind: str, records: Sequence[Record]) -> Ticket:
         """Hands records over; blocks while the helper has as much as it reads ahead."""
         heads = [(record.id, record.space_token, record.agent_handle) for record in records]
@@ -77,6 +84,7 @@ class FlattenProcess:
             try:
                 self._send(kind, heads, payloads)
                 is_sent = True
+                self._sent += 1
             except (OSError, ValueError):
                 self.is_ready = False
             except BaseException:
@@ -95,6 +103,7 @@ class FlattenProcess:
         """The next answer. Raises OSError when the helper has gone."""
         if self._is_lost or self._process is None or self._process.stdout is None:
             raise OSError("the helper has gone")
+        self._collected += 1
         try:
             return _unpack(_receive(self._process.stdout))
         except (OSError, EOFError, ValueError, pa.ArrowException) as error:
