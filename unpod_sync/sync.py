@@ -179,7 +179,7 @@ class _Load:
         self.now, self.clock = now, Clock(now)
         self.started_at = now()
         self.used_before = used_before
-        self.load_id = f"{self.started_at:%Y%m%dT%H%M%S%f}-{random_secrets.token_hex(2)}"
+        self.load_id = f"{self.started_at:%Y%m%dT%H%M%S%f}-{random_secrets.token_hex(4)}"
         self.on_page = on_page
         self.readings: list[Reading] = []
         self.notes: list[str] = []
