@@ -80,6 +80,7 @@ class ListReader:
                 facts.list_state(self.warehouse, resource, self._policy, self.now()),
                 self._policy,
                 optional,
+                is_budgeted=self.client.counters.requests_left is not None,
             )
             for resource in resources
         ]
@@ -300,7 +301,7 @@ class ListReader:
             reading, [(run_tasks(space, r), page, reading.size) for r in wanted for page in grown[r]]
         )
         if reading.waiting and self.may_go_on(reading):
-            slip = self.slip(reading)
+            slip = max(self.slip(reading), self.known(reading) - reading.expected)
             around = [
                 (t.position - 1 - slip, t.position + 2)
                 for t in reading.state.unfinished

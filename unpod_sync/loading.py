@@ -54,7 +54,8 @@ class _Covering:
     ids: list[str]
     unreadable: int
     left: int  # records that wait, up to the last one of this page
-    joins: bool  # its last row was known before this load, or is refused
+    last: str | None  # id of its last row that is not refused
+    known_by: str | None = None  # the earlier load that stored that row
 
 
 class Loader:
@@ -131,8 +132,8 @@ class Loader:
         self._waiting[kind] += kept
         self._batch.rejects += map(self._guard.reject, rejects)
         if page is not None:
-            is_refused = bool(ids) and (not kept or kept[-1].id != ids[-1])
-            covering = _Covering(reading, page, ids, unreadable, len(self._waiting[kind]), is_refused)
+            last = kept[-1].id if kept else None
+            covering = _Covering(reading, page, ids, unreadable, len(self._waiting[kind]), last)
             self._pages[kind].append(covering)
         while len(self._waiting[kind]) >= CHUNK:
             self._flatten(kind)
@@ -185,14 +186,15 @@ class Loader:
         self._add_copies(kind, self._changed(kind, records, stored))
         for page in pages:
             page.left -= CHUNK
-            last = stored.get(page.ids[-1]) if page.ids else None
-            page.joins |= last is not None and last["load_id"] != self._load_id
+            if page.last in stored and stored[page.last]["load_id"] != self._load_id:
+                page.known_by = stored[page.last]["load_id"]
         while pages and pages[0].left <= 0:
             self._cover(pages.popleft())
 
     def _cover(self, done: _Covering) -> None:
         reading = done.reading
-        reading.cover(done.page, done.ids, unreadable=done.unreadable, joins=done.joins)
+        reading.cover(done.page, done.ids, unreadable=done.unreadable, known_by=done.known_by)
+        reading.load_id = self._load_id
         self._touched[reading.resource.name] = reading
         if reading.keeps_seen:
             self._batch.seen.setdefault(reading.resource.name, []).extend(reading.seen)

@@ -47,7 +47,7 @@ class ListState:
     `sweep_left` how far a sweep in progress still has to go (positions below it), None when no
     sweep is under way; `explained` how much the server's count is known to exceed its rows;
     `tried_at` when its first page was last asked for, whatever came of it; `size` the rows of its first
-    page then.
+    page then; `unjoined` the loads that left rows unread below those they read.
     """
 
     count: int | None = None
@@ -67,6 +67,7 @@ class ListState:
     runs_usable: bool = True
     counted: bool = True
     size: int = 0
+    unjoined: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -42,7 +42,8 @@ class Reading:
 
     `planned` are the positions on the pages of the plan, the first among them. `seams` are those below
     which rows known before are expected and have not been met yet: new rows are on top, but by count
-    alone they would end too high where others have vanished meanwhile.
+    alone they would end too high where others have vanished meanwhile. At a seam below a gap that an
+    earlier sync left (True), rows which that sync stored are none of those: they may have moved down to it.
     """
 
     resource: Resource
@@ -55,7 +56,7 @@ class Reading:
     gaps: tuple[Interval, ...] = ()
     covered: tuple[Interval, ...] = ()
     planned: tuple[Interval, ...] = ()
-    seams: frozenset[int] = frozenset()
+    seams: dict[int, bool] = field(default_factory=dict)
     sweep_left: int | None = None
     first_ids: frozenset[str] = frozenset()
     first_count: int | None = None
@@ -75,6 +76,9 @@ class Reading:
     overflows: bool = False
     has_surplus: bool = False
     is_short: bool = False
+    told: set[int] = field(default_factory=set)
+    load_id: str | None = None
+    is_budgeted: bool = False
     is_counted: bool = True
     is_cut: bool = False
 
@@ -100,8 +104,9 @@ class Reading:
             self.state, count=self.count, size=self.size, now=now, policy=self.policy, full=everything
         )
         self.gaps = self.plan.gaps
-        tops = {0 if self.state.count is None else min(self.state.count, self.count)}
-        self.seams = frozenset(tops.union(low for low, _ in self.gaps) - {0})
+        top = 0 if self.state.count is None else min(self.state.count, self.count)
+        self.seams = dict.fromkeys((low for low, _ in self.gaps), True) | {top: False}
+        self.seams.pop(0, None)
         pages = (1, *self.plan.pages, *self.plan.sweep_pages)
         self.planned = merge_intervals(positions_of(p, self.size, self.count, self.size) for p in pages)
         self.sweep_left = self.plan.sweep_left
@@ -120,8 +125,11 @@ class Reading:
             self.ignores_page = self.ended = True
         elif not self.is_counted:
             self.ended = self.repeats(page, ids)
+        if page.number == 2 and page.size == self.size and not self.first_ids.isdisjoint(ids):
+            self.is_short = True  # the first page was to hold more rows, or they have been pushed on
         if not self.is_counted:
             self.met.update(ids)
+            self.told.update(() if page.count is None else (page.count,))
         self.note_last(page, ids)
 
     def repeats(self, page: Page, ids: list[str]) -> bool:
@@ -141,7 +149,11 @@ class Reading:
     def again(self, page: Page, ids: Iterable[str]) -> None:
         """Notes what a page says that was asked for to make the list whole."""
         self.counted(page)
-        if not self.is_counted:
+        if self.is_counted:
+            count = self.count if page.count is None else page.count
+            size = self.size if page.number == 1 else page.size
+            self.planned = merge_intervals([*self.planned, positions_of(page.number, size, count, size)])
+        else:
             self.met.update(ids)
 
     def counted(self, page: Page) -> None:
@@ -165,12 +177,14 @@ class Reading:
         """
         return (max if self.has_surplus else min)(self.latest, self.at_top)
 
-    def cover(self, page: Page, ids: Iterable[str], *, unreadable: int = 0, joins: bool = False) -> None:
+    def cover(
+        self, page: Page, ids: Sequence[str], *, unreadable: int = 0, known_by: str | None = None
+    ) -> None:
         """Notes that the page's rows are in the batch that is about to be written.
 
         The last page reaches down to the oldest row even when it holds fewer rows than the
-        count promised; `unreadable` rows of the page count as passed. `joins`: the last of its rows
-        was known before this load, so that no row below it is new.
+        count promised, by as many as are known to be too many; `unreadable` rows of the page count as
+        passed. `known_by`: the earlier load that stored the last of its rows, so that no row below it is new.
         """
         if self.plan is None:
             return
@@ -180,14 +194,17 @@ class Reading:
             return
         count = self.count if page.count is None else page.count
         size = self.size if page.number == 1 else page.size
-        low, high = positions_of(page.number, len(page.rows) + unreadable, count, size)
+        rows = len(page.rows) - len(ids) + len(set(ids)) + unreadable
+        low, high = positions_of(page.number, rows, count, size)
         if page.number == 1:
             high = max(high, self.count)
-        if page.number >= last_page(count, size):
+        if page.number >= last_page(count, size) and low <= self.state.explained:
             low = 0
         self.pass_over((low, high))
-        met = {seam for seam in self.seams if low <= seam <= high}
-        self.seams = self.seams - met | ({low} if met and low and not joins else set())
+        met = [self.seams.pop(seam) for seam in [*self.seams] if low <= seam <= high]
+        still = [deep for deep in met if known_by is None or (deep and known_by in self.state.unjoined)]
+        if still and low:
+            self.seams[low] = any(still)
 
     def pass_over(self, interval: Interval) -> None:
         """Notes these positions as read."""
@@ -234,12 +251,13 @@ class Reading:
 
     @property
     def keeps_seen(self) -> bool:
-        """Whether ids met must outlive this sync: the sweep is too long for one go."""
+        """Whether ids met must outlive this sync: the sweep is too long for one go, or a budget may end it."""
         if not self.is_sweeping or self.plan is None:
             return False
         pages = len(self.plan.pages) + len(self.plan.sweep_pages) + 1
         continued = self.state.sweep_left is not None
-        return continued or pages < last_page(self.count, self.size) or self.count > IN_MEMORY
+        is_long = pages < last_page(self.count, self.size) or self.count > IN_MEMORY
+        return continued or is_long or self.is_budgeted
 
     def jobs(self, stage: str) -> Iterator[tuple[Resource, int, int]]:
         """The pages to fetch after the first in one of the `STAGES`.
@@ -304,7 +322,8 @@ class Reading:
         if self.is_counted and not self.ignores_page:
             # Below a gap that is closed, one more row is due: it tells whether the next ones are known.
             open_at = {low for low, _ in gaps}
-            gaps = merge_intervals([*gaps, *((seam - 1, seam) for seam in self.seams - open_at)])
+            gaps = merge_intervals([*gaps, *((seam - 1, seam) for seam in self.seams.keys() - open_at)])
+        unjoined = [*self.state.unjoined, self.load_id] if self.load_id else [*self.state.unjoined]
         row: dict[str, Any] = {
             "resource": self.resource.name,
             "space_token": self.resource.space_token,
@@ -323,6 +342,7 @@ class Reading:
                 {
                     "runs_usable": self.state.runs_usable,
                     "counted": self.state.counted,
+                    "unjoined": [] if complete and not gaps else unjoined,
                     "size": self.size if self.plan is not None else self.state.size,
                     "tried_at": tried_at.isoformat() if tried_at else None,
                 }
@@ -347,6 +367,7 @@ def state_of(bookmark: dict[str, Any], **known: Any) -> ListState:
         runs_usable=extra.get("runs_usable", True),
         counted=extra.get("counted", True),
         size=extra.get("size", 0),
+        unjoined=tuple(extra.get("unjoined", ())),
         tried_at=datetime.fromisoformat(extra["tried_at"]) if extra.get("tried_at") else None,
         **known,
     )

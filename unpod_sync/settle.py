@@ -14,7 +14,6 @@ from unpod_sync import columns, facts
 from unpod_sync.errors import AccessError, ApiError
 from unpod_sync.lists import ListReader
 from unpod_sync.merge import mark_deleted
-from unpod_sync.model import Page
 from unpod_sync.plan import last_page, merge_intervals, pages_of
 from unpod_sync.privacy.guard import HIDDEN
 from unpod_sync.reading import Reading
@@ -46,6 +45,7 @@ def _settle(reader: ListReader, reading: Reading) -> None:
             reader.again(reading, [1])
         _fill_holes(reader, reading)
         _join(reader, reading)
+        _fill_holes(reader, reading)
         _read_past_the_end(reader, reading)
         if reading.is_counted:
             _find_missing(reader, reading)
@@ -54,8 +54,10 @@ def _settle(reader: ListReader, reading: Reading) -> None:
 
 
 def _settle_uncounted(reader: ListReader, reading: Reading) -> None:
-    """A count that was too low once is believed no more; when it says more than came, it may be right."""
+    """A count that was too low once is believed no more until it is right; when it says more than came, it may be."""
     claimed = reading.first_count or 0
+    if reading.told == {claimed} == {len(reading.met)}:
+        reading.state = replace(reading.state, counted=True)
     missing = claimed - len(reading.met) - len(set(reading.unreadable)) - reading.state.explained
     if missing > 0 and reader.may_go_on(reading):
         reader.again(reading, range(1, last_page(claimed, reading.size) + 1))
@@ -145,21 +147,22 @@ def _distrust_if_more(reader: ListReader, reading: Reading) -> bool:
     When a page has more of them than its own count allows, that count is believed no more; otherwise
     the list has grown meanwhile, and the new rows pushed these on.
     """
-    found = _read_on(reader, reading)
-    if any(
-        page.count is None or len(page.rows) > page.count - (page.number - 1) * page.size for page in found
-    ):
+    is_more, is_beyond_count = _read_on(reader, reading)
+    if is_beyond_count:
         reading.state = replace(reading.state, counted=False)
         reading.is_counted = False
         reading.met = set(_known_ids(reader, reading))
         reading.conclude_uncounted()
-    return bool(found)
+    return is_more
 
 
-def _read_on(reader: ListReader, reading: Reading) -> list[Page]:
-    """Reads page by page beyond the last one until nothing new comes; returns the pages that had rows."""
+def _read_on(reader: ListReader, reading: Reading) -> tuple[bool, bool]:
+    """Reads page by page beyond the last one until nothing new comes.
+
+    Returns whether anything did, and whether a page had more rows than its own count allows.
+    """
     number = max(last_page(reading.count, reading.size), reading.last_number) + 1
-    found: list[Page] = []
+    is_more = is_beyond_count = False
     while reader.may_go_on(reading):
         ((_, result),) = reader.fetch([(reading.resource, number, reading.size)])
         if isinstance(result, AccessError):
@@ -170,13 +173,14 @@ def _read_on(reader: ListReader, reading: Reading) -> list[Page]:
         page, ids = result[0], [record.id for record in result[1]]
         if not ids or reading.repeats(page, ids):
             break
-        found.append(page)
+        is_more = True
+        is_beyond_count |= page.count is None or len(page.rows) > page.count - (number - 1) * page.size
         reading.note_last(page, ids)
         reading.counted(page)
         reader.take(reading, result, ())
         number += 1
     reader.loader.drain()
-    return found
+    return is_more, is_beyond_count
 
 
 def _find_missing(reader: ListReader, reading: Reading) -> None:
@@ -208,7 +212,15 @@ def _read_all(reader: ListReader, reading: Reading) -> None:
 
 
 def _missing(reader: ListReader, reading: Reading) -> int:
-    return 0 if reading.gaps else _shortfall(reader, reading)
+    """How many rows the list must have that are not stored: by its count, or by how much it has grown."""
+    state = reading.state
+    if reading.gaps:
+        return 0
+    grown = 0
+    if state.count is not None and not state.gaps:
+        unseen = reading.expected - max(state.count, state.known) - len(set(reading.unreadable))
+        grown = unseen - max(0, reader.known(reading) - state.known)
+    return max(grown, _shortfall(reader, reading))
 
 
 def _shortfall(reader: ListReader, reading: Reading) -> int:

@@ -99,6 +99,41 @@ FOUND = {
         6004041,
         "run(0, 6) sync() count_off(3) sync() honest() run(0, 4) bent(0, 69)",
     ),
+    "a first page without one of its rows, after a wrong count had told a wrong page size": (
+        6004041,
+        "run(0, 2) sync() count_off(3) sync() honest() run(0, 3) bent(0, 69)",
+    ),
+    "rows left unread by a budget moved on when others vanished; what was read of late closed the gap": (
+        7004002,
+        "run(0, 12) run(0, 12) run(0, 12) sync() wait(59) wait(59) sync() run(0, 8) budget(2) swap(20, 3) sync()",
+    ),
+    "the place below which rows were not known yet moved on in the same way": (
+        7004014,
+        "run(0, 12) run(0, 12) run(0, 12) sync() wait(59) wait(59) sync() swap(20, 5) follow_up(0, 1) budget(3)"
+        " swap(20, 3) sync()",
+    ),
+    "unfinished tasks were looked for where they had stood before others vanished": (
+        7004014,
+        "run(0, 12) run(0, 12) wait(59) wait(59) run(0, 12) wait(50) projection(2) sync() sync() sync() sync()"
+        " delete(30, 4) delete(25, 4) edit(11, 1) edit(10, 1) sync()",
+    ),
+    "a short last page hid that a row of it was not read": (
+        7004014,
+        "run(0, 2) sync() run(0, 6) edit(6, 1) bent(0, 6)",
+    ),
+    "a short page among those that were asked for besides hid a new row": (
+        7004014,
+        "run(0, 12) run(0, 12) run(0, 12) sync() wait(59) wait(59) sync() swap(20, 5) follow_up(0, 1) bent(0, 6)",
+    ),
+    "rows that a page repeated counted as rows of the list": (
+        7004014,
+        "cap(1) run(0, 8) run(0, 12) sync() wait(59) wait(59) sync() swap(12, 3) bent(3, 23)",
+    ),
+    "a count known to be one too high, and right again, hid a row that came back": (
+        7004014,
+        "run(0, 12) run(0, 12) run(0, 12) sync() delete(20, 1) full() wait(59) wait(59) count_off(3) sync()"
+        " honest() sync() restore(0) sync()",
+    ),
 }
 
 
@@ -123,3 +158,26 @@ def test_history(light: Light, name: str, tmp_path: Path) -> None:
     """Every sync of the history keeps the promises."""
     seed, text = FOUND[name]
     Player(light, seed).play(steps_of(text))
+
+
+def test_a_sweep_in_budgets_ends(light: Light) -> None:
+    """A list that one sync could sweep, were it not for its budget, is swept in several."""
+    days = "budget(8) wait(24) " * 5
+    grown = "run(0, 12) run(0, 12) run(0, 12) sync() wait(59) wait(59) delete(30, 1) "
+    Player(light, 7004003).play(steps_of(grown + days))
+    assert rows(light, "select count(*) from main.tasks where deleted_at is not null") == [(1,)]
+
+
+def test_a_count_that_is_right_again_is_believed_again(light: Light) -> None:
+    """Or the list would be read whole by every sync for ever."""
+    history = "run(0, 4) run(0, 6) count_off(1) sync()"
+    believed = "select state_json::json ->> 'counted' from meta.bookmarks where kind = 'task'"
+    Player(light, 7004014).play(steps_of(history))
+    assert rows(light, believed) == [("false",)]
+    Player(light, 7004014).play(steps_of(history + " honest() sync()"))
+    assert rows(light, believed) == [("true",)]
+
+
+def rows(light: Light, sql: str) -> list[tuple[object, ...]]:
+    """What the warehouse of a light ground answers."""
+    return light.warehouse.connection.execute(sql).fetchall()
