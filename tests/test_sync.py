@@ -151,6 +151,21 @@ def test_silent_edits_deletions_and_returns_are_seen(world: World, tmp_path: Pat
     assert rows(database, f"select count(*) from task_versions where task_id = '{edited}'") == [(2,)]
 
 
+def test_too_little_memory_for_duckdb_is_said_and_loses_nothing(tmp_path: Path) -> None:
+    """Deleting all over a long history takes memory for each row group; a second try gets more."""
+    database = tmp_path / "unpod.duckdb"
+    world = World.generate(3, tasks=300, spaces=1, now=NOW, profile="bench")
+    with Simulator(world) as running:
+        sync(settings_for(running, database))
+        for task_id in world.task_ids(token(world)):
+            world.edit_task(task_id, {"output.call_id": "edited"})
+        result = sync(settings_for(running, database, memory_limit="3MB"))
+    assert result.status == "done"
+    assert any("memory_limit (3MB)" in note for note in result.notes)
+    assert stored(database) == ids(world)
+    assert rows(database, "select distinct call_id from tasks") == [("edited",)]
+
+
 def test_a_reader_that_holds_the_file_disturbs_nobody(world: World, tmp_path: Path) -> None:
     database = tmp_path / "unpod.duckdb"
     with capped(world) as simulator:

@@ -44,6 +44,7 @@ class Reading:
     which rows known before are expected and have not been met yet: new rows are on top, but by count
     alone they would end too high where others have vanished meanwhile. At a seam below a gap that an
     earlier sync left (True), rows which that sync stored are none of those: they may have moved down to it.
+    `told` are the counts that a list gives which is not believed, `met` the ids it shows; `load_id` the load.
     """
 
     resource: Resource

@@ -38,7 +38,10 @@ from unpod_sync.schema import build_views
 from unpod_sync.settle import read_whole
 from unpod_sync.standing import read_standing
 from unpod_sync.vocabulary import take_notice
-from unpod_sync.warehouse import Warehouse, first_row, is_corruption, repair
+from unpod_sync.warehouse import Warehouse, first_row, is_corruption, is_out_of_memory, repair
+
+#: For a batch that changes tasks all over a long history: DuckDB holds 256 KB for each row group it deletes from.
+MOST_MEMORY = "50%"
 
 AMPLE = 5  # requests a list: with fewer in the budget, lists take turns
 
@@ -73,17 +76,33 @@ def sync(
     with client, publish.sync_lock(files, now=now()):
         used_before = _used_today(publish.read_state(files), now())
         notes: list[str] = []
-        for is_repaired in (False, True):
+        is_repaired = False
+        while True:
             load = _Load(settings, options, files, client, now, on_page, used_before)
             load.notes += notes
             try:
                 return load.run()
             except duckdb.Error as error:
+                if is_out_of_memory(error):
+                    if settings.memory_limit == MOST_MEMORY:
+                        raise WarehouseError(
+                            "DuckDB ran out of memory, with half of this machine's",
+                            "Raise memory_limit (UNPOD_MEMORY_LIMIT) if the machine has more to spare;"
+                            " everything committed so far is kept.",
+                        ) from None
+                    # Once more in a new instance: the deletes of a failed statement cannot be repeated in this one.
+                    notes.append(
+                        f"DuckDB needed more than memory_limit ({settings.memory_limit}) and was given half of"
+                        " this machine's; a higher limit in the configuration spares the second try"
+                    )
+                    settings = replace(settings, memory_limit=MOST_MEMORY)
+                    continue
                 if options.dry_run or not is_corruption(error):
                     raise
                 if is_repaired:
                     break
             # Damage that opening did not meet: once more, from the published file.
+            is_repaired = True
             with publish.disk_errors(files.published):
                 repair(files, notes)
     raise WarehouseError(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -192,11 +192,23 @@ def _attach_ours(files: publish.Files, memory_limit: str) -> duckdb.DuckDBPyConn
 
 def is_corruption(error: BaseException | None) -> bool:
     """Whether a damaged file is behind an error, or behind one that it followed."""
+    return any(any(word in str(one) for word in CORRUPTION) for one in _database_errors(error))
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether DuckDB's memory limit is behind an error (and not a full disk it wanted to swap to)."""
+    return any(
+        isinstance(one, duckdb.OutOfMemoryException) and "disk" not in str(one).lower()
+        for one in _database_errors(error)
+    )
+
+
+def _database_errors(error: BaseException | None) -> Iterator[duckdb.Error]:
+    """Those of DuckDB among an error and the ones that it followed."""
     while error is not None:
-        if isinstance(error, duckdb.Error) and any(word in str(error) for word in CORRUPTION):
-            return True
+        if isinstance(error, duckdb.Error):
+            yield error
         error = error.__cause__ or error.__context__
-    return False
 
 
 def repair(files: publish.Files, notes: list[str]) -> None:
@@ -265,9 +277,20 @@ def lent(connection: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[
         connection.register(name, table)
     try:
         yield
-    finally:
-        for name in tables:
-            connection.unregister(name)
+    except duckdb.Error:
+        # Nothing can be done in a transaction that failed; its own error is the one to report.
+        with contextlib.suppress(duckdb.Error):
+            _take_back(connection, tables)
+        raise
+    except BaseException:
+        _take_back(connection, tables)
+        raise
+    _take_back(connection, tables)
+
+
+def _take_back(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
+    for name in names:
+        connection.unregister(name)
 
 
 def load_rows(

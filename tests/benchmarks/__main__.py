@@ -24,6 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     print(harness.machine())
     print(harness.versions("unpod-sync", "duckdb", "pyarrow", "orjson", "msgspec", "requests"))
+    if chosen.folder:
+        chosen.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="unpod-bench-", dir=chosen.folder) as folder:
         options = Options(
             size=chosen.size,
