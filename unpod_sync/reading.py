@@ -151,24 +151,35 @@ class Reading:
         """Notes what a page says that was asked for to make the list whole."""
         self.counted(page)
         if self.is_counted:
-            count = self.count if page.count is None else page.count
-            size = self.size if page.number == 1 else page.size
+            count, size = self._lengths(page)
             self.planned = merge_intervals([*self.planned, positions_of(page.number, size, count, size)])
         else:
             self.met.update(ids)
 
     def counted(self, page: Page) -> None:
-        """Notes what a page says of the list's length, and whether it has more rows than that."""
+        """Notes what a page says of the list's length, and whether there may be more rows than that."""
         if page.count is None:
             return
         self.counts.add(page.count)
         self.latest = page.count
         if page.number == 1:
             self.at_top = page.count
-        size = self.size if page.number == 1 else page.size
-        below = max(0, page.count - (page.number - 1) * size)
-        self.has_surplus |= len(page.rows) > below
-        self.overflows |= self.has_surplus or len(page.rows) == below == size
+        self.has_surplus |= self.exceeds(page)
+        self.overflows |= self.has_surplus or len(page.rows) == self._room(page) == self._lengths(page)[1]
+
+    def exceeds(self, page: Page) -> bool:
+        """Whether a page has more rows than its own count allows."""
+        return len(page.rows) > self._room(page)
+
+    def _room(self, page: Page) -> int:
+        """How many rows the count leaves for a page and those after it."""
+        count, size = self._lengths(page)
+        return max(0, count - (page.number - 1) * size)
+
+    def _lengths(self, page: Page) -> tuple[int, int]:
+        """The rows of the list, and of a page of this size: the first one tells what the server gives."""
+        count = self.count if page.count is None else page.count
+        return count, self.size if page.number == 1 else page.size
 
     @property
     def expected(self) -> int:
@@ -193,8 +204,7 @@ class Reading:
             self.seen.update(ids)
         if not self.is_counted:
             return
-        count = self.count if page.count is None else page.count
-        size = self.size if page.number == 1 else page.size
+        count, size = self._lengths(page)
         rows = len(page.rows) - len(ids) + len(set(ids)) + unreadable
         low, high = positions_of(page.number, rows, count, size)
         if page.number == 1:
@@ -324,7 +334,7 @@ class Reading:
             # Below a gap that is closed, one more row is due: it tells whether the next ones are known.
             open_at = {low for low, _ in gaps}
             gaps = merge_intervals([*gaps, *((seam - 1, seam) for seam in self.seams.keys() - open_at)])
-        unjoined = [*self.state.unjoined, self.load_id] if self.load_id else [*self.state.unjoined]
+        unjoined = [*self.state.unjoined, *([self.load_id] if self.load_id else [])] if gaps else []
         row: dict[str, Any] = {
             "resource": self.resource.name,
             "space_token": self.resource.space_token,
@@ -343,7 +353,7 @@ class Reading:
                 {
                     "runs_usable": self.state.runs_usable,
                     "counted": self.state.counted,
-                    "unjoined": [] if complete and not gaps else unjoined,
+                    "unjoined": unjoined,
                     "size": self.size if self.plan is not None else self.state.size,
                     "tried_at": tried_at.isoformat() if tried_at else None,
                 }

@@ -174,7 +174,7 @@ def _read_on(reader: ListReader, reading: Reading) -> tuple[bool, bool]:
         if not ids or reading.repeats(page, ids):
             break
         is_more = True
-        is_beyond_count |= page.count is None or len(page.rows) > page.count - (number - 1) * page.size
+        is_beyond_count |= page.count is None or reading.exceeds(page)
         reading.note_last(page, ids)
         reading.counted(page)
         reader.take(reading, result, ())

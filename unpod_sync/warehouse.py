@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -277,20 +277,11 @@ def lent(connection: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[
         connection.register(name, table)
     try:
         yield
-    except duckdb.Error:
-        # Nothing can be done in a transaction that failed; its own error is the one to report.
+    finally:
+        # Impossible in a transaction that failed: its own error is the one to report.
         with contextlib.suppress(duckdb.Error):
-            _take_back(connection, tables)
-        raise
-    except BaseException:
-        _take_back(connection, tables)
-        raise
-    _take_back(connection, tables)
-
-
-def _take_back(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
-    for name in names:
-        connection.unregister(name)
+            for name in tables:
+                connection.unregister(name)
 
 
 def load_rows(
