@@ -80,18 +80,21 @@ class _Search:
 def isolate(client: Client, resource: Resource, page: int, size: int, error: ApiError) -> Isolated:
     """Read what can be read of a page that failed with `error` after all its retries.
 
-    The pieces' sizes divide the page's (100, 50, 25, 5, 1), so that each is a page of its own.
-    `error` itself is raised when it is of a kind that smaller pages cannot cure, when the page has
-    one row, and when the list is dead: neither half nor any of three single rows can be read.
+    The pieces' sizes divide the page's (100, 50, 25, 5, 1), so that each is a page of its own; a page of
+    one row is tried once more. `error` itself is raised when it is of a kind that smaller pages cannot
+    cure, and when the list is dead: neither half nor any of three single rows can be read.
     Errors of other kinds that come up on the way (BudgetError, CredentialsError …) are raised.
     """
-    if not isinstance(error, (ResponseError, UnavailableError)) or size < 2:
+    if not isinstance(error, (ResponseError, UnavailableError)):
         raise error
     search = _Search(client, resource)
     offset = (page - 1) * size
     if not _is_alive(search, offset, size):
         raise error
-    search.split(offset, size)
+    if size == 1:
+        search.take(offset, 1)
+    else:
+        search.split(offset, size)
     return Isolated(_joined(search.pages, resource, page, size), tuple(search.bad))
 
 
@@ -99,8 +102,10 @@ def _is_alive(search: _Search, offset: int, size: int) -> bool:
     """Whether any row of the page can be read, found out with a handful of requests.
 
     The halves (or the first two parts) tell at once unless each holds a bad row; only then are
-    three single rows tried.
+    three single rows tried. Of a page of one row the neighbours tell.
     """
+    if size == 1:
+        return any(search.look(start, 1) is not None for start in (offset, offset + 1, max(0, offset - 1)))
     part = size // _smallest_factor(size)
     probes = [(offset, part), (offset + part, part)]
     probes += [(offset + size * quarter // 4, 1) for quarter in (1, 2, 3)]
