@@ -93,7 +93,9 @@ class Reading:
         more = page.count is None or page.count > rows
         self.size = rows if rows > page.size or (0 < rows < page.size and more) else page.size
         self.is_short = more and 0 < rows < min(page.size, self.state.size)
-        self.is_counted = page.count is not None and page.count >= rows and self.state.counted
+        if page.count is not None and page.count < rows:
+            self.state = replace(self.state, counted=False)
+        self.is_counted = page.count is not None and self.state.counted
         self.count = page.count if page.count is not None and self.is_counted else max(rows, self.state.known)
         self.latest = self.at_top = self.count
         self.first_ids, self.first_count = frozenset(ids), page.count

@@ -134,6 +134,11 @@ FOUND = {
         "run(0, 12) run(0, 12) run(0, 12) sync() delete(20, 1) full() wait(59) wait(59) count_off(3) sync()"
         " honest() sync() restore(0) sync()",
     ),
+    "a count below the rows beside it was forgotten, and believed when pages held as few rows as it says": (
+        10001200,
+        "run(0, 0) run(0, 5) count_off(2) again() cap(0) finish(26, 3, 0) edit(25, 6) again() follow_up(1, 2)"
+        " finish(31, 5, 2) sync() full()",
+    ),
 }
 
 
