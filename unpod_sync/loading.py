@@ -31,6 +31,7 @@ from unpod_sync.warehouse import ROW_GROUP, Warehouse, lent, load_rows
 CHUNK = 1_024  # records compared and flattened together; a row group is a multiple, see `warehouse.ROW_GROUP`
 WORTH_A_PROCESS = 5_000  # new rows; starting it takes as long as flattening 3,000
 WORTH_A_FILTER = 20_000  # new rows; filling it costs as much a stored task as looking so many up
+WORTH_A_SET = 200_000  # ids; so many take 25 MB, and a set is asked in a tenth of a filter's time
 SEEN = 50_000  # unchanged objects met before progress is committed
 
 Part = Callable[[], Copies]
@@ -87,7 +88,7 @@ class Loader:
         self._parts: list[Part] = []
         self._rows: dict[str, int] = defaultdict(int)
         self._in_batch: set[str] = set()
-        self._met: BloomFilter | None = None  # task ids stored or taken; None: every id is looked for
+        self._met: set[str] | BloomFilter | None = None  # task ids stored or taken; None: each is looked for
         self._perhaps_stored: set[str] = set()  # of the batch
         self._helper: FlattenProcess | None = None
         self._held: list[tuple[Record, dict[str, Any]]] = []
@@ -107,7 +108,8 @@ class Loader:
             self._helper = FlattenProcess(self._zone)
         if self._met is None and rows >= WORTH_A_FILTER:
             stored = self._reader.execute("select task_id from main.tasks").fetchall()
-            self._met = BloomFilter(len(stored) + rows)
+            expected = len(stored) + rows
+            self._met = set() if expected <= WORTH_A_SET else BloomFilter(expected)
             self._met.update(id_ for (id_,) in stored)
             for taken in (self._in_batch, *self._pending):
                 self._met.update(taken)
@@ -244,7 +246,11 @@ class Loader:
         distinct = list(dict.fromkeys(ids))
         if self._met is None or kind != "task":
             return distinct
-        unsure = [id_ for id_ in distinct if self._met.add(id_)]
+        if isinstance(self._met, set):
+            unsure = [id_ for id_ in distinct if id_ in self._met]
+            self._met.update(distinct)
+        else:
+            unsure = [id_ for id_ in distinct if self._met.add(id_)]
         self._perhaps_stored.update(unsure)
         return unsure
 

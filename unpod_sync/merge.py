@@ -185,6 +185,8 @@ def choose(
     A copy from an earlier load never competes: the server's present word counts.
     """
     ids = rows["id"].to_pylist()
+    if not stored and len(set(ids)) == len(ids):
+        return list(range(len(ids))), []  # nothing competes: so it is for most of a first load
     hashes = rows["content_hash"].to_pylist()
     orders = rows["answer_order"].to_pylist()
     modified = rows["modified_at"].to_pylist() if kind == "task" else [None] * len(ids)
@@ -314,6 +316,9 @@ def _write_versions(
 ) -> None:
     """Every version seen gets one row, also copies that did not win."""
     ids = rows["id"].to_pylist()
+    if not stored and len(set(ids)) == len(ids):
+        _insert_versions(connection, rows, stamp)
+        return
     known: set[tuple[Any, Any, Any]] = set()
     if stored:
         wanted = pa.table({"id": pa.array(list(stored), pa.string())})
@@ -329,9 +334,11 @@ def _write_versions(
         if key not in known:
             known.add(key)
             new.append(i)
-    if not new:
-        return
-    incoming = rows if len(new) == rows.num_rows else rows.take(pa.array(new))
+    if new:
+        _insert_versions(connection, rows.take(pa.array(new)), stamp)
+
+
+def _insert_versions(connection: duckdb.DuckDBPyConnection, incoming: pa.Table, stamp: Stamp) -> None:
     names = [c.name for c in columns.TASK_VERSIONS.columns if c.name in incoming.column_names]
     with lent(connection, incoming=incoming):
         connection.execute(

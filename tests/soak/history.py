@@ -228,7 +228,9 @@ class Player:
         """The lists change between two pages of one reading."""
         rng = Random(seed)
         began = self.mirror.tick
-        moves: list[int] = []  # not told by the mirror's ticks: those count tasks, and a new run may have none
+        moves: list[
+            int
+        ] = []  # not told by the mirror's ticks: those count tasks, and a new run may have none
 
         def move(_: object) -> None:
             if len(self.simulator.requests) == request or (
