@@ -37,19 +37,18 @@ def known(connection: duckdb.DuckDBPyConnection, resource: Resource) -> int:
     """How many objects of the list are stored and not deleted, or refused."""
     condition, parameters = scope(resource)
     table = columns.BY_KIND[resource.kind].name
-    row = first_row(
-        connection,
-        f"select count(*) from {table} as t where {condition} and t.deleted_at is null",
-        parameters,
-    )
-    return (int(row[0]) if row else 0) + hidden(connection, resource)[0]
+    counts = f"select count(*) from {table} as t where {condition} and t.deleted_at is null"
+    if resource.kind == "task":
+        counts += f" union all select count(*) from meta.forgotten as t where t.kind = 'task' and {condition}"
+        parameters = [*parameters, *parameters]
+    return sum(int(count) for (count,) in connection.execute(counts, parameters).fetchall())
 
 
 def hidden(
     connection: duckdb.DuckDBPyConnection,
     resource: Resource,
-    hot: datetime | None = None,
-    warm: datetime | None = None,
+    hot: datetime,
+    warm: datetime,
 ) -> tuple[int, int, int]:
     """Tasks of forgotten contacts on this list: the API counts them, so they count as known.
 

@@ -286,11 +286,11 @@ def scratch_copy(files: Files) -> Iterator[Files]:
         yield copy
 
 
-def publish(files: Files, *, mode: int = 0o600) -> None:
+def publish(files: Files, *, mode: int = 0o600, is_ours: bool = False) -> None:
     """Makes the (closed, checkpointed) work file's content the published file.
 
     A reader that holds the old file keeps it whole. Something foreign that lies in the published
-    place is moved aside, never overwritten.
+    place is moved aside, never overwritten; `is_ours`: the caller has just seen that it is not.
     """
     refuse_stray_wal(files)
     temporary = files.beside("publishing")
@@ -298,7 +298,8 @@ def publish(files: Files, *, mode: int = 0o600) -> None:
         try:
             copy_file(files.work, temporary)
             temporary.chmod(mode)
-            _set_aside_foreign(files)
+            if not is_ours:
+                _set_aside_foreign(files)
             temporary.replace(files.published)
         except OSError:
             temporary.unlink(missing_ok=True)

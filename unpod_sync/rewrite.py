@@ -25,17 +25,20 @@ from unpod_sync.warehouse import ROW_GROUP, attach, first_row, key_sql, lent
 DERIVED = {table.name for table in columns.BY_KIND.values()} | {columns.MESSAGES.name}
 
 DEAD_SHARE = 0.35  # share of dead space that makes a rewrite worth while
-MIN_BLOCKS = 64  # 16 MB: below, dead space is not worth a rewrite
+MIN_BYTES = 16 << 20  # below, dead space is not worth a rewrite
 
 
 def dead_share(path: Path) -> float:
-    """Share of a closed file that nobody can read: free blocks and deleted rows (0 to 1)."""
+    """Share of a closed file that nobody can read: free blocks and deleted rows (0 to 1).
+
+    Small files have none worth opening them for.
+    """
+    if path.stat().st_size < MIN_BYTES:
+        return 0.0
     with duckdb.connect(str(path), read_only=True) as connection:
         total, free = first_row(
             connection, "select total_blocks, free_blocks from pragma_database_size()"
         ) or (0, 0)
-        if total < MIN_BLOCKS:
-            return 0.0
         alive, slots = first_row(
             connection, "select count(*), coalesce(max(rowid) + 1, 0) from raw.payloads"
         ) or (0, 0)

@@ -69,13 +69,15 @@ def create_schema(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> bo
 
 
 def _present_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
-    """Table → its columns; asked once, since DuckDB binds every view for each such question."""
+    """Our tables that are there → their columns, asked of each: `duckdb_columns()` binds every view, for 30 ms."""
+    names = connection.execute(
+        "select schema_name || '.' || table_name from duckdb_tables() where database_name = current_database()"
+    ).fetchall()
     found: dict[str, set[str]] = {}
-    for table, column in connection.execute(
-        "select schema_name || '.' || table_name, column_name from duckdb_columns()"
-        " where database_name = current_database()"
-    ).fetchall():
-        found.setdefault(table, set()).add(column)
+    for table in columns.TABLES:
+        if (table.name,) in names:
+            description = connection.execute(f"select * from {table.name} limit 0").description
+            found[table.name] = {column[0] for column in description or ()}
     return found
 
 

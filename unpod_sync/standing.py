@@ -16,18 +16,19 @@ if TYPE_CHECKING:
 LOADS = 10
 NOTICES = 20
 
-_COUNTS = """
-select
-    (select count(*) from main.spaces where deleted_at is null) as spaces,
-    (select count(*) from main.agents where deleted_at is null) as agents,
-    (select count(*) from main.runs where deleted_at is null) as runs,
-    (select count(*) from main.tasks where deleted_at is null) as tasks,
-    (select count(*) from main.tasks where deleted_at is not null) as deleted_tasks,
-    (select count(*) from main.task_versions) as task_versions,
-    (select count(*) from main.transcript_messages) as transcript_messages,
-    (select count(*) from main.executions where deleted_at is null) as executions,
-    (select count(*) from meta.rejects) as rejects
-"""
+_COUNTED = {
+    "spaces": "main.spaces where deleted_at is null",
+    "agents": "main.agents where deleted_at is null",
+    "runs": "main.runs where deleted_at is null",
+    "tasks": "main.tasks where deleted_at is null",
+    "deleted_tasks": "main.tasks where deleted_at is not null",
+    "task_versions": "main.task_versions",
+    "transcript_messages": "main.transcript_messages",
+    "executions": "main.executions where deleted_at is null",
+    "rejects": "meta.rejects",
+}
+# Rows and not columns: DuckDB joins the subqueries of one row, and plans that for 40 ms.
+_COUNTS = " union all ".join(f"select '{name}', count(*) from {rows}" for name, rows in _COUNTED.items())
 
 _SPACES = """
 with stored as (
@@ -78,8 +79,9 @@ def read_standing(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "select resource, last_error, last_synced_at from meta.bookmarks where last_error is not null"
         " and kind != 'task' order by 1",
     )
+    counts = dict(connection.execute(_COUNTS).fetchall())
     return {
-        "rows": _rows(connection, _COUNTS)[0],
+        "rows": {name: counts[name] for name in _COUNTED},
         "spaces": [_space(row) for row in _rows(connection, _SPACES)],
         "lists_failing": failing,
         "loads": _rows(connection, _LOADS),

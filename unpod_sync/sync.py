@@ -276,7 +276,8 @@ class _Load:
             loader.close()
         self.privacy.drop_stored(warehouse, self.now())
         self.notes += self.privacy.notes
-        self.notes += [notice.text for notice in take_notice(warehouse, self.load_id, self.now())]
+        if any(loader.tally.changed.values()):
+            self.notes += [notice.text for notice in take_notice(warehouse, self.load_id, self.now())]
         result = self._result(reader, loader)
         self._record(warehouse, result)
         return result
@@ -450,7 +451,8 @@ class _Load:
 
     def _publish(self, result: LoadResult, revision: int) -> LoadResult:
         """Publishes when the published file is another revision than the work file's."""
-        is_news = publish.revision_of(self.files.published) != revision
+        published = publish.revision_of(self.files.published)
+        is_news = published != revision
         if self.privacy.must_rewrite or (
             is_news and rewrite.dead_share(self.files.work) > rewrite.DEAD_SHARE
         ):
@@ -458,7 +460,8 @@ class _Load:
             is_news = True
         publish.refuse_stray_wal(self.files)
         if is_news:
-            publish.publish(self.files, mode=int(self.settings.published_mode, 8))
+            mode = int(self.settings.published_mode, 8)
+            publish.publish(self.files, mode=mode, is_ours=published is not None)
             self.published = True
         self.privacy.ended()
         result = replace(result, published=self.published, ended_at=self.now())

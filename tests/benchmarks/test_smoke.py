@@ -10,7 +10,7 @@ import pytest
 
 from tests.benchmarks import harness, later_sync, memory, merge, publish, startup, views
 from tests.benchmarks.__main__ import BENCHMARKS, main
-from tests.benchmarks.harness import Figure, Options, Run
+from tests.benchmarks.harness import Options, Run
 
 
 @pytest.fixture
@@ -26,24 +26,15 @@ def test_first_load_compares_equal_work(tmp_path: Path, capsys: pytest.CaptureFi
         assert f", {name} |" in table
 
 
-@pytest.fixture(scope="module")
-def later(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Figure]:
-    folder = tmp_path_factory.mktemp("later")
-    options = Options(size=450, folder=folder, repeats=3, latency_ms=1, peers=())
-    return {figure.case: figure for figure in later_sync.run(options)}
-
-
-def test_later_sync_finds_every_change_and_deletion(later: dict[str, Figure]) -> None:
+def test_later_syncs(tmp_path: Path) -> None:
+    """Every change and deletion is found; an idle sync publishes nothing and asks for what it planned."""
+    options = Options(size=450, folder=tmp_path, repeats=1, latency_ms=1, peers=())
+    later = {figure.case: figure for figure in later_sync.run(options)}
     assert later["1 % changed, unpod-sync"].is_met, later["1 % changed, unpod-sync"].detail
     assert later["--full, unpod-sync"].is_met, later["--full, unpod-sync"].detail
-
-
-def test_an_idle_sync_publishes_nothing(later: dict[str, Figure]) -> None:
-    assert "not published" in later["nothing new, CPU"].detail
-
-
-def test_an_idle_sync_asks_for_what_it_planned(later: dict[str, Figure]) -> None:
-    assert re.search(r" [01] beyond the plan", later["nothing new, CPU"].detail)
+    idle = later["nothing new, CPU"].detail
+    assert "not published" in idle
+    assert re.search(r" [01] beyond the plan", idle)
 
 
 def test_memory_reports_peak_and_growth(options: Options) -> None:

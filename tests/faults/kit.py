@@ -153,16 +153,15 @@ def leaks(folder: Path, *texts: str) -> list[str]:
 
 def _in_database(path: Path, wanted: Sequence[str]) -> list[tuple[str, str]]:
     with duckdb.connect(str(path), read_only=True) as connection:
-        columns = connection.execute(
-            "select schema_name || '.' || table_name, column_name from duckdb_columns()"
-            " where table_oid in (select table_oid from duckdb_tables()) and data_type = 'VARCHAR' and not internal"
+        tables = connection.execute(
+            "select schema_name || '.' || table_name from duckdb_tables() where not internal"
         ).fetchall()
         return [
-            (f"{table}.{column}", secret)
-            for table, column in columns
+            (table, secret)
+            for (table,) in tables
             for secret in wanted
             if connection.execute(
-                f"select 1 from {table} where contains({column}, ?) limit 1", [secret]
+                f"select 1 from {table} as t where contains(t::varchar, ?) limit 1", [secret]
             ).fetchone()
         ]
 

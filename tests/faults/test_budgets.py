@@ -54,8 +54,8 @@ def test_a_first_load_in_budgets_of_nine(tmp_path: Path, is_old: bool) -> None:
 
 @pytest.mark.parametrize("budget", [6, 9])
 def test_a_budget_smaller_than_the_number_of_lists(tmp_path: Path, budget: int) -> None:
-    """Lists take turns, so that everything is in at last: eight spaces, seventeen lists and two listings."""
-    with Simulator(build_world(tasks=12, spaces=8), token=TOKEN) as simulator:
+    """Lists take turns, so that everything is in at last: five spaces, eleven lists and two listings."""
+    with Simulator(build_world(tasks=12, spaces=5), token=TOKEN) as simulator:
         site = Site(simulator, tmp_path)
         syncs = 0
         while not (site.files.published.exists() and site.is_complete()):
@@ -65,7 +65,7 @@ def test_a_budget_smaller_than_the_number_of_lists(tmp_path: Path, budget: int) 
             simulator.world.advance(timedelta(minutes=10))
             syncs += 1
             assert syncs < 60
-        simulator.world.edit_task(simulator.world.task_ids(site.spaces[5])[-1], {"output.call_id": "edited"})
+        simulator.world.edit_task(simulator.world.task_ids(site.spaces[4])[-1], {"output.call_id": "edited"})
         while not site.is_complete():
             site.sync(max_requests=budget)
             simulator.world.advance(timedelta(minutes=10))

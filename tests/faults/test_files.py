@@ -147,7 +147,7 @@ def test_a_spoilt_work_file_is_made_again(site: Site, how: str) -> None:
     assert site.is_complete()
 
 
-@pytest.mark.parametrize("tenth", range(10))
+@pytest.mark.parametrize("tenth", range(0, 10, 2))
 def test_a_block_of_the_work_file_spoilt(site: Site, tenth: int) -> None:
     """Wherever the damage lies and whenever a sync meets it, the result is whole; if it is met, it is said."""
     site.sync()

@@ -55,7 +55,7 @@ def child(kind: str, told: dict[str, Any], now: datetime) -> None:
         settings = Settings(**told)
         files = publish.Files(settings.database)
         if kind == "compaction":
-            rewrite.MIN_BLOCKS, rewrite.DEAD_SHARE = 0, -1.0
+            rewrite.MIN_BYTES, rewrite.DEAD_SHARE = 0, -1.0
         if kind == "rebuild":
             rewrite.rebuild(files, now=now, zone=ZoneInfo("UTC"))
             publish.publish(files)
