@@ -44,7 +44,8 @@ class Reading:
     which rows known before are expected and have not been met yet: new rows are on top, but by count
     alone they would end too high where others have vanished meanwhile. At a seam below a gap that an
     earlier sync left (True), rows which that sync stored are none of those: they may have moved down to it.
-    `told` are the counts that a list gives which is not believed, `met` the ids it shows; `load_id` the load.
+    `told` are the counts that a list gives which is not believed, `met` the ids it shows, `lengths` how many
+    rows its pages; `load_id` the load.
     """
 
     resource: Resource
@@ -78,6 +79,7 @@ class Reading:
     has_surplus: bool = False
     is_short: bool = False
     told: set[int] = field(default_factory=set)
+    lengths: dict[int, int] = field(default_factory=dict)
     load_id: str | None = None
     is_budgeted: bool = False
     is_counted: bool = True
@@ -133,7 +135,15 @@ class Reading:
         if not self.is_counted:
             self.met.update(ids)
             self.told.update(() if page.count is None else (page.count,))
+            self.lengths[page.number] = len(page.rows)
         self.note_last(page, ids)
+
+    @property
+    def short_pages(self) -> list[int]:
+        """Pages that show fewer rows than fit, or than once did, although a later one shows some."""
+        end = max((number for number, rows in self.lengths.items() if rows), default=0)
+        short = {number for number, rows in self.lengths.items() if rows < self.size and number < end}
+        return sorted(short | {1} if self.is_short else short)
 
     def repeats(self, page: Page, ids: list[str]) -> bool:
         """Whether a page shows what the last one before it did, or the first: so some answer past the end.

@@ -54,7 +54,12 @@ def _settle(reader: ListReader, reading: Reading) -> None:
 
 
 def _settle_uncounted(reader: ListReader, reading: Reading) -> None:
-    """A count that was too low once is believed no more until it is right; when it says more than came, it may be."""
+    """A count that was too low once is believed no more until it is right; when it says more than came, it may be.
+
+    Where it cannot tell that a page lacks a row, the page's length does.
+    """
+    if reading.short_pages and not reading.unreadable and reader.may_go_on(reading):
+        reader.again(reading, reading.short_pages)
     claimed = reading.first_count or 0
     if reading.told == {claimed} == {len(reading.met)}:
         reading.state = replace(reading.state, counted=True)

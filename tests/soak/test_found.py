@@ -139,6 +139,14 @@ FOUND = {
         "run(0, 0) run(0, 5) count_off(2) again() cap(0) finish(26, 3, 0) edit(25, 6) again() follow_up(1, 2)"
         " finish(31, 5, 2) sync() full()",
     ),
+    "a short first page was taken for a new limit, in a list whose count is not believed": (
+        7004014,
+        "run(0, 12) run(0, 12) count_off(0) sync() sync() run(0, 3) bent(0, 2)",
+    ),
+    "a short page of runs hid one, in a list whose count is not believed": (
+        7004014,
+        "run(0, 12) run(0, 12) count_off(2) sync() sync() run(0, 3) bent(0, 7)",
+    ),
 }
 
 

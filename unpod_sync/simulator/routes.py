@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import orjson
@@ -112,22 +112,31 @@ def find_route(path: str) -> Route | Answer:
 def read_page(
     world: World, route: Route, query: Mapping[str, str], manner: Manner, poison: set[str]
 ) -> Page | Answer:
-    """The page asked for, read from the world in one piece, or a refusal."""
+    """The page asked for, read from the world in one piece and with the count that is told, or a refusal."""
     bounds = _bounds(route.name, query, manner)
     if isinstance(bounds, Answer):
         return bounds
     with world.lock:
-        if route.space:
-            space = world.space(route.space)
-            return access_answer() if space is None else _space_page(space, route, bounds, manner, poison)
-        if route.name == "agent_tasks":
-            return _agent_tasks(world, route, bounds)
-        return _objects_page(world, route, bounds)
+        page = _page(world, route, bounds, manner, poison)
+    if isinstance(page, Page):
+        return replace(page, count=max(0, page.count + manner.count_offset))
+    return page
 
 
-def page_answer(page: Page, manner: Manner) -> Answer:
+def _page(
+    world: World, route: Route, bounds: tuple[int, int | None], manner: Manner, poison: set[str]
+) -> Page | Answer:
+    if route.space:
+        space = world.space(route.space)
+        return access_answer() if space is None else _space_page(space, route, bounds, manner, poison)
+    if route.name == "agent_tasks":
+        return _agent_tasks(world, route, bounds)
+    return _objects_page(world, route, bounds)
+
+
+def page_answer(page: Page) -> Answer:
     """The page as it is sent."""
-    return list_answer(page.message, max(0, page.count + manner.count_offset), page.items)
+    return list_answer(page.message, page.count, page.items)
 
 
 def _bounds(name: str, query: Mapping[str, str], manner: Manner) -> tuple[int, int | None] | Answer:

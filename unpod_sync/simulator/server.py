@@ -226,7 +226,7 @@ class Simulator:
         poisoned = page.poisoned if isinstance(page, Page) else frozenset[str]()
         target = path + "?" + "&".join(f"{name}={value}" for name, value in query.items())
         fault = state.strike(target, poisoned)
-        honest = page_answer(page, self._manner) if isinstance(page, Page) else page
+        honest = page_answer(page) if isinstance(page, Page) else page
         if fault is None:
             return honest, None, extra
         return faulty_answer(fault, honest, page, target), fault, extra
