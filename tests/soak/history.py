@@ -44,6 +44,7 @@ class Player:
         ground.empty()
         self.before: Stored | None = None
         self.settled: frozenset[str] = frozenset()
+        self.hidden: frozenset[str] = frozenset()
         self.is_first = True
         self.hours_off = 0
         self.steady = True
@@ -118,8 +119,20 @@ class Player:
             exact = calm and len(whole) == len(self.mirror.spaces) and self.others_are_small(full)
             now = self.mirror.now + timedelta(hours=self.hours_off)
             bent = bent or self.simulator.manner.count_offset != 0
+            away = judge.returned(self.mirror, stored, self.before)
+            self.hidden = away if rows_went else away & self.hidden
             reading = Reading(
-                began, self.mirror.tick, now, self.before, whole, exact, shifted, self.steady, bent, rows_went
+                began,
+                self.mirror.tick,
+                now,
+                self.before,
+                whole,
+                exact,
+                shifted,
+                self.steady,
+                bent,
+                rows_went,
+                self.hidden,
             )
             found = judge.differences(self.mirror, self.rules, stored, reading)
             if found:

@@ -134,7 +134,8 @@ class Reading:
 
     `whole` are the spaces that were read whole by right: small, or by `--full`. `rows_went`:
     rows vanished between two pages, which pulls others to pages already read; the API has never
-    been seen to do that, and what is new may then wait for the next sync.
+    been seen to do that, and what is new may then wait for the next sync. `hidden`: tasks that came
+    back while as many vanished, so that only the next sweep can tell.
     """
 
     began: int
@@ -147,6 +148,7 @@ class Reading:
     clock_is_steady: bool = True
     may_defer_deletion: bool = False
     rows_went: bool = False
+    hidden: frozenset[str] = frozenset()
 
 
 def differences(mirror: Mirror, rules: Rules, stored: Stored, reading: Reading) -> list[str]:
@@ -167,6 +169,8 @@ def _space(mirror: Mirror, rules: Rules, stored: Stored, reading: Reading, space
             continue  # came, or was away, while the sync was reading
         if mirror.versions[task_id][0][0] > reading.began:
             continue
+        if task_id in reading.hidden and task_id not in live and space not in reading.whole:
+            continue
         if task_id not in live and not (reading.rows_went and task_id not in stored.tasks):
             state = "marked as deleted" if task_id in stored.tasks else "missing"
             found.append(f"{space}: task {_place(mirror, task_id)} is {state}")
@@ -180,6 +184,18 @@ def _space(mirror: Mirror, rules: Rules, stored: Stored, reading: Reading, space
                     f"{space}: task {_place(mirror, task_id)} is gone from the server and not marked"
                 )
     return found
+
+
+def returned(mirror: Mirror, stored: Stored, before: Stored | None) -> frozenset[str]:
+    """Tasks that the server shows again and no sync has met yet: marked as deleted before this one, and still."""
+    if before is None:
+        return frozenset()
+    return frozenset(
+        task_id
+        for space in mirror.spaces
+        for task_id in mirror.alive(space)
+        if all(known.tasks.get(task_id, {}).get("deleted_at") is not None for known in (before, stored))
+    )
 
 
 def _place(mirror: Mirror, task_id: str) -> str:
