@@ -140,9 +140,9 @@ class Reading:
 
     @property
     def short_pages(self) -> list[int]:
-        """Pages that show fewer rows than fit, or than once did, although a later one shows some."""
+        """Pages up to the last one with rows that show fewer than fit, or than once did: no count tells why."""
         end = max((number for number, rows in self.lengths.items() if rows), default=0)
-        short = {number for number, rows in self.lengths.items() if rows < self.size and number < end}
+        short = {number for number, rows in self.lengths.items() if rows < self.size and number <= end}
         return sorted(short | {1} if self.is_short else short)
 
     def repeats(self, page: Page, ids: list[str]) -> bool:

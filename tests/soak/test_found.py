@@ -147,6 +147,10 @@ FOUND = {
         7004014,
         "run(0, 12) run(0, 12) count_off(2) sync() sync() run(0, 3) bent(0, 7)",
     ),
+    "the only page lacked a row, beside a count that was too low as well": (
+        20001736,
+        "run(0, 10) run(0, 0) count_off(0) bent(4, 33) honest() shift(2, 378) sync()",
+    ),
 }
 
 
