@@ -140,9 +140,10 @@ class Reading:
 
     @property
     def short_pages(self) -> list[int]:
-        """Pages up to the last one with rows that show fewer than fit, or than once did: no count tells why."""
+        """Pages that show fewer rows than fit, or than once did: the last one only beside a count that is wrong."""
         end = max((number for number, rows in self.lengths.items() if rows), default=0)
-        short = {number for number, rows in self.lengths.items() if rows < self.size and number <= end}
+        last = end if self.told else end - 1
+        short = {number for number, rows in self.lengths.items() if rows < self.size and number <= last}
         return sorted(short | {1} if self.is_short else short)
 
     def repeats(self, page: Page, ids: list[str]) -> bool:
