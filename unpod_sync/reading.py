@@ -146,6 +146,11 @@ class Reading:
         short = {number for number, rows in self.lengths.items() if rows < self.size and number <= last}
         return sorted(short | {1} if self.is_short else short)
 
+    @property
+    def is_open_ended(self) -> bool:
+        """Whether no page past the last one was met: one that shows what the first did may be none."""
+        return self.end == sys.maxsize and not self.met <= self.first_ids
+
     def repeats(self, page: Page, ids: list[str]) -> bool:
         """Whether a page shows what the last one before it did, or the first: so some answer past the end.
 

@@ -60,6 +60,8 @@ def _settle_uncounted(reader: ListReader, reading: Reading) -> None:
     """
     if reading.short_pages and not reading.unreadable and reader.may_go_on(reading):
         reader.again(reading, reading.short_pages)
+    if reading.is_open_ended:
+        _read_on(reader, reading)
     claimed = reading.first_count or 0
     if reading.told == {claimed} == {len(reading.met)}:
         reading.state = replace(reading.state, counted=True)
@@ -180,6 +182,7 @@ def _read_on(reader: ListReader, reading: Reading) -> tuple[bool, bool]:
             break
         is_more = True
         is_beyond_count |= page.count is None or reading.exceeds(page)
+        reading.met.update(ids)
         reading.note_last(page, ids)
         reading.counted(page)
         reader.take(reading, result, ())
@@ -332,6 +335,8 @@ def _confirmed(reader: ListReader, reading: Reading) -> list[str]:
     reading.counts.clear()
     reading.count = before = reading.latest
     reader.again(reading, pages)
+    if not reading.is_counted:
+        _read_on(reader, reading)
     has_moved = len(reading.counts) > 1 or (reading.is_counted and reading.latest != before)
     if has_moved or not reader.may_go_on(reading):
         return []  # the list keeps moving: the next sweep decides

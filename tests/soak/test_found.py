@@ -151,6 +151,12 @@ FOUND = {
         20001736,
         "run(0, 10) run(0, 0) count_off(0) bent(4, 33) honest() shift(2, 378) sync()",
     ),
+    "a page of one row, shown by a short first page as well, ended the list, and what stood below was marked": (
+        30001942,
+        "run(0, 3) run(0, 2) count_off(0) finish(10, 2, 1) wait(53) wait(43) restore(0) status(23, 1) bent(3, 94)"
+        " follow_up(2, 2) edit(30, 2) delete(11, 0) stamp(3, 6) run(0, 10) strip(6) follow_up(4, 2) follow_up(3, 0)"
+        " bent(4, 47) count_off(7) edit(39, 3) delete(17, 1) status(37, 6) bent(4, 62) full()",
+    ),
 }
 
 
