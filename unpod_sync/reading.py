@@ -75,6 +75,7 @@ class Reading:
     ended: bool = False
     end: int = sys.maxsize
     ignores_page: bool = False
+    is_paged: bool = False
     overflows: bool = False
     has_surplus: bool = False
     is_short: bool = False
@@ -125,7 +126,10 @@ class Reading:
         if not page.rows:
             self.end = min(self.end, page.number)
             self.ended = not self.is_counted
-        elif page.number > 1 and self.first_ids.issuperset(ids) and len(self.counts) < 2:
+        elif page.number > 1 and not self.first_ids.issuperset(ids):
+            self.is_paged = True
+            self.ended = not self.is_counted and self.repeats(page, ids)
+        elif page.number > 1 and not self.is_paged and len(self.counts) < 2:
             # With another count it is no proof: new rows push the first page's on to the next.
             self.ignores_page = self.ended = True
         elif not self.is_counted:
@@ -149,7 +153,7 @@ class Reading:
     @property
     def is_open_ended(self) -> bool:
         """Whether no page past the last one was met: one that shows what the first did may be none."""
-        return self.end == sys.maxsize and not self.met <= self.first_ids
+        return self.end == sys.maxsize and self.is_paged
 
     def repeats(self, page: Page, ids: list[str]) -> bool:
         """Whether a page shows what the last one before it did, or the first: so some answer past the end.

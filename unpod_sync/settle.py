@@ -254,6 +254,9 @@ def _conclude_sweep(reader: ListReader, reading: Reading) -> None:
     """Marks what a complete sweep did not meet, and forgets whom it met."""
     vanished, is_sure = _gone(reader, reading)
     if not reader.may_go_on(reading):
+        reading.sweep_left = min(
+            reading.size, reading.count
+        )  # the next sync reads the last page again and concludes
         return
     connection = reader.warehouse.connection
     connection.execute("delete from meta.sweep_seen where resource = ?", [reading.resource.name])
@@ -272,12 +275,12 @@ def _gone(reader: ListReader, reading: Reading) -> tuple[list[str], bool]:
 
     The page past the last one is asked for: an end that the count only claims proves nothing.
     When the list moved meanwhile, has no count to believe, or its count speaks against it, it is
-    read once more: one empty answer must not empty a list. If the count still speaks against it,
-    the next complete sweep has to say the same before anything is marked.
+    read once more, otherwise the pages where the rows would stand: one answer, empty or short, must
+    not cost a row even when its count agrees. If the count still speaks against it, the next complete
+    sweep has to say the same before anything is marked.
     """
     vanished = _vanished(reader, reading)
-    is_paged = reading.is_counted and not reading.ignores_page
-    if vanished and is_paged and _distrust_if_more(reader, reading):
+    if vanished and reading.is_counted and _distrust_if_more(reader, reading):
         vanished = _vanished(reader, reading)
     if not vanished:
         return [], True
@@ -292,7 +295,14 @@ def _gone(reader: ListReader, reading: Reading) -> tuple[list[str], bool]:
     if len(reading.counts) > 1 or reader.known(reading) - len(vanished) < reading.expected:
         vanished = _confirmed(reader, reading)
         return vanished, not _contradicted(reader, reading, vanished)
-    return vanished, True
+    return _still_gone(reader, reading, vanished), True
+
+
+def _still_gone(reader: ListReader, reading: Reading, vanished: list[str]) -> list[str]:
+    """These rows when a second look lacks them all; none when it shows any: then the next sweep decides."""
+    reader.again(reading, _pages_near(reader, reading)[:CONFIRM_PAGES] or [1])
+    is_sure = reader.may_go_on(reading) and len(_vanished(reader, reading)) == len(vanished)
+    return vanished if is_sure else []
 
 
 def _contradicted(reader: ListReader, reading: Reading, vanished: list[str]) -> bool:

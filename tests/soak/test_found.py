@@ -157,6 +157,10 @@ FOUND = {
         " follow_up(2, 2) edit(30, 2) delete(11, 0) stamp(3, 6) run(0, 10) strip(6) follow_up(4, 2) follow_up(3, 0)"
         " bent(4, 47) count_off(7) edit(39, 3) delete(17, 1) status(37, 6) bent(4, 62) full()",
     ),
+    "one empty answer with a count of none emptied the list": (
+        7004014,
+        "run(0, 12) run(0, 7) sync() count_off(0) bent(0, 7) full()",
+    ),
 }
 
 
