@@ -348,8 +348,12 @@ class Reading:
     def bookmark(self, *, now: datetime, finished: bool, known: int | None = None) -> dict[str, Any]:
         """The bookmark row: the state this reading leaves behind."""
         complete = finished and self.error is None and not self.is_cut
-        sweeping = self.sweep_left is not None and self.sweep_left > 0
-        fresh_start = self.state.sweep_left is None or self.state.sweep_started_at is None
+        sweep_started_at, sweep_left = self.state.sweep_started_at, self.state.sweep_left
+        if self.plan is not None:  # a list whose first page failed keeps its sweep as it was
+            fresh_start = sweep_left is None or sweep_started_at is None
+            sweeping = self.sweep_left is not None and self.sweep_left > 0
+            sweep_started_at = (now if fresh_start else sweep_started_at) if sweeping else None
+            sweep_left = self.sweep_left if sweeping and self.keeps_seen else None
         tried_at = now if self.plan is not None or self.error is not None else self.state.tried_at
         gaps = self.gaps if self.plan else self.state.gaps
         if self.is_counted and not self.ignores_page:
@@ -364,8 +368,8 @@ class Reading:
             "api_count": self.count if self.plan is not None else self.state.count,
             "known_count": self.state.known if known is None else known,
             "gaps_json": json.dumps([list(gap) for gap in gaps]),
-            "sweep_started_at": (now if fresh_start else self.state.sweep_started_at) if sweeping else None,
-            "sweep_remaining": self.sweep_left if sweeping and self.keeps_seen else None,
+            "sweep_started_at": sweep_started_at,
+            "sweep_remaining": sweep_left,
             "sweep_completed_at": now if complete and self.is_verified else self.state.swept_at,
             "warm_at": now if complete and self.plan and self.plan.is_warm else self.state.warm_at,
             "explained_gap": self.state.explained,

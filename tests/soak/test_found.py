@@ -161,6 +161,12 @@ FOUND = {
         7004014,
         "run(0, 12) run(0, 7) sync() count_off(0) bent(0, 7) full()",
     ),
+    "a list whose first page failed forgot how far its sweep had come": (
+        40002844,
+        "run(0, 6) run(0, 7) restore(5) status(29, 6) restore(7) follow_up(3, 2) follow_up(0, 0) wait(53) status(16, 3)"
+        " finish(17, 3, 2) sync() wait(5) status(26, 1) finish(16, 5, 1) budget(3) status(25, 6) finish(10, 3, 2)"
+        " run(0, 0) strip(23) run(0, 8) dead_space(3) sync()",
+    ),
 }
 
 
