@@ -154,7 +154,9 @@ def _write_kind(
     stored = load_rows(connection, kind, unsure)
     chosen, revived = choose(kind, rows, stored, stamp.load_id)
     changed = [i for i in chosen if i is not None]
-    if kind == "task":
+    if kind == "task" and not stored and len(changed) == rows.num_rows:
+        _insert_versions(connection, rows, stamp)  # every row is of another task, and its first version
+    elif kind == "task":
         _write_versions(connection, rows, stored, stamp)
     if revived:
         _revive(connection, kind, revived, stamp)
@@ -316,9 +318,6 @@ def _write_versions(
 ) -> None:
     """Every version seen gets one row, also copies that did not win."""
     ids = rows["id"].to_pylist()
-    if not stored and len(set(ids)) == len(ids):
-        _insert_versions(connection, rows, stamp)
-        return
     known: set[tuple[Any, Any, Any]] = set()
     if stored:
         wanted = pa.table({"id": pa.array(list(stored), pa.string())})
@@ -335,7 +334,8 @@ def _write_versions(
             known.add(key)
             new.append(i)
     if new:
-        _insert_versions(connection, rows.take(pa.array(new)), stamp)
+        incoming = rows if len(new) == rows.num_rows else rows.take(pa.array(new))
+        _insert_versions(connection, incoming, stamp)
 
 
 def _insert_versions(connection: duckdb.DuckDBPyConnection, incoming: pa.Table, stamp: Stamp) -> None:

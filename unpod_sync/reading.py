@@ -123,12 +123,10 @@ class Reading:
         self.waiting.difference_update(ids)
         if self.is_counted:
             self.counted(page)
+        self.is_paged |= page.number > 1 and not self.first_ids.issuperset(ids)
         if not page.rows:
             self.end = min(self.end, page.number)
             self.ended = not self.is_counted
-        elif page.number > 1 and not self.first_ids.issuperset(ids):
-            self.is_paged = True
-            self.ended = not self.is_counted and self.repeats(page, ids)
         elif page.number > 1 and not self.is_paged and len(self.counts) < 2:
             # With another count it is no proof: new rows push the first page's on to the next.
             self.ignores_page = self.ended = True
@@ -147,8 +145,11 @@ class Reading:
         """Pages that show fewer rows than fit, or than once did: the last one only beside a count that is wrong."""
         end = max((number for number, rows in self.lengths.items() if rows), default=0)
         last = end if self.told else end - 1
-        short = {number for number, rows in self.lengths.items() if rows < self.size and number <= last}
-        return sorted(short | {1} if self.is_short else short)
+        return [
+            number
+            for number, rows in self.lengths.items()
+            if (rows < self.size and number <= last) or (number == 1 and self.is_short)
+        ]
 
     @property
     def is_open_ended(self) -> bool:

@@ -58,8 +58,9 @@ def _settle_uncounted(reader: ListReader, reading: Reading) -> None:
 
     Where it cannot tell that a page lacks a row, the page's length does.
     """
-    if reading.short_pages and not reading.unreadable and reader.may_go_on(reading):
-        reader.again(reading, reading.short_pages)
+    short = reading.short_pages
+    if short and not reading.unreadable and reader.may_go_on(reading):
+        reader.again(reading, short)
     if reading.is_open_ended:
         _read_on(reader, reading)
     claimed = reading.first_count or 0
@@ -80,7 +81,7 @@ def _settle_unpaged(reader: ListReader, reading: Reading) -> None:
     """
     if reading.latest > len(reading.first_ids) and reader.may_go_on(reading):
         reader.again(reading, [1], size=min(reading.latest, LARGEST_PAGE))
-    if reader.may_go_on(reading) and _shortfall(reader, reading) > 0:
+    if reader.may_go_on(reading) and _shortfall(reading, reader.known(reading)) > 0:
         _read_all(reader, reading)
     if reader.may_go_on(reading):
         reading.pass_over((0, max(reading.latest, reading.count)))
@@ -224,16 +225,16 @@ def _missing(reader: ListReader, reading: Reading) -> int:
     state = reading.state
     if reading.gaps:
         return 0
-    grown = 0
+    known, grown = reader.known(reading), 0
     if state.count is not None and not state.gaps:
         unseen = reading.expected - max(state.count, state.known) - len(set(reading.unreadable))
-        grown = unseen - max(0, reader.known(reading) - state.known)
-    return max(grown, _shortfall(reader, reading))
+        grown = unseen - max(0, known - state.known)
+    return max(grown, _shortfall(reading, known))
 
 
-def _shortfall(reader: ListReader, reading: Reading) -> int:
-    """By how many rows the list's count exceeds what is stored, beyond what is explained."""
-    return reading.expected - len(set(reading.unreadable)) - reading.state.explained - reader.known(reading)
+def _shortfall(reading: Reading, known: int) -> int:
+    """By how many rows the list's count exceeds what is known, beyond what is explained."""
+    return reading.expected - len(set(reading.unreadable)) - reading.state.explained - known
 
 
 def _explain(reader: ListReader, reading: Reading, vanished: int = 0) -> None:
@@ -254,9 +255,8 @@ def _conclude_sweep(reader: ListReader, reading: Reading) -> None:
     """Marks what a complete sweep did not meet, and forgets whom it met."""
     vanished, is_sure = _gone(reader, reading)
     if not reader.may_go_on(reading):
-        reading.sweep_left = min(
-            reading.size, reading.count
-        )  # the next sync reads the last page again and concludes
+        # The next sync reads the last page again and concludes.
+        reading.sweep_left = min(reading.size, reading.count)
         return
     connection = reader.warehouse.connection
     connection.execute("delete from meta.sweep_seen where resource = ?", [reading.resource.name])
@@ -291,16 +291,16 @@ def _gone(reader: ListReader, reading: Reading) -> tuple[list[str], bool]:
         )
         return [], True
     if not reading.is_counted:
-        return _confirmed(reader, reading), True
+        return _confirmed(reader, reading, vanished), True
     if len(reading.counts) > 1 or reader.known(reading) - len(vanished) < reading.expected:
-        vanished = _confirmed(reader, reading)
+        vanished = _confirmed(reader, reading, vanished)
         return vanished, not _contradicted(reader, reading, vanished)
     return _still_gone(reader, reading, vanished), True
 
 
 def _still_gone(reader: ListReader, reading: Reading, vanished: list[str]) -> list[str]:
     """These rows when a second look lacks them all; none when it shows any: then the next sweep decides."""
-    reader.again(reading, _pages_near(reader, reading)[:CONFIRM_PAGES] or [1])
+    reader.again(reading, _pages_near(reader, reading, vanished)[:CONFIRM_PAGES] or [1])
     is_sure = reader.may_go_on(reading) and len(_vanished(reader, reading)) == len(vanished)
     return vanished if is_sure else []
 
@@ -336,12 +336,12 @@ def _vanished(reader: ListReader, reading: Reading) -> list[str]:
     return [id_ for (id_,) in rows] + refused
 
 
-def _confirmed(reader: ListReader, reading: Reading) -> list[str]:
-    """What is still not met after one more reading: rows slip past pages that shift."""
+def _confirmed(reader: ListReader, reading: Reading, vanished: list[str]) -> list[str]:
+    """What of the list is still not met after one more reading: rows slip past pages that shift."""
     rows = reading.latest if reading.is_counted else max(reading.latest, reader.known(reading))
     pages = list(range(1, last_page(rows, reading.size) + 1))
     if len(pages) > CONFIRM_PAGES:
-        pages = _pages_near(reader, reading)
+        pages = _pages_near(reader, reading, vanished)
     reading.counts.clear()
     reading.count = before = reading.latest
     reader.again(reading, pages)
@@ -353,17 +353,17 @@ def _confirmed(reader: ListReader, reading: Reading) -> list[str]:
     return _vanished(reader, reading)
 
 
-def _pages_near(reader: ListReader, reading: Reading) -> list[int]:
-    """The pages of a long list on which the vanished rows would stand, and their neighbours."""
+def _pages_near(reader: ListReader, reading: Reading, vanished: list[str]) -> list[int]:
+    """The pages on which the vanished rows would stand, and their neighbours."""
     table = columns.BY_KIND[reading.resource.kind]
     condition, parameters = facts.scope(reading.resource)
-    vanished = pa.table({"id": pa.array(_vanished(reader, reading), pa.string())})
-    with lent(reader.warehouse.connection, vanished=vanished):
+    wanted = pa.table({"id": pa.array(vanished, pa.string())})
+    with lent(reader.warehouse.connection, wanted=wanted):
         places = reader.warehouse.connection.execute(
             "with ranked as ("
             f" select {key_sql(table)} as id, row_number() over (order by t.created_at) - 1 as place"
             f" from {table.name} as t where {condition} and t.deleted_at is null)"
-            " select place from ranked semi join vanished using (id) order by place desc",
+            " select place from ranked semi join wanted using (id) order by place desc",
             parameters,
         ).fetchall()
     span = reading.size // 2

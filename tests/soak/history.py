@@ -130,9 +130,9 @@ class Player:
                 exact,
                 shifted,
                 self.steady,
-                bent,
-                rows_went,
-                self.hidden,
+                may_defer_deletion=bent,
+                rows_went=rows_went,
+                hidden=self.hidden,
             )
             found = judge.differences(self.mirror, self.rules, stored, reading)
             if found:
@@ -241,17 +241,16 @@ class Player:
         """The lists change between two pages of one reading."""
         rng = Random(seed)
         began = self.mirror.tick
-        moves: list[
-            int
-        ] = []  # not told by the mirror's ticks: those count tasks, and a new run may have none
+        # Not told by the mirror's ticks: those count tasks, and a new run may have none.
+        moves: list[Step] = []
 
         def move(_: object) -> None:
             if len(self.simulator.requests) == request or (
                 len(self.simulator.requests) > request and rng.random() < 0.2
             ):
                 for _ in range(rng.randint(1, 3)):
-                    moves.append(len(self.simulator.requests))
-                    change(self.mirror, draw(rng, CHANGES))
+                    moves.append(draw(rng, CHANGES))
+                    change(self.mirror, moves[-1])
 
         self.simulator.on_request = move
         result = self.run(workers=1)

@@ -87,14 +87,11 @@ def isolate(client: Client, resource: Resource, page: int, size: int, error: Api
     """
     if not isinstance(error, (ResponseError, UnavailableError)):
         raise error
-    search = _Search(client, resource)
     offset = (page - 1) * size
+    search = _Search(client, resource, read={(offset, size): None})
     if not _is_alive(search, offset, size):
         raise error
-    if size == 1:
-        search.take(offset, 1)
-    else:
-        search.split(offset, size)
+    search.take(offset, size)
     return Isolated(_joined(search.pages, resource, page, size), tuple(search.bad))
 
 
