@@ -78,6 +78,24 @@ def test_completion_knows_commands_and_options(typed: str, offered: str) -> None
     assert offered in out
 
 
+@pytest.mark.parametrize(
+    ("redirected", "status", "told"),
+    [
+        (">&-", 0, ""),
+        ("> /dev/full", 1, "error: the output: No space left on device\n"),
+        ("| true", 1, ""),
+    ],
+)
+def test_output_that_nobody_takes(redirected: str, status: int, told: str, warehouse_file: Path) -> None:
+    """A closed, full or deserted output costs the output: no traceback, and the exit status says so."""
+    query = (
+        f"{sys.executable} -m unpod_sync query --database {warehouse_file} 'from range(9999)' --format csv"
+    )
+    script = f"set -o pipefail; {query} {redirected}"
+    ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (status, told)
+
+
 def test_the_reference_is_current() -> None:
     """docs/commands.md is what the commands say: make it anew after changing one."""
     page = (DOCS / "commands.md").read_text(encoding="utf-8")
