@@ -19,7 +19,7 @@ from unpod_sync import columns, publish, schema
 from unpod_sync.flatten import flatten
 from unpod_sync.merge import Copies, copies_of
 from unpod_sync.model import Record
-from unpod_sync.warehouse import ROW_GROUP, attach, first_row, key_sql, lent
+from unpod_sync.warehouse import MEMORY_LIMIT, ROW_GROUP, attach, first_row, key_sql, lent
 
 #: What follows from the payloads; everything else is copied as it is.
 DERIVED = {table.name for table in columns.BY_KIND.values()} | {columns.MESSAGES.name}
@@ -46,27 +46,47 @@ def dead_share(path: Path) -> float:
     return float(free / total + (1 - free / total) * deleted)
 
 
-def compact(files: publish.Files, *, now: datetime, views_folder: Path | None = None) -> None:
+def compact(
+    files: publish.Files,
+    *,
+    now: datetime,
+    views_folder: Path | None = None,
+    memory_limit: str = MEMORY_LIMIT,
+) -> None:
     """Rewrites the closed work file without its dead space.
 
     By our own schema and plain inserts rather than `COPY FROM DATABASE`, so that comments,
     compression and row-group size are those of a new file.
     """
-    _rewrite(files, now=now, views_folder=views_folder, zone=None)
+    _rewrite(files, now=now, views_folder=views_folder, zone=None, memory_limit=memory_limit)
 
 
-def rebuild(files: publish.Files, *, now: datetime, zone: ZoneInfo, views_folder: Path | None = None) -> int:
+def rebuild(
+    files: publish.Files,
+    *,
+    now: datetime,
+    zone: ZoneInfo,
+    views_folder: Path | None = None,
+    memory_limit: str = MEMORY_LIMIT,
+) -> int:
     """Flattens every stored payload again into a new work file; returns the number of objects.
 
     History stays: when things were first seen, changed or deleted, and every version.
     """
-    return _rewrite(files, now=now, views_folder=views_folder, zone=zone)
+    return _rewrite(files, now=now, views_folder=views_folder, zone=zone, memory_limit=memory_limit)
 
 
-def _rewrite(files: publish.Files, *, now: datetime, views_folder: Path | None, zone: ZoneInfo | None) -> int:
+def _rewrite(
+    files: publish.Files,
+    *,
+    now: datetime,
+    views_folder: Path | None,
+    zone: ZoneInfo | None,
+    memory_limit: str,
+) -> int:
     target = files.beside("compacting")
     target.unlink(missing_ok=True)
-    connection = attach(target)
+    connection = attach(target, memory_limit)
     rebuilt = 0
     try:
         schema.create_schema(connection, now=now)

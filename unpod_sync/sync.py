@@ -38,10 +38,7 @@ from unpod_sync.schema import build_views
 from unpod_sync.settle import read_whole
 from unpod_sync.standing import read_standing
 from unpod_sync.vocabulary import take_notice
-from unpod_sync.warehouse import Warehouse, first_row, is_corruption, is_out_of_memory, repair
-
-#: For a batch that changes tasks all over a long history: DuckDB holds 256 KB for each row group it deletes from.
-MOST_MEMORY = "50%"
+from unpod_sync.warehouse import Warehouse, first_row, is_corruption, repair, with_enough_memory
 
 AMPLE = 5  # requests a list: with fewer in the budget, lists take turns
 
@@ -77,26 +74,17 @@ def sync(
         used_before = _used_today(publish.read_state(files), now())
         notes: list[str] = []
         is_repaired = False
+
+        def load(memory_limit: str) -> LoadResult:
+            limited = replace(settings, memory_limit=memory_limit)
+            one = _Load(limited, options, files, client, now, on_page, used_before)
+            one.notes += notes
+            return one.run()
+
         while True:
-            load = _Load(settings, options, files, client, now, on_page, used_before)
-            load.notes += notes
             try:
-                return load.run()
+                return with_enough_memory(settings.memory_limit, load, notes.append)
             except duckdb.Error as error:
-                if is_out_of_memory(error):
-                    if settings.memory_limit == MOST_MEMORY:
-                        raise WarehouseError(
-                            "DuckDB ran out of memory, with half of this machine's",
-                            "Raise memory_limit (UNPOD_MEMORY_LIMIT) if the machine has more to spare;"
-                            " everything committed so far is kept.",
-                        ) from None
-                    # Once more in a new instance: the deletes of a failed statement cannot be repeated in this one.
-                    notes.append(
-                        f"DuckDB needed more than memory_limit ({settings.memory_limit}) and was given half of"
-                        " this machine's; a higher limit in the configuration spares the second try"
-                    )
-                    settings = replace(settings, memory_limit=MOST_MEMORY)
-                    continue
                 if options.dry_run or not is_corruption(error):
                     raise
                 if is_repaired:
@@ -133,7 +121,13 @@ def open_current(
         reason = f"time zone {zone} became {settings.timezone}"
     if reason:
         warehouse.close()
-        rewrite.rebuild(files, now=now(), zone=settings.zone, views_folder=settings.views_folder)
+        rewrite.rebuild(
+            files,
+            now=now(),
+            zone=settings.zone,
+            views_folder=settings.views_folder,
+            memory_limit=settings.memory_limit,
+        )
         notes, warehouse = warehouse.notes, opened()
         warehouse.notes[:0] = [*notes, f"everything was flattened again: {reason}"]
     if zone != settings.timezone:
@@ -456,7 +450,12 @@ class _Load:
         if self.privacy.must_rewrite or (
             is_news and rewrite.dead_share(self.files.work) > rewrite.DEAD_SHARE
         ):
-            rewrite.compact(self.files, now=self.now(), views_folder=self.settings.views_folder)
+            rewrite.compact(
+                self.files,
+                now=self.now(),
+                views_folder=self.settings.views_folder,
+                memory_limit=self.settings.memory_limit,
+            )
             is_news = True
         publish.refuse_stray_wal(self.files)
         if is_news:

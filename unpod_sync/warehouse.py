@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -22,6 +22,13 @@ STORAGE_VERSION = "v1.2.0"  # the oldest DuckDB whose readers can open the file
 ROW_GROUP = (
     6_144  # rows, a multiple of 2,048; equals a write batch, so that it goes to the file, not to the log
 )
+
+MEMORY_LIMIT = "300MB"  # of DuckDB, where the settings do not say otherwise
+
+#: For what touches tasks all over a long history: DuckDB holds 256 KB for each row group it deletes from.
+MOST_MEMORY = "50%"
+
+Result = TypeVar("Result")
 
 CORRUPTION = (
     "not a valid DuckDB",
@@ -54,7 +61,7 @@ class Warehouse:
         files: publish.Files,
         *,
         now: datetime,
-        memory_limit: str = "300MB",
+        memory_limit: str = MEMORY_LIMIT,
         views_folder: Path | None = None,
         views_later: bool = False,
     ) -> Warehouse:
@@ -150,7 +157,7 @@ class Warehouse:
         return row[0] if row else None
 
 
-def attach(path: Path, memory_limit: str = "300MB") -> duckdb.DuckDBPyConnection:
+def attach(path: Path, memory_limit: str = MEMORY_LIMIT) -> duckdb.DuckDBPyConnection:
     """A connection whose current database is the file at `path` (created when missing)."""
     connection = duckdb.connect(
         ":memory:", config={"memory_limit": memory_limit, "autoinstall_known_extensions": "false"}
@@ -200,6 +207,35 @@ def is_out_of_memory(error: BaseException | None) -> bool:
     return any(
         isinstance(one, duckdb.OutOfMemoryException) and "disk" not in str(one).lower()
         for one in _database_errors(error)
+    )
+
+
+def with_enough_memory(
+    memory_limit: str, work: Callable[[str], Result], tell: Callable[[str], object]
+) -> Result:
+    """What `work` gives under this limit, or in a second try with half of the machine's memory.
+
+    It opens the database itself: the deletes of a failed statement cannot be repeated in one instance.
+    Raises `WarehouseError` when that is too little, too.
+    """
+    try:
+        return work(memory_limit)
+    except duckdb.Error as error:
+        if not is_out_of_memory(error):
+            raise
+    tell(
+        f"DuckDB needed more than memory_limit ({memory_limit}) and was given half of this machine's;"
+        " a higher limit in the configuration spares the second try"
+    )
+    try:
+        return work(MOST_MEMORY)
+    except duckdb.Error as error:
+        if not is_out_of_memory(error):
+            raise
+    raise WarehouseError(
+        "DuckDB ran out of memory, with half of this machine's",
+        "Raise memory_limit (UNPOD_MEMORY_LIMIT) if the machine has more to spare;"
+        " everything committed so far is kept.",
     )
 
 

@@ -16,8 +16,7 @@ from unpod_sync import merge, publish
 from unpod_sync.flatten import flatten
 from unpod_sync.model import space_tasks
 from unpod_sync.records import prepare
-from unpod_sync.sync import MOST_MEMORY
-from unpod_sync.warehouse import Warehouse, load_rows
+from unpod_sync.warehouse import MOST_MEMORY, Warehouse, load_rows
 
 SIZE = 1_000_000
 CHANGED = 1_000

@@ -33,6 +33,10 @@ class Output:
         if not self.quiet:
             click.echo(text, err=True)
 
+    def note(self, text: str) -> None:
+        """Something the user should know, beside what was asked for."""
+        self.say(f"  note: {text}")
+
     def data(self, text: str) -> None:
         """Data, on stdout."""
         click.echo(text)

@@ -84,11 +84,11 @@ def _forget(contact: str, settings: Settings, output: Output, *, yes: bool) -> i
     from unpod_sync.privacy import forgetting
 
     if not yes:
-        preview = forgetting.preview(settings, contact)
+        preview = forgetting.preview(settings, contact, output.note)
         if preview.is_somebody and not preview.is_done:
             _show(preview, output)
             _ask("Erase all this for good?")
-    done = forgetting.forget(settings, contact)
+    done = forgetting.forget(settings, contact, output.note)
     if output.json:
         output.dump(
             {
@@ -116,8 +116,8 @@ def _show(preview: Preview, output: Output) -> None:
         if number:
             output.say(f"  {number:>7,} {NAMES[name]}")
     if preview.related:
-        output.say(
-            f"  note: {preview.related:,} other tasks have another number or address of the same calls,"
+        output.note(
+            f"{preview.related:,} other tasks have another number or address of the same calls,"
             f" and stay; to erase them too: unpod-sync forget {preview.related_example}"
         )
 
@@ -135,7 +135,7 @@ def _ask(question: str) -> None:
 
 def _warn(paths: tuple[Path, ...], output: Output) -> None:
     for path in paths:
-        output.say(f"  note: {path} was set aside earlier and is not managed: delete it if it may hold them")
+        output.note(f"{path} was set aside earlier and is not managed: delete it if it may hold them")
     output.say("  Backups, exports and copies elsewhere are yours to look after: docs/privacy.md")
 
 

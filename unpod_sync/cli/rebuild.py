@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from unpod_sync.cli.common import Output, database_option, output_options
@@ -22,6 +24,7 @@ def command(settings: Settings, output: Output) -> None:
     from unpod_sync import publish, rewrite
     from unpod_sync.clock import utc_now
     from unpod_sync.sync import open_current
+    from unpod_sync.warehouse import with_enough_memory
 
     files = publish.Files(settings.database)
     with publish.sync_lock(files, now=utc_now()), publish.disk_errors(files.published):
@@ -31,11 +34,18 @@ def command(settings: Settings, output: Output) -> None:
             raise WarehouseError(
                 f"there is no {settings.database} to rebuild", "Run `unpod-sync sync` first."
             )
-        open_current(settings, files, now=utc_now).close()
-        before = files.work.stat().st_size
-        objects = rewrite.rebuild(
-            files, now=utc_now(), zone=settings.zone, views_folder=settings.views_folder
-        )
+
+        def rebuild(memory_limit: str) -> tuple[int, int]:
+            open_current(replace(settings, memory_limit=memory_limit), files, now=utc_now).close()
+            return files.work.stat().st_size, rewrite.rebuild(
+                files,
+                now=utc_now(),
+                zone=settings.zone,
+                views_folder=settings.views_folder,
+                memory_limit=memory_limit,
+            )
+
+        before, objects = with_enough_memory(settings.memory_limit, rebuild, output.note)
         publish.publish(files, mode=int(settings.published_mode, 8))
     after = files.work.stat().st_size
     if output.json:

@@ -74,7 +74,7 @@ def _pinged(settings: Settings, output: Output, *, is_dry: bool) -> Iterator[lis
     def tell(event: str) -> None:
         trouble = ping(settings.ping_url, event)
         if trouble:
-            output.say(f"  note: {trouble}")
+            output.note(trouble)
 
     tell("start")
     try:
@@ -170,7 +170,7 @@ def tell(result: LoadResult, output: Output, settings: Settings) -> None:
         f"{seconds:.1f} s"
     )
     for note in result.notes:
-        output.say(f"  note: {note}")
+        output.note(note)
     for failure in result.failures:
         click.secho(f"  failed: {failure}", fg="yellow", err=True)
     output.say(f"{'published' if result.published else 'nothing new, left as it is:'} {settings.database}")

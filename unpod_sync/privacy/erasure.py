@@ -131,7 +131,7 @@ def erase_bytes(files: publish.Files, settings: Settings, keyfile: KeyFile, now:
             f"{log} was not taken over into the work file",
             "Run the command again; it goes on where it stopped.",
         )
-    rewrite.compact(files, now=now, views_folder=settings.views_folder)
+    rewrite.compact(files, now=now, views_folder=settings.views_folder, memory_limit=settings.memory_limit)
     publish.publish(files, mode=int(settings.published_mode, 8))
     for path in _leftovers(files):
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

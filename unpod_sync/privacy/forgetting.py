@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,7 +23,12 @@ from unpod_sync.privacy.identities import Identity, read_contact
 from unpod_sync.privacy.keyfile import KeyFile
 from unpod_sync.privacy.opening import check_key, read_forgotten
 from unpod_sync.sync import open_current
-from unpod_sync.warehouse import Warehouse, first_row, lent
+from unpod_sync.warehouse import Warehouse, first_row, lent, with_enough_memory
+
+
+def _to_nobody(text: str) -> None:
+    """Tells nothing."""
+
 
 TASK_ID = re.compile(r"\w*[A-Za-z]\w{7,}")
 
@@ -49,16 +54,28 @@ class Preview:
         return self.is_listed and not any(self.rows.values())
 
 
-def preview(settings: Settings, contact: str) -> Preview:
-    """What `forget` would erase; changes nothing."""
+def preview(settings: Settings, contact: str, tell: Callable[[str], object] = _to_nobody) -> Preview:
+    """What `forget` would erase; changes nothing. `tell` hears what the user should know."""
+    return with_enough_memory(
+        settings.memory_limit, lambda limit: _preview(replace(settings, memory_limit=limit), contact), tell
+    )
+
+
+def forget(settings: Settings, contact: str, tell: Callable[[str], object] = _to_nobody) -> Preview:
+    """Erases the contact's rows and bytes everywhere; they stay forgotten."""
+    return with_enough_memory(
+        settings.memory_limit, lambda limit: _forget(replace(settings, memory_limit=limit), contact), tell
+    )
+
+
+def _preview(settings: Settings, contact: str) -> Preview:
     with _opened(settings) as (files, warehouse):
         keyfile = check_key(warehouse, files) or keys.create(files, on_disk=False)
         whom = _whom(warehouse, contact, settings)
         return _seen(warehouse, keyfile, whom, erasure.find(warehouse.connection, _only(keyfile, whom)))
 
 
-def forget(settings: Settings, contact: str) -> Preview:
-    """Erases the contact's rows and bytes everywhere; they stay forgotten."""
+def _forget(settings: Settings, contact: str) -> Preview:
     now = utc_now()
     with _locked(settings) as files:
         publish.refuse_stray_wal(files)
