@@ -151,6 +151,26 @@ def test_silent_edits_deletions_and_returns_are_seen(world: World, tmp_path: Pat
     assert rows(database, f"select count(*) from task_versions where task_id = '{edited}'") == [(2,)]
 
 
+def test_a_task_that_says_another_creation_is_the_same_task(world: World, tmp_path: Path) -> None:
+    """Stored rows are looked for by creation first: so are those that have another one now, or none."""
+    database = tmp_path / "unpod.duckdb"
+    tasks = world.task_ids(token(world))[50:53]
+    with capped(world) as simulator:
+        synced(simulator, database)
+        for task_id, created in zip(tasks, ("2026-01-05T10:00:00Z", None, "some time"), strict=True):
+            world.edit_task(task_id, {"created": created})
+        assert synced(simulator, database).tasks_changed == 3
+        assert synced(simulator, database).rows_changed == 0
+        for task_id in tasks:
+            world.edit_task(task_id, {"created": "2026-01-04T10:00:00Z"})
+        assert synced(simulator, database).tasks_changed == 3
+    assert stored(database) == ids(world)
+    assert rows(database, "select count(*), count(distinct task_id) from tasks") == [(len(ids(world)),) * 2]
+    listed = ", ".join(f"'{task_id}'" for task_id in tasks)
+    versions = f"select count(*) from task_versions where task_id in ({listed}) group by task_id"
+    assert rows(database, versions) == [(3,)] * 3
+
+
 def test_too_little_memory_for_duckdb_is_said_and_loses_nothing(tmp_path: Path) -> None:
     """Deleting all over a long history takes memory for each row group; a second try gets more."""
     database = tmp_path / "unpod.duckdb"

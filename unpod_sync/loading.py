@@ -6,6 +6,7 @@ flattened in the caller's, and written in one writer thread. At most two batches
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections import defaultdict, deque
@@ -23,10 +24,11 @@ from unpod_sync.flatten import flatten
 from unpod_sync.flatten.process import FlattenProcess, usable_cores
 from unpod_sync.merge import EARLIEST, Batch, Carried, Copies, Stamp, write
 from unpod_sync.model import Page, Record, Reject
+from unpod_sync.normalize import Refused, read_time
 from unpod_sync.privacy.guard import Guard
 from unpod_sync.reading import Reading
 from unpod_sync.records import merge_missing
-from unpod_sync.warehouse import ROW_GROUP, Warehouse, lent, load_rows
+from unpod_sync.warehouse import ROW_GROUP, Span, Warehouse, lent, load_rows
 
 CHUNK = 1_024  # records compared and flattened together; a row group is a multiple, see `warehouse.ROW_GROUP`
 WORTH_A_PROCESS = 5_000  # new rows; starting it takes as long as flattening 3,000
@@ -184,7 +186,7 @@ class Loader:
         waiting, pages = self._waiting[kind], self._pages[kind]
         records = waiting[:CHUNK]
         del waiting[:CHUNK]
-        stored = self._stored(kind, [record.id for record in records])
+        stored = self._stored(kind, records)
         self._add_copies(kind, self._changed(kind, records, stored))
         for page in pages:
             page.left -= CHUNK
@@ -217,12 +219,14 @@ class Loader:
         copies = carried.joined(flatten(kind, records, self._zone))
         return lambda: copies
 
-    def _stored(self, kind: str, ids: list[str]) -> dict[str, dict[str, Any]]:
+    def _stored(self, kind: str, records: list[Record]) -> dict[str, dict[str, Any]]:
         """What is stored of these; what of them is under way is stored first."""
+        ids = [record.id for record in records]
         if any(not pending.isdisjoint(ids) for pending in (self._in_batch, *self._pending)):
             self._submit()
             self._wait()
-        return load_rows(self._reader, kind, self._unsure(kind, ids))
+        created = created_between(records) if kind == "task" and records else None
+        return load_rows(self._reader, kind, self._unsure(kind, ids), created)
 
     def _changed(self, kind: str, records: list[Record], stored: dict[str, dict[str, Any]]) -> list[Record]:
         """The records whose content is not the stored one; missing keys are taken over from it."""
@@ -358,6 +362,16 @@ class Loader:
             finally:
                 self._queue.task_done()
         connection.close()
+
+
+def created_between(records: list[Record]) -> Span | None:
+    """When the first and the last of these were created, as their list goes by it; None when one does not say."""
+    times: list[datetime] = []
+    for record in (records[0], records[-1]):
+        with contextlib.suppress(Refused):
+            if at := read_time(record.value.get("created") or record.value.get("created_at")):
+                times.append(at)
+    return (min(times), max(times)) if len(times) == 2 else None
 
 
 def stored_payloads(

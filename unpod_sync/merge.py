@@ -17,10 +17,11 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from unpod_sync import columns
 from unpod_sync.model import TERMINAL_STATUSES, Flat, Record, Refusal, Reject
-from unpod_sync.warehouse import key_sql, lent, load_rows
+from unpod_sync.warehouse import Span, key_sql, lent, load_rows
 
 EARLIEST = datetime(1, 1, 1)  # noqa: DTZ001  every time here is naive UTC
 
@@ -151,13 +152,14 @@ def _write_kind(
     rows = pa.concat_tables([part.rows for part in parts])
     ids = rows["id"].to_pylist()
     unsure = ids if perhaps_stored is None else [id_ for id_ in ids if id_ in perhaps_stored]
-    stored = load_rows(connection, kind, unsure)
+    created = _span(rows["created_at"]) if kind == "task" else None
+    stored = load_rows(connection, kind, unsure, created)
     chosen, revived = choose(kind, rows, stored, stamp.load_id)
     changed = [i for i in chosen if i is not None]
     if kind == "task" and not stored and len(changed) == rows.num_rows:
         _insert_versions(connection, rows, stamp)  # every row is of another task, and its first version
     elif kind == "task":
-        _write_versions(connection, rows, stored, stamp)
+        _write_versions(connection, rows, stored, created, stamp)
     if revived:
         _revive(connection, kind, revived, stamp)
     if not changed:
@@ -313,10 +315,25 @@ def _insert_messages(
         )
 
 
+def _span(times: pa.ChunkedArray) -> Span | None:
+    """The first and the last of these times; None when one is missing."""
+    if times.null_count or not len(times):
+        return None
+    both = pc.min_max(times).as_py()
+    return both["min"], both["max"]
+
+
 def _write_versions(
-    connection: duckdb.DuckDBPyConnection, rows: pa.Table, stored: Mapping[str, Any], stamp: Stamp
+    connection: duckdb.DuckDBPyConnection,
+    rows: pa.Table,
+    stored: Mapping[str, Any],
+    created: Span | None,
+    stamp: Stamp,
 ) -> None:
-    """Every version seen gets one row, also copies that did not win."""
+    """Every version seen gets one row, also copies that did not win.
+
+    A version that is known has the same content, so that it was `created` at the same time.
+    """
     ids = rows["id"].to_pylist()
     known: set[tuple[Any, Any, Any]] = set()
     if stored:
@@ -325,6 +342,8 @@ def _write_versions(
             rows_known = connection.execute(
                 "select v.task_id, v.modified_at, v.content_hash from main.task_versions as v"
                 " semi join wanted on v.task_id = wanted.id"
+                + (" where v.created_at between ? and ?" if created else ""),
+                created or (),
             ).fetchall()
         known = set(rows_known)
     keys = zip(ids, rows["modified_at"].to_pylist(), rows["content_hash"].to_pylist(), strict=True)

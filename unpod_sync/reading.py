@@ -116,6 +116,8 @@ class Reading:
         pages = (1, *self.plan.pages, *self.plan.sweep_pages)
         self.planned = merge_intervals(positions_of(p, self.size, self.count, self.size) for p in pages)
         self.sweep_left = self.plan.sweep_left
+        if self.begins_sweep:  # what runs could not show an age ago they may show now
+            self.state = replace(self.state, runs_usable=True)
         self.observe(page, ids)
 
     def observe(self, page: Page, ids: list[str]) -> None:

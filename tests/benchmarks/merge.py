@@ -14,6 +14,7 @@ from tests.benchmarks import harness, synthetic
 from tests.benchmarks.harness import Figure, Options
 from unpod_sync import merge, publish
 from unpod_sync.flatten import flatten
+from unpod_sync.loading import created_between
 from unpod_sync.model import space_tasks
 from unpod_sync.records import prepare
 from unpod_sync.warehouse import MOST_MEMORY, Warehouse, load_rows
@@ -64,6 +65,7 @@ def _merge(database: Path, age: str, turn: int) -> tuple[float, float]:
             f"select p.payload_json from raw.payloads as p semi join"
             f" (select task_id, batch_id from main.tasks order by {order} limit {CHANGED}) as t"
             " on p.id = t.task_id and p.batch_id = t.batch_id where p.kind = 'task'"
+            " order by p.payload_json->>'created' desc"
         ).fetchall()
         rows = [orjson.loads(text) for (text,) in found]
         for row in rows:
@@ -74,8 +76,10 @@ def _merge(database: Path, age: str, turn: int) -> tuple[float, float]:
         highest = connection.execute("select max(batch_id) from main.tasks").fetchall()[0][0]
         # A load of its own: within one load, copies of a task compete.
         stamp = merge.Stamp(f"bench-{highest + 1}", highest + 1, synthetic.now())
+        # As a list's pages come, in its order; changes all over it come on as many pages, each with the others' rows.
+        created = created_between(records) if age == "newest" else None
         started = time.perf_counter()
-        stored = load_rows(connection, "task", [record.id for record in records])
+        stored = load_rows(connection, "task", [record.id for record in records], created)
         compared = time.perf_counter()
         assert len(stored) == len(records)
         changed = merge.write(connection, batch, stamp)

@@ -24,7 +24,8 @@ _COPIES = {
     " created_at - to_days({days}) as created_at, started_at - to_days({days}) as started_at,"
     " ended_at - to_days({days}) as ended_at, created_local_date - {days} as created_local_date,"
     " started_local_date - {days} as started_local_date",
-    "main.task_versions": "task_id || '-{k}' as task_id, batch_id + {batch} as batch_id",
+    "main.task_versions": "task_id || '-{k}' as task_id, batch_id + {batch} as batch_id,"
+    " created_at - to_days({days}) as created_at",
     "main.transcript_messages": "task_id || '-{k}' as task_id, batch_id + {batch} as batch_id,"
     " sent_at - to_days({days}) as sent_at",
     "raw.payloads": "id || '-{k}' as id, batch_id + {batch} as batch_id,"
