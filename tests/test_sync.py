@@ -151,6 +151,16 @@ def test_silent_edits_deletions_and_returns_are_seen(world: World, tmp_path: Pat
     assert rows(database, f"select count(*) from task_versions where task_id = '{edited}'") == [(2,)]
 
 
+def test_an_account_without_spaces_is_asked_twice_and_told(tmp_path: Path) -> None:
+    """One empty answer would pass for an empty account."""
+    with Simulator(World(seed=1)) as running:
+        result = synced(running, tmp_path / "unpod.duckdb")
+        asked = [request for request in running.requests if request.path.endswith("/spaces/")]
+    assert result.exit_status == 0 and result.published
+    assert "the API lists no space for this token and organisation" in result.notes
+    assert len(asked) == 2
+
+
 def test_a_task_that_says_another_creation_is_the_same_task(world: World, tmp_path: Path) -> None:
     """Stored rows are looked for by creation first: so are those that have another one now, or none."""
     database = tmp_path / "unpod.duckdb"

@@ -321,7 +321,7 @@ class _Load:
         self._read_lists(reader, listings)
         if warehouse.lacks_views:
             reader.loader.beside(build_views)  # while the first pages are on their way
-        spaces = self._spaces(warehouse, listings[0])
+        spaces = self._spaces(warehouse, reader, listings[0])
         lists: list[Reading] = []
         for token, is_optional in spaces:
             lists += reader.open([space_tasks(token), space_runs(token)], optional=is_optional)
@@ -361,14 +361,18 @@ class _Load:
         if isinstance(halted, CredentialsError) and not any(r.covered for r in self.readings):
             raise halted
 
-    def _spaces(self, warehouse: Warehouse, listing: Reading) -> list[tuple[str, bool]]:
+    def _spaces(self, warehouse: Warehouse, reader: ListReader, listing: Reading) -> list[tuple[str, bool]]:
         """Tokens of the spaces to read, each with whether it may be refused without complaint."""
-        rows = warehouse.connection.execute(
-            "select space_token, space_name, slug, content_type from main.spaces where deleted_at is null order by 1"
-        ).fetchall()
+        known = "select space_token, space_name, slug, content_type from main.spaces where deleted_at is null order by 1"
+        rows = warehouse.connection.execute(known).fetchall()
         if self.settings.spaces:
             by_name = {name: token for token, *names, _ in rows for name in names if name}
             return [(by_name.get(wanted, wanted), False) for wanted in dict.fromkeys(self.settings.spaces)]
+        if not rows and reader.may_go_on(listing):
+            reader.again(listing, [1])  # everything hangs on this one answer
+            rows = warehouse.connection.execute(known).fetchall()
+            if not rows:
+                self.notes.append("the API lists no space for this token and organisation")
         if not rows and listing.error is not None:
             raise listing.error
         # Only contact spaces hold calls (API_FACTS section 9): others may refuse their tasks.

@@ -167,6 +167,10 @@ FOUND = {
         " finish(17, 3, 2) sync() wait(5) status(26, 1) finish(16, 5, 1) budget(3) status(25, 6) finish(10, 3, 2)"
         " run(0, 0) strip(23) run(0, 8) dead_space(3) sync()",
     ),
+    "one empty answer to the question for spaces, with a count that agreed, passed for an empty account": (
+        70000594,
+        "run(0, 9) run(0, 12) count_off(0) bent(0, 71)",
+    ),
 }
 
 
