@@ -24,6 +24,7 @@ from unpod_sync.warehouse import MEMORY_LIMIT, ROW_GROUP, attach, first_row, key
 #: What follows from the payloads; everything else is copied as it is.
 DERIVED = {table.name for table in columns.BY_KIND.values()} | {columns.MESSAGES.name}
 
+CHUNK = 1_024  # payloads decoded at a time: 50 KB each as Python objects; a row group is a multiple
 DEAD_SHARE = 0.35  # share of dead space that makes a rewrite worth while
 MIN_BYTES = 16 << 20  # below, dead space is not worth a rewrite
 
@@ -123,12 +124,17 @@ def _copy_tables(connection: duckdb.DuckDBPyConnection, skip: set[str]) -> None:
 
 
 def _flatten_again(connection: duckdb.DuckDBPyConnection, kind: str, zone: ZoneInfo) -> int:
-    """Fills the tables of one kind from the payloads, batch by batch."""
+    """Fills the tables of one kind from the payloads: decoded by the chunk, written by the row group."""
     count = 0
+    copies: list[Copies] = []
     for records in _stored_records(connection, kind):
-        copies = copies_of(records, flatten(kind, records, zone))
-        _insert_again(connection, copies)
+        copies.append(copies_of(records, flatten(kind, records, zone)))
         count += len(records)
+        if count % ROW_GROUP < CHUNK:
+            _insert_again(connection, kind, copies)
+            copies.clear()
+    if copies:
+        _insert_again(connection, kind, copies)
     return count
 
 
@@ -138,7 +144,7 @@ def _stored_records(connection: duckdb.DuckDBPyConnection, kind: str) -> Iterato
     reader.execute(
         "select id, space_token, payload_json, content_hash from old.raw.payloads where kind = ?", [kind]
     )
-    while rows := reader.fetchmany(ROW_GROUP):
+    while rows := reader.fetchmany(CHUNK):
         yield [
             Record(
                 kind=kind,
@@ -154,19 +160,20 @@ def _stored_records(connection: duckdb.DuckDBPyConnection, kind: str) -> Iterato
     reader.close()
 
 
-def _insert_again(connection: duckdb.DuckDBPyConnection, copies: Copies) -> None:
-    table = columns.BY_KIND[copies.kind]
+def _insert_again(connection: duckdb.DuckDBPyConnection, kind: str, copies: list[Copies]) -> None:
+    table = columns.BY_KIND[kind]
     names = [column.name for column in table.columns if column.origin != "sync"]
     kept = [c.name for c in table.columns if c.origin == "sync" and c.name != "payload_keys"]
     fresh = ", ".join(f"n.{name}" for name in names)
     history = ", ".join(f"t.{name}" for name in kept)
     refused = pa.table(
         {
-            name: pa.array([getattr(reject, name) for reject in copies.rejects], pa.string())
+            name: pa.array([getattr(reject, name) for part in copies for reject in part.rejects], pa.string())
             for name in ("kind", "id", "field", "value_text", "reason")
         }
     )
-    with lent(connection, incoming=copies.rows, refused=refused):
+    incoming = pa.concat_tables([part.rows for part in copies])
+    with lent(connection, incoming=incoming, refused=refused):
         connection.execute(
             f"insert into {table.name} by name select {fresh}, n.payload_keys, {history}"
             f" from incoming as n join old.{table.name} as t on n.id = {key_sql(table)}"
@@ -175,8 +182,9 @@ def _insert_again(connection: duckdb.DuckDBPyConnection, copies: Copies) -> None
             f"insert into meta.rejects by name select t.load_id, r.* from refused as r"
             f" join old.{table.name} as t on r.id = {key_sql(table)}"
         )
-    if copies.messages is not None:
-        with lent(connection, messages=copies.messages):
+    messages = [part.messages for part in copies if part.messages is not None]
+    if messages:
+        with lent(connection, messages=pa.concat_tables(messages)):
             connection.execute(
                 "insert into main.transcript_messages by name select m.*, t.batch_id"
                 " from messages as m join main.tasks as t using (task_id)"
