@@ -84,19 +84,35 @@ class Scene:
             return connection.execute(sql).fetchall()
 
 
+def world_with_the_contact() -> World:
+    """The same one every time."""
+    world = World.generate(11, tasks=130, spaces=1, now=NOW, days=20)
+    for contact in CALLS:
+        world.add_task(world.spaces[0]["token"], task_of(contact))
+    return world
+
+
+@pytest.fixture(scope="module")
+def synced_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a first sync of that world leaves; to be copied."""
+    folder = tmp_path_factory.mktemp("synced")
+    with Simulator(world_with_the_contact()) as running:
+        assert sync(settings_for(running, folder / "unpod.duckdb", page_size=20)).exit_status == 0
+    return folder
+
+
 @pytest.fixture
 def scene(
-    tmp_path: Path, start_simulator: Callable[[World], Simulator], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    synced_folder: Path,
+    start_simulator: Callable[[World], Simulator],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Scene:
-    world = World.generate(11, tasks=130, spaces=1, now=NOW, days=20)
-    space = world.spaces[0]["token"]
-    for contact in CALLS:
-        world.add_task(space, task_of(contact))
+    world = world_with_the_contact()
+    shutil.copytree(synced_folder, tmp_path, dirs_exist_ok=True)
     settings = settings_for(start_simulator(world), tmp_path / "unpod.duckdb", page_size=20)
     monkeypatch.setenv("UNPOD_DATABASE", str(settings.database))
-    scene = Scene(world, settings, space)
-    assert scene.sync().exit_status == 0
-    return scene
+    return Scene(world, settings, world.spaces[0]["token"])
 
 
 def found_bytes(folder: Path) -> list[tuple[str, str]]:

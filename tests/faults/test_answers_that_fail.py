@@ -76,9 +76,9 @@ def test_a_token_refused_on_the_way_keeps_what_came(site: Site) -> None:
 
 
 @pytest.mark.parametrize("status", [206, 403, 404, 500])
+@pytest.mark.usefixtures("synced")
 def test_a_dead_space_disturbs_no_other(site: Site, status: int) -> None:
     """Status 3; the others' news come in; the dead one keeps its rows and its bookmarks."""
-    site.sync()
     dead, alive = site.spaces
     bookmarks = "select * exclude (last_error) from meta.bookmarks where space_token = '{}' order by 1"
     before = site.ask(bookmarks.format(dead))
@@ -149,9 +149,9 @@ def test_a_certificate_nobody_signed(site: Site, tls: ssl.SSLContext) -> None:
     assert leaks(site.folder, told(error)) == []
 
 
+@pytest.mark.usefixtures("synced")
 def test_data_that_is_no_list_is_a_failure(site: Site) -> None:
     """200 with an object where the list should be: never taken for an empty list."""
-    site.sync()
     result = site.sync(Fault("data_not_list", match=f"spaces/{site.spaces[0]}/tasks"), max_attempts=2)
     assert result.exit_status == 3
     assert site.is_complete()
