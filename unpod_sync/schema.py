@@ -5,6 +5,7 @@ Everything here can run at every start: it does only what the file lacks.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from datetime import datetime
 from pathlib import Path
@@ -61,7 +62,7 @@ def create_schema(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> bo
             connection.execute(path.read_text(encoding="utf-8"))
             connection.execute("insert into meta.migrations values (?, ?)", [name, now])
             connection.execute("commit")
-    present = _present_columns(connection)
+    present = _present_columns(connection) if applied else {}
     for table in columns.TABLES:
         _create_table(connection, table, present.get(table.name, set()))
     due = connection.execute(f"select 1 from meta.settings where name = {quote(REBUILD_DUE)}").fetchall()
@@ -69,13 +70,10 @@ def create_schema(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> bo
 
 
 def _present_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
-    """Our tables that are there → their columns, asked of each: `duckdb_columns()` binds every view, for 30 ms."""
-    names = connection.execute(
-        "select schema_name || '.' || table_name from duckdb_tables() where database_name = current_database()"
-    ).fetchall()
+    """Our tables that are there → their columns, asked of each: the catalogue's functions take 15 to 30 ms."""
     found: dict[str, set[str]] = {}
     for table in columns.TABLES:
-        if (table.name,) in names:
+        with contextlib.suppress(duckdb.CatalogException):
             description = connection.execute(f"select * from {table.name} limit 0").description
             found[table.name] = {column[0] for column in description or ()}
     return found
