@@ -80,7 +80,7 @@ def _present_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, set[str
 
 
 def _create_table(connection: duckdb.DuckDBPyConnection, table: columns.Table, present: set[str]) -> None:
-    """Creates the table, or adds the columns it lacks; comments only what it made.
+    """Creates the table, or adds the columns it lacks.
 
     Columns that a rebuild can fill are noted in the same transaction: whoever dies before the
     rebuild leaves it to the next.
@@ -99,10 +99,6 @@ def _create_table(connection: duckdb.DuckDBPyConnection, table: columns.Table, p
     else:
         body = ", ".join(_ddl(column) for column in missing)
         statements.append(f"create table {table.name} ({body})")
-        statements.append(f"comment on table {table.name} is {quote(table.comment)}")
-    statements += [
-        f"comment on column {table.name}.{column.name} is {quote(column.comment)}" for column in missing
-    ]
     connection.execute("; ".join([*statements, "commit"]))
 
 
@@ -114,7 +110,7 @@ def _ddl(column: columns.Column) -> str:
 def build_views(
     connection: duckdb.DuckDBPyConnection, *, user_folder: Path | None = None, force: bool = False
 ) -> bool:
-    """Builds views, settings and metric definitions when their sources changed; True when built.
+    """Builds views, comments, settings and metric definitions when their sources changed; True when built.
 
     The user's own views (`user_folder`, file order) come after ours; one that fails names its
     file in a `ConfigurationError` and leaves everything as it was.
@@ -122,13 +118,15 @@ def build_views(
     ours = [sql_folder() / "settings.sql", *sql_files("views")]
     users = sorted(user_folder.glob("*.sql")) if user_folder else []
     metrics = sql_folder() / "metrics.sql"  # last: it reads the comments of all views
-    digest = _digest([*ours, *users, metrics])
+    comments = _comments()
+    digest = _digest(comments, [*ours, *users, metrics])
     stored = connection.execute("select value from meta.settings where name = 'views_digest'").fetchall()
     if stored == [(digest,)] and not force:
         return False
     connection.execute("begin")
     try:
         _drop_views(connection)
+        connection.execute(comments)
         for path in ours:
             connection.execute(path.read_text(encoding="utf-8"))
         for path in users:
@@ -145,6 +143,18 @@ def build_views(
         connection.execute("rollback")
         raise
     return True
+
+
+def _comments() -> str:
+    """SQL that says of our tables and their columns what they hold."""
+    return ";\n".join(
+        f"comment on {kind} {name} is {quote(comment)}"
+        for table in columns.TABLES
+        for kind, name, comment in (
+            ("table", table.name, table.comment),
+            *(("column", f"{table.name}.{column.name}", column.comment) for column in table.columns),
+        )
+    )
 
 
 def _drop_views(connection: duckdb.DuckDBPyConnection) -> None:
@@ -167,8 +177,8 @@ def _build_user_view(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         ) from None
 
 
-def _digest(paths: list[Path]) -> str:
-    digest = hashlib.sha256()
+def _digest(comments: str, paths: list[Path]) -> str:
+    digest = hashlib.sha256(comments.encode())
     for path in paths:
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
