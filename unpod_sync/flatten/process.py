@@ -33,7 +33,6 @@ from unpod_sync.model import Flat, Record, Reject
 
 READY = b"ready"
 LENGTH = struct.Struct("<q")
-END_SECONDS = 5.0
 PIPE_BYTES = 1 << 20  # what an unprivileged process may have on Linux; small pieces cost a switch each
 
 BUSY = 5  # requests not collected yet: so much is enough, the one who would hand over more has time itself
@@ -120,8 +119,8 @@ class FlattenProcess:
             if pipe is not None:
                 with contextlib.suppress(OSError, ValueError):
                     pipe.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(END_SECONDS)
+        # Its memory takes 40 ms to be given back: nobody waits for that.
+        threading.Thread(target=process.wait, name="unpod-sync-helper-end", daemon=True).start()
 
     def _await_ready(self) -> None:
         process = self._process
