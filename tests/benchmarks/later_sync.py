@@ -70,7 +70,7 @@ class _Bench:
     def _hot(self, size: int) -> list[Figure]:
         """Half a per cent new, half a per cent silently changed, all young enough to be hot."""
         added = self.server.ask("advance", hours=DAYS * 24 * 0.005)
-        window = int(size / DAYS * 1.7)
+        window = int(size / DAYS)  # young enough also where a weekend had few calls
         edited = self.server.ask("edit", number=max(1, size // 200), newest=window, mark="hot", offset=added)
         done, said, requests = self._ours(UNPOD_SWEEP_PAGES="1")
         found = self._marked("hot")
