@@ -376,16 +376,20 @@ def _clear_rejects(connection: duckdb.DuckDBPyConnection, kind: str, ids: list[s
             )
 
 
-def _write_rejects(connection: duckdb.DuckDBPyConnection, rejects: list[Reject], stamp: Stamp) -> None:
-    if not rejects:
-        return
-    refused = pa.table(
+def table_of(rejects: Sequence[Reject]) -> pa.Table:
+    """Refused values as rows of `meta.rejects`, less the load that met them."""
+    return pa.table(
         {
             name: pa.array([getattr(reject, name) for reject in rejects], pa.string())
             for name in ("kind", "id", "field", "value_text", "reason")
         }
     )
-    with lent(connection, refused=refused):
+
+
+def _write_rejects(connection: duckdb.DuckDBPyConnection, rejects: list[Reject], stamp: Stamp) -> None:
+    if not rejects:
+        return
+    with lent(connection, refused=table_of(rejects)):
         connection.execute(
             "insert into meta.rejects by name select distinct ? as load_id, r.* from refused as r"
             " anti join meta.rejects as m using (kind, id, field, value_text, reason)",

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from unpod_sync import columns, publish, schema
 from unpod_sync.flatten import flatten
-from unpod_sync.merge import Copies, copies_of
+from unpod_sync.merge import Copies, copies_of, table_of
 from unpod_sync.model import Record
 from unpod_sync.warehouse import MEMORY_LIMIT, ROW_GROUP, attach, first_row, key_sql, lent
 
@@ -166,12 +166,7 @@ def _insert_again(connection: duckdb.DuckDBPyConnection, kind: str, copies: list
     kept = [c.name for c in table.columns if c.origin == "sync" and c.name != "payload_keys"]
     fresh = ", ".join(f"n.{name}" for name in names)
     history = ", ".join(f"t.{name}" for name in kept)
-    refused = pa.table(
-        {
-            name: pa.array([getattr(reject, name) for part in copies for reject in part.rejects], pa.string())
-            for name in ("kind", "id", "field", "value_text", "reason")
-        }
-    )
+    refused = table_of([reject for part in copies for reject in part.rejects])
     incoming = pa.concat_tables([part.rows for part in copies])
     with lent(connection, incoming=incoming, refused=refused):
         connection.execute(

@@ -25,11 +25,6 @@ from unpod_sync.privacy.opening import check_key, read_forgotten
 from unpod_sync.sync import open_current
 from unpod_sync.warehouse import Warehouse, first_row, lent, with_enough_memory
 
-
-def _to_nobody(text: str) -> None:
-    """Tells nothing."""
-
-
 TASK_ID = re.compile(r"\w*[A-Za-z]\w{7,}")
 
 
@@ -54,14 +49,14 @@ class Preview:
         return self.is_listed and not any(self.rows.values())
 
 
-def preview(settings: Settings, contact: str, tell: Callable[[str], object] = _to_nobody) -> Preview:
+def preview(settings: Settings, contact: str, tell: Callable[[str], object]) -> Preview:
     """What `forget` would erase; changes nothing. `tell` hears what the user should know."""
     return with_enough_memory(
         settings.memory_limit, lambda limit: _preview(replace(settings, memory_limit=limit), contact), tell
     )
 
 
-def forget(settings: Settings, contact: str, tell: Callable[[str], object] = _to_nobody) -> Preview:
+def forget(settings: Settings, contact: str, tell: Callable[[str], object]) -> Preview:
     """Erases the contact's rows and bytes everywhere; they stay forgotten."""
     return with_enough_memory(
         settings.memory_limit, lambda limit: _forget(replace(settings, memory_limit=limit), contact), tell

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from unpod_sync import columns
 from unpod_sync.flatten import flatten
-from unpod_sync.merge import copies_of
+from unpod_sync.merge import copies_of, table_of
 from unpod_sync.model import Record
 from unpod_sync.normalize import PSEUDONYM, contact_key
 from unpod_sync.privacy.guard import Guard
@@ -92,12 +92,7 @@ def _replace(
             "new_hash": pa.array([record.content_hash for record in news], pa.string()),
         }
     )
-    refused = pa.table(
-        {
-            name: pa.array([getattr(reject, name) for reject in copies.rejects], pa.string())
-            for name in ("kind", "id", "field", "value_text", "reason")
-        }
-    )
+    refused = table_of(copies.rejects)
     assert copies.messages is not None
     rows = copies.rows.drop_columns(["answer_order"])
     with lent(connection, changes=changes, incoming=rows, messages=copies.messages, refused=refused):
