@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,10 +15,11 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 
+import unpod_sync.flatten.process
 from tests.conftest import settings_for
 from tests.test_variants import VARIANTS
 from unpod_sync.flatten import flatten
-from unpod_sync.flatten.process import FlattenProcess
+from unpod_sync.flatten.process import MOST_SENT, FlattenProcess
 from unpod_sync.model import Flat, Record, space_tasks
 from unpod_sync.records import prepare
 from unpod_sync.simulator import Simulator, World
@@ -83,6 +85,49 @@ def test_a_helper_that_dies_costs_nothing(helper: FlattenProcess) -> None:
     assert not helper.is_ready
 
 
+def test_what_the_helper_has_not_got_can_be_done_here(helper: FlattenProcess) -> None:
+    """A helper that answers nothing leaves all but what it was sent; going on, it answers that."""
+    assert helper._process is not None
+    helper._process.send_signal(signal.SIGSTOP)
+    found = records()
+    tickets = [helper.submit("task", found) for _ in range(MOST_SENT + 3)]
+    wait_until(lambda: len(helper._sent) == MOST_SENT)
+    assert not helper.is_free
+    helper.relieve()
+    for ticket in tickets[MOST_SENT:]:
+        assert_same(ticket.result(), flatten("task", found, ZONE))
+    assert helper.is_free
+    helper._process.send_signal(signal.SIGCONT)
+    for ticket in tickets[:MOST_SENT]:
+        assert_same(ticket.result(), flatten("task", found, ZONE))
+    assert helper.is_ready
+
+
+def test_a_helper_that_is_silent_is_given_up(helper: FlattenProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when the system has stopped it: whoever waits does the work himself."""
+    monkeypatch.setattr(unpod_sync.flatten.process, "PATIENCE", 0.2)
+    assert helper._process is not None
+    helper._process.send_signal(signal.SIGSTOP)
+    found = records()
+    tickets = [helper.submit("task", found) for _ in range(MOST_SENT + 1)]
+    wait_until(lambda: len(helper._sent) == MOST_SENT)
+    for ticket in tickets:
+        assert_same(ticket.result(), flatten("task", found, ZONE))
+    assert not helper.is_free
+    assert helper._process.wait(30) == -signal.SIGKILL
+
+
+def test_a_helper_takes_records_before_it_is_ready() -> None:
+    """They wait for it, or for whoever asks first."""
+    process = FlattenProcess(ZONE)
+    found = records()
+    waiting = process.submit("task", found)
+    process.close()
+    assert_same(waiting.result(), flatten("task", found, ZONE))
+    assert_same(process.submit("task", found).result(), flatten("task", found, ZONE))
+    assert not process.is_free
+
+
 def test_without_a_helper_nothing_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no process can be started, this one flattens."""
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
@@ -124,7 +169,7 @@ def is_alive(pid: int) -> bool:
 
 
 def test_a_long_first_load_with_its_helper_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every task is there, and the rows lie in whole row groups: batches are cut to their size."""
+    """Every task is there, and the rows lie in whole row groups but for the first: so batches are cut."""
     killed: list[int] = []
     submit = FlattenProcess.submit
 
@@ -149,4 +194,4 @@ def test_a_long_first_load_with_its_helper_killed(tmp_path: Path, monkeypatch: p
             " where column_name = 'task_id' and segment_type = 'VARCHAR' group by all order by 1"
         ).fetchall()
     assert (tasks, messages) == (7_000, 140_000)
-    assert [rows for _, rows in groups] == [ROW_GROUP, 7_000 - ROW_GROUP]
+    assert [rows for _, rows in groups] == [7_000 - ROW_GROUP, ROW_GROUP]

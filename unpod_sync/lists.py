@@ -96,7 +96,8 @@ class ListReader:
             if reading.plan is not None:
                 self.findings.planned += reading.plan.requests
                 self.findings.plans[reading.resource.name] = {"first": 1, **reading.plan.needs}
-        self.loader.expect(sum(high - low for reading in readings for low, high in reading.gaps))
+        tasks = (reading for reading in readings if reading.resource.kind == "task")
+        self.loader.expect(sum(high - low for reading in tasks for low, high in reading.gaps))
 
     def read(self, readings: list[Reading]) -> None:
         """Plans the lists and reads the pages due, and commits them."""

@@ -22,6 +22,7 @@ import pyarrow as pa
 from unpod_sync.bloom import BloomFilter
 from unpod_sync.flatten import flatten
 from unpod_sync.flatten.process import FlattenProcess, usable_cores
+from unpod_sync.interrupts import uninterrupted
 from unpod_sync.merge import EARLIEST, Batch, Carried, Copies, Stamp, write
 from unpod_sync.model import Page, Record, Reject
 from unpod_sync.normalize import Refused, read_time
@@ -62,7 +63,10 @@ class _Covering:
 
 
 class Loader:
-    """Takes pages' records, hands batches to the writer. `drain` before reading what was written."""
+    """Takes pages' records, hands batches to the writer. `drain` before reading what was written.
+
+    An interrupt comes between two calls, so that what counts as read is on its way to the file.
+    """
 
     def __init__(
         self,
@@ -89,6 +93,7 @@ class Loader:
         self._batch = Batch()
         self._parts: list[Part] = []
         self._rows: dict[str, int] = defaultdict(int)
+        self._lead = 0  # tasks that come before the first whole row group
         self._in_batch: set[str] = set()
         self._met: set[str] | BloomFilter | None = None  # task ids stored or taken; None: each is looked for
         self._perhaps_stored: set[str] = set()  # of the batch
@@ -101,13 +106,18 @@ class Loader:
         self._writer = threading.Thread(target=self._do_jobs, name="unpod-sync-writer", daemon=True)
         self._writer.start()
 
+    @uninterrupted()
     def expect(self, rows: int) -> None:
-        """Prepares for so many rows never stored.
+        """Prepares for so many tasks never stored.
 
         Many are flattened in a process of their own, and more are not looked for in a growing table.
         """
         if self._helper is None and rows >= WORTH_A_PROCESS and usable_cores() > 1:
             self._helper = FlattenProcess(self._zone)
+            # A second thread spends a sixth more on the same work, and the helper has the second core.
+            self._reader.execute("set threads to 1")
+            # What fills no row group costs most to write. Written first, nobody waits for it at the end.
+            self._lead = rows % ROW_GROUP
         if self._met is None and rows >= WORTH_A_FILTER:
             stored = self._reader.execute("select task_id from main.tasks").fetchall()
             expected = len(stored) + rows
@@ -117,6 +127,7 @@ class Loader:
                 self._met.update(taken)
             self._perhaps_stored = self._in_batch | {record.id for record, _ in self._held}
 
+    @uninterrupted()
     def add(
         self,
         reading: Reading,
@@ -139,30 +150,38 @@ class Loader:
             last = kept[-1].id if kept else None
             covering = _Covering(reading, page, ids, unreadable, len(self._waiting[kind]), last)
             self._pages[kind].append(covering)
-        while len(self._waiting[kind]) >= CHUNK:
+        while len(self._waiting[kind]) >= (size := self._size(kind)):
+            ends_lead = kind == "task" and size == self._lead
             self._flatten(kind)
-            if self._rows[kind] >= ROW_GROUP or len(self._unchanged) >= SEEN:
+            if self._rows[kind] >= ROW_GROUP or len(self._unchanged) >= SEEN or ends_lead:
                 self._submit()
+
+    def _size(self, kind: str) -> int:
+        """How many records are flattened together next."""
+        return min(self._lead or CHUNK, CHUNK) if kind == "task" else CHUNK
 
     def beside(self, job: Job) -> None:
         """Has the writer do something first; `drain` waits for it, and raises what it raised."""
         self._queue.put(job)
 
+    @uninterrupted()
     def drain(self) -> None:
         """Writes everything taken so far and waits until it is committed."""
         for kind in list(self._waiting):
             while self._waiting[kind] or self._pages[kind]:
                 self._flatten(kind)
         self._submit()
+        if self._helper is not None:
+            self._helper.relieve()
         self._wait()
 
     def close(self) -> None:
         """Ends the writer after what it has; call `drain` first when everything is to be kept."""
         self._queue.put(None)
         self._writer.join()
-        self._reader.close()
         if self._helper is not None:
             self._helper.close()
+        self._reader.close()
 
     def abandon(self) -> None:
         """Ends the writer without writing what was taken."""
@@ -182,14 +201,16 @@ class Loader:
         return [kept for kept in passed if kept is not None], ids
 
     def _flatten(self, kind: str) -> None:
-        """Takes the first `CHUNK` that wait, or all of a smaller rest, and the pages that end there."""
-        waiting, pages = self._waiting[kind], self._pages[kind]
-        records = waiting[:CHUNK]
-        del waiting[:CHUNK]
+        """Takes the first that wait, as many as one piece has, and the pages that end there."""
+        waiting, pages, size = self._waiting[kind], self._pages[kind], self._size(kind)
+        records = waiting[:size]
+        del waiting[:size]
+        if kind == "task":
+            self._lead = max(self._lead - size, 0)
         stored = self._stored(kind, records)
         self._add_copies(kind, self._changed(kind, records, stored))
         for page in pages:
-            page.left -= CHUNK
+            page.left -= size
             if page.last in stored and stored[page.last]["load_id"] != self._load_id:
                 page.known_by = stored[page.last]["load_id"]
         while pages and pages[0].left <= 0:

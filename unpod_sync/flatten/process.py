@@ -19,6 +19,7 @@ import struct
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import IO
@@ -35,8 +36,11 @@ READY = b"ready"
 LENGTH = struct.Struct("<q")
 PIPE_BYTES = 1 << 20  # what an unprivileged process may have on Linux; small pieces cost a switch each
 
-BUSY = 5  # requests not collected yet: so much is enough, the one who would hand over more has time itself
-AHEAD = 3  # requests of a thousand tasks, 6 MB each, that the helper has read and not begun
+# Requests of a thousand tasks, 6 MB each:
+MOST_SENT = 2  # what the helper works on, and what it begins at once after that
+MOST_WAITING = 2  # so much is enough: the one who would hand over more has time itself
+
+PATIENCE = 60.0  # seconds for what takes a fifth of one: then the helper is stopped, or worse
 
 Head = tuple[str, str | None, str | None]  # id, space token, agent handle
 Request = tuple[str, list[Head], list[bytes]]  # kind, heads, payloads
@@ -49,16 +53,18 @@ def usable_cores() -> int:
 
 
 class FlattenProcess:
-    """A helper process. `submit` and `Ticket.result` may be called from two threads, in one order."""
+    """A helper process, with a thread that hands it records and one that takes its answers."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         """Starts the process; it takes half a second until it `is_ready`."""
         self.zone = zone
         self.is_ready = False
         self._is_lost = False
-        self._sent = self._collected = 0  # each counted by one thread alone
+        self._waiting: deque[Ticket] = deque()
+        self._sent: deque[Ticket] = deque()  # and not answered
+        self._changed = threading.Condition()  # whoever adds a ticket knows whether anybody will answer it
         self._process: subprocess.Popen[bytes] | None = None
-        with contextlib.suppress(OSError):
+        try:
             self._process = subprocess.Popen(  # noqa: S603  ourselves
                 [sys.executable, "-m", __name__, zone.key],
                 stdin=subprocess.PIPE,
@@ -67,83 +73,133 @@ class FlattenProcess:
                 bufsize=PIPE_BYTES,
                 pipesize=PIPE_BYTES,
             )
-            threading.Thread(target=self._await_ready, name="unpod-sync-helper", daemon=True).start()
+        except OSError:
+            self._is_lost = True
+            return
+        for work in (self._hand_over, self._collect):
+            threading.Thread(target=work, args=[self._process], name="unpod-sync-helper", daemon=True).start()
 
     @property
     def is_free(self) -> bool:
         """Whether handing records over is better than flattening them oneself."""
-        return self.is_ready and self._sent - self._collected < BUSY
+        return not self._is_lost and len(self._waiting) < MOST_WAITING
 
     def submit(self, kind: str, records: Sequence[Record]) -> Ticket:
-        """Hands records over; blocks while the helper has as much as it reads ahead."""
+        """Puts records where the helper takes them from. Never blocks."""
         heads = [(record.id, record.space_token, record.agent_handle) for record in records]
-        payloads = [record.payload for record in records]
-        is_sent = False
-        if self.is_ready:
+        ticket = Ticket(self, (kind, heads, [record.payload for record in records]))
+        with self._changed:
+            if not self._is_lost:
+                self._waiting.append(ticket)
+                self._changed.notify_all()
+                return ticket
+        ticket.answer(None)
+        return ticket
+
+    def relieve(self) -> None:
+        """Flattens here, the last ones first, what the helper has not been given yet."""
+        while True:
+            with self._changed:
+                if not self._waiting:
+                    return
+                ticket = self._waiting.pop()
+            flat = None
             try:
-                self._send(kind, heads, payloads)
-                is_sent = True
-                self._sent += 1
-            except (OSError, ValueError):
-                self.is_ready = False
-            except BaseException:
-                self.is_ready = False  # half a request is in the pipe: nothing can follow it
-                raise
-        return Ticket(self, (kind, heads, payloads), is_sent=is_sent)
+                flat = ticket.flatten()
+            finally:
+                ticket.answer(flat)
 
-    def _send(self, kind: str, heads: list[Head], payloads: list[bytes]) -> None:
-        assert self._process is not None and self._process.stdin is not None
-        pipe = self._process.stdin
-        _send(pipe, pickle.dumps((kind, heads, list(map(len, payloads)))))
-        pipe.writelines(payloads)
-        pipe.flush()
-
-    def receive(self) -> Flat:
-        """The next answer. Raises OSError when the helper has gone."""
-        if self._is_lost or self._process is None or self._process.stdout is None:
-            raise OSError("the helper has gone")
-        self._collected += 1
-        try:
-            return _unpack(_receive(self._process.stdout))
-        except (OSError, EOFError, ValueError, pa.ArrowException) as error:
-            self.is_ready, self._is_lost = False, True  # what follows would answer something else
-            raise OSError("the helper has gone") from error
+    def take_back(self, ticket: Ticket) -> bool:
+        """Whether the helper has not been given this, and now will not be."""
+        with self._changed:
+            if ticket not in self._waiting:
+                return False
+            self._waiting.remove(ticket)
+            return True
 
     def close(self) -> None:
-        """Ends the process; what it still has is dropped."""
-        process, self._process, self.is_ready = self._process, None, False
-        if process is None:
-            return
-        process.kill()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError, ValueError):
-                    pipe.close()
-        # Its memory takes 40 ms to be given back: nobody waits for that.
-        threading.Thread(target=process.wait, name="unpod-sync-helper-end", daemon=True).start()
+        """Ends the process; whoever asks for what it still has flattens that himself."""
+        with self._changed:
+            self.is_ready, self._is_lost = False, True
+            left = [*self._sent, *self._waiting]
+            self._sent.clear()
+            self._waiting.clear()
+            self._changed.notify_all()
+        for ticket in left:
+            ticket.answer(None)
+        if self._process is not None:
+            self._process.kill()
 
-    def _await_ready(self) -> None:
-        process = self._process
-        if process is not None and process.stdout is not None:
-            with contextlib.suppress(OSError, ValueError):
-                self.is_ready = process.stdout.read(len(READY)) == READY
+    def _hand_over(self, process: subprocess.Popen[bytes]) -> None:
+        pipe = process.stdin
+        assert pipe is not None
+        with contextlib.suppress(OSError, ValueError), pipe:
+            while (ticket := self._next()) is not None:
+                kind, heads, payloads = ticket.request
+                _send(pipe, pickle.dumps((kind, heads, list(map(len, payloads)))))
+                pipe.writelines(payloads)
+                pipe.flush()
+        self.close()
+
+    def _next(self) -> Ticket | None:
+        """What the helper is to have next, once it has little; None when it has gone."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._is_lost or (self.is_ready and self._waiting and len(self._sent) < MOST_SENT)
+            )
+            if self._is_lost:
+                return None
+            ticket = self._waiting.popleft()
+            self._sent.append(ticket)
+            return ticket
+
+    def _collect(self, process: subprocess.Popen[bytes]) -> None:
+        pipe = process.stdout
+        assert pipe is not None
+        with contextlib.suppress(OSError, EOFError, ValueError, pa.ArrowException), pipe:
+            _exactly(pipe, len(READY))
+            with self._changed:
+                self.is_ready = not self._is_lost
+                self._changed.notify_all()
+            while True:
+                flat = _unpack(_receive(pipe))
+                with self._changed:
+                    if self._is_lost:
+                        break
+                    ticket = self._sent.popleft()
+                    self._changed.notify_all()
+                ticket.answer(flat)
+        self.close()
+        process.wait()
 
 
 class Ticket:
     """Records under way in a `FlattenProcess`."""
 
-    def __init__(self, helper: FlattenProcess, request: Request, *, is_sent: bool) -> None:
-        """`is_sent`: the helper has them; otherwise they are flattened where the result is asked for."""
+    def __init__(self, helper: FlattenProcess, request: Request) -> None:
+        """Somebody will `answer`, once."""
+        self.request = request
         self._helper = helper
-        self._request = request
-        self._is_sent = is_sent
+        self._answer: queue.SimpleQueue[Flat | None] = queue.SimpleQueue()
+
+    def answer(self, flat: Flat | None) -> None:
+        """Brings the result; None when the helper will not."""
+        self._answer.put(flat)
 
     def result(self) -> Flat:
-        """What flattening gave. Ask for the results in the order of the submissions."""
-        if self._is_sent:
-            with contextlib.suppress(OSError):
-                return self._helper.receive()
-        return _flatten(self._request, self._helper.zone)
+        """What flattening gave, waited for where the helper has it. To be asked for once."""
+        if self._helper.take_back(self):
+            return self.flatten()
+        try:
+            flat = self._answer.get(timeout=PATIENCE)
+        except queue.Empty:
+            self._helper.close()
+            flat = None
+        return self.flatten() if flat is None else flat
+
+    def flatten(self) -> Flat:
+        """The same, done here."""
+        return _flatten(self.request, self._helper.zone)
 
 
 def _flatten(request: Request, zone: ZoneInfo) -> Flat:
@@ -197,7 +253,7 @@ def serve(zone: ZoneInfo, source: IO[bytes], target: IO[bytes]) -> None:
     Reading and answering have threads of their own. Answers wait in memory and not in the pipe: a
     helper that waited to be read would read no more, and its parent would wait for it for ever.
     """
-    requests: queue.Queue[Request | None] = queue.Queue(AHEAD)
+    requests: queue.Queue[Request | None] = queue.Queue(MOST_SENT)
     answers: queue.SimpleQueue[pa.Buffer | None] = queue.SimpleQueue()
 
     def read() -> None:
