@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
-from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -20,9 +19,9 @@ from unpod_sync.normalize import Refused, fold_role, is_missing, read_text
 
 FIELD = "transcript"
 Shape = tuple[str, ...]
+Columns = Mapping[str, Sequence[Any]]
 NO_SHAPE: Shape = ()
-SPOKEN = ("role", "content")
-READ_SPOKEN = itemgetter(*SPOKEN)
+SPOKEN = {"role", "content"}
 ROLE_KEYS = ("role", "speaker", "sender", "from")
 CONTENT_KEYS = ("content", "text", "message", "transcript")
 TIME_KEYS = ("timestamp", "time", "sent_at", "created_at", "createdAt", "date")
@@ -87,11 +86,13 @@ def _fields(entries: list[Any]) -> _Fields:
     """The fields of these messages.
 
     Messages of one shape, the same keys in the same order with text where text is usual, are read
-    by whole columns: a batch has few shapes. Those of no usual shape are read one by one.
+    by whole columns: a batch mostly has one, else few. Those of no usual shape are read one by one.
     """
-    places = _shapes(entries)
-    if len(places) == 1:
-        return _read_shape(next(iter(places)), entries)
+    if {dict}.issuperset(map(type, entries)) and len(shapes := set(map(tuple, entries))) == 1:
+        columns = _columns(shapes.pop(), entries)
+        if _are_usual(columns):
+            return _read_columns(columns, len(entries))
+    places = _places(entries)
     parts = [_read_shape(shape, [entries[i] for i in found]) for shape, found in places.items()]
     order = list(chain.from_iterable(places.values()))
     back = sorted(range(len(order)), key=order.__getitem__)
@@ -103,21 +104,16 @@ def _fields(entries: list[Any]) -> _Fields:
     return _Fields(labels, contents, [moments[i] for i in back], extras)
 
 
-def _shapes(entries: list[Any]) -> dict[Shape, Sequence[int]]:
+def _places(entries: list[Any]) -> dict[Shape, list[int]]:
     """Where the messages of each shape stand; those of no usual one are under `NO_SHAPE`."""
-    everywhere = range(len(entries))
-    if {dict}.issuperset(map(type, entries)):
-        shapes = set(map(tuple, entries))
-        if len(shapes) == 1 and _are_usual(shape := shapes.pop(), entries):
-            return {shape: everywhere}
     found: dict[Shape, list[int]] = defaultdict(list)
     for place, entry in enumerate(entries):
         found[tuple(entry) if type(entry) is dict else NO_SHAPE].append(place)
-    places: dict[Shape, Sequence[int]] = {}
-    odd = list(found.pop(NO_SHAPE, ()))
+    places: dict[Shape, list[int]] = {}
+    odd = found.pop(NO_SHAPE, [])
     for shape, group in found.items():
-        if not _are_usual(shape, [entries[i] for i in group]):
-            usual = [i for i in group if _are_usual(shape, [entries[i]])]
+        if not _are_usual(_columns(shape, [entries[i] for i in group])):
+            usual = [i for i in group if _are_usual(_columns(shape, [entries[i]]))]
             odd += sorted(set(group).difference(usual))
             group = usual
         if group:
@@ -127,30 +123,38 @@ def _shapes(entries: list[Any]) -> dict[Shape, Sequence[int]]:
     return places
 
 
-def _are_usual(shape: Shape, entries: list[dict[str, Any]]) -> bool:
-    """Whether these messages of one shape have text under the usual keys, and times under no other."""
-    if not set(shape).issuperset(SPOKEN):
+def _columns(shape: Shape, entries: list[dict[str, Any]]) -> Columns:
+    """The values of messages that all have the keys `shape`, in its order, key by key."""
+    return dict(zip(shape, zip(*map(dict.values, entries), strict=True), strict=True))
+
+
+def _are_usual(columns: Columns) -> bool:
+    """Whether messages have text under the usual keys, and times under no other."""
+    if not columns.keys() >= SPOKEN or not all({str}.issuperset(map(type, columns[key])) for key in SPOKEN):
         return False
-    if not {str}.issuperset(map(type, chain.from_iterable(map(READ_SPOKEN, entries)))):
-        return False
-    return OTHER_TIME_KEYS.isdisjoint(shape) or not any(
-        is_missing(entry.get("timestamp")) for entry in entries
-    )
+    return OTHER_TIME_KEYS.isdisjoint(columns) or not any(map(is_missing, columns.get("timestamp", (None,))))
 
 
 def _read_shape(shape: Shape, entries: list[Any]) -> _Fields:
-    """The fields of messages that all have the keys `shape`, in its order."""
-    if shape == NO_SHAPE:
-        read = [_read_entry(entry) for entry in entries]
-        labels, contents, moments, extras = zip(*read, strict=True) if read else ((),) * 4
-        return _Fields(_text_array(labels), _text_array(contents), moments, pa.array(extras, pa.string()))
-    columns = dict(zip(shape, zip(*map(dict.values, entries), strict=True), strict=True))
-    labels, contents = (_text_array(columns.pop(key)) for key in SPOKEN)
-    moments = columns.pop("timestamp", (None,) * len(entries))
-    return _Fields(labels, contents, moments, _objects(columns, len(entries)))
+    """The fields of messages of one shape, or of none."""
+    if shape != NO_SHAPE:
+        return _read_columns(_columns(shape, entries), len(entries))
+    read = [_read_entry(entry) for entry in entries]
+    labels, contents, moments, extras = zip(*read, strict=True) if read else ((),) * 4
+    return _Fields(_text_array(labels), _text_array(contents), moments, pa.array(extras, pa.string()))
 
 
-def _objects(columns: Mapping[str, Sequence[Any]], length: int) -> pa.Array:
+def _read_columns(columns: Columns, length: int) -> _Fields:
+    labels, contents, moments = (
+        columns["role"],
+        columns["content"],
+        columns.get("timestamp", (None,) * length),
+    )
+    rest = {key: values for key, values in columns.items() if key not in (*SPOKEN, "timestamp")}
+    return _Fields(_text_array(labels), _text_array(contents), moments, _objects(rest, length))
+
+
+def _objects(columns: Columns, length: int) -> pa.Array:
     """The JSON text of each row of these columns as an object; NULL when there is no column."""
     if not columns:
         return pa.nulls(length, pa.string())
@@ -192,7 +196,7 @@ def _read_entry(entry: Any) -> tuple[str | None, str | None, Any, str | None]:
         rest.pop(content_key)
     time_key = next((key for key in TIME_KEYS if not is_missing(entry.get(key))), None)
     moment = rest.pop(time_key) if time_key else None
-    for key in (*SPOKEN, "timestamp"):
+    for key in ("role", "content", "timestamp"):
         if rest.get(key, "") is None or (key == "timestamp" and is_missing(rest.get(key))):
             rest.pop(key, None)
     return label, content, moment, encode_text(rest) if rest else None
