@@ -103,6 +103,7 @@ class Loader:
         self._pending: deque[set[str]] = deque(maxlen=2)  # ids of batches not surely committed yet
         self._queue: queue.Queue[Job | None] = queue.Queue(maxsize=1)
         self._failure: BaseException | None = None
+        self._meanwhile: Job | None = None
         self._writer = threading.Thread(target=self._do_jobs, name="unpod-sync-writer", daemon=True)
         self._writer.start()
 
@@ -164,6 +165,10 @@ class Loader:
         """Has the writer do something first; `drain` waits for it, and raises what it raised."""
         self._queue.put(job)
 
+    def meanwhile(self, job: Job) -> None:
+        """Has the next `drain` do something in its own thread while the writer has its last rows to write."""
+        self._meanwhile = job
+
     @uninterrupted()
     def drain(self) -> None:
         """Writes everything taken so far and waits until it is committed."""
@@ -173,6 +178,9 @@ class Loader:
         self._submit()
         if self._helper is not None:
             self._helper.relieve()
+        if self._meanwhile is not None:
+            job, self._meanwhile = self._meanwhile, None
+            job(self._reader)
         self._wait()
 
     def close(self) -> None:

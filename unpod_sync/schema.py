@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -132,34 +133,64 @@ def build_views(
     The user's own views (`user_folder`, file order) come after ours; one that fails names its
     file in a `ConfigurationError` and leaves everything as it was.
     """
-    ours = [sql_folder() / "settings.sql", *sql_files("views")]
     users = sorted(user_folder.glob("*.sql")) if user_folder else []
-    metrics = sql_folder() / "metrics.sql"  # last: it reads the comments of all views
-    comments = _comments()
-    digest = _digest(comments, [*ours, *users, metrics])
     stored = connection.execute("select value from meta.settings where name = 'views_digest'").fetchall()
-    if stored == [(digest,)] and not force:
+    if stored == [(_digest(users),)] and not force:
         return False
+    with _transaction(connection):
+        _drop_views(connection)
+        _comment_tables(connection)
+        _create_views(connection, users)
+    return True
+
+
+def comment_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """The first part of `build_views` for a new file: it changes tables, which nobody may write to now."""
+    with _transaction(connection):
+        _comment_tables(connection)
+
+
+def create_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """The other part, for which rows may be written at the same time."""
+    with _transaction(connection):
+        _create_views(connection, [])
+
+
+@contextlib.contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.execute("begin")
     try:
-        _drop_views(connection)
-        connection.execute(comments)
-        for path in ours:
-            connection.execute(path.read_text(encoding="utf-8"))
-        for path in users:
-            _build_user_view(connection, path)
-        connection.execute(metrics.read_text(encoding="utf-8"))
-        connection.execute("delete from meta.settings where name = 'views_digest'")
-        connection.execute(
-            "insert into meta.settings values ('views_digest', ?, 'Fingerprint of the view definitions.')",
-            [digest],
-        )
-        connection.execute("update meta.revision set revision = revision + 1")
+        yield
         connection.execute("commit")
     except (duckdb.Error, ConfigurationError):
         connection.execute("rollback")
         raise
-    return True
+
+
+def _comment_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(_comments())
+    connection.execute("update meta.revision set revision = revision + 1")
+
+
+def _create_views(connection: duckdb.DuckDBPyConnection, users: list[Path]) -> None:
+    for path in _ours():
+        connection.execute(path.read_text(encoding="utf-8"))
+    for path in users:
+        _build_user_view(connection, path)
+    connection.execute(_metrics().read_text(encoding="utf-8"))
+    connection.execute("delete from meta.settings where name = 'views_digest'")
+    connection.execute(
+        "insert into meta.settings values ('views_digest', ?, 'Fingerprint of the view definitions.')",
+        [_digest(users)],
+    )
+
+
+def _ours() -> list[Path]:
+    return [sql_folder() / "settings.sql", *sql_files("views")]
+
+
+def _metrics() -> Path:
+    return sql_folder() / "metrics.sql"  # comes last: it reads the comments of all views
 
 
 def _comments() -> str:
@@ -194,9 +225,9 @@ def _build_user_view(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         ) from None
 
 
-def _digest(comments: str, paths: list[Path]) -> str:
-    digest = hashlib.sha256(comments.encode())
-    for path in paths:
+def _digest(users: list[Path]) -> str:
+    digest = hashlib.sha256(_comments().encode())
+    for path in (*_ours(), *users, _metrics()):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

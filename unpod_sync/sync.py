@@ -34,7 +34,7 @@ from unpod_sync.model import (
 from unpod_sync.outcome import WORDS, LoadResult, judge
 from unpod_sync.privacy.opening import Privacy, complete_erasure, open_privacy
 from unpod_sync.reading import Reading
-from unpod_sync.schema import build_views
+from unpod_sync.schema import comment_tables, create_views
 from unpod_sync.settle import read_whole
 from unpod_sync.standing import read_standing
 from unpod_sync.vocabulary import take_notice
@@ -320,7 +320,8 @@ class _Load:
         )
         self._read_lists(reader, listings)
         if warehouse.lacks_views:
-            reader.loader.beside(build_views)  # while the first pages are on their way
+            reader.loader.beside(comment_tables)  # while the first pages are on their way
+            reader.loader.meanwhile(create_views)  # while the last are written
         spaces = self._spaces(warehouse, reader, listings[0])
         lists: list[Reading] = []
         for token, is_optional in spaces:

@@ -69,7 +69,8 @@ class Warehouse:
         """Opens (or creates, or repairs from the published file) the work file of `files`.
 
         With `views_later` a new file `lacks_views`, which take half a second: the caller has them built
-        (`schema.build_views`) where it does not wait for that. The user's own are checked at once all the same.
+        (`schema.comment_tables`, `schema.create_views`) where it does not wait for that. The user's own are
+        checked at once all the same.
 
         Raises `LockedError` when another program has the work file open, `MigrationError` when
         a newer version made it, `DiskFullError`, `WarehouseError`.
