@@ -30,7 +30,8 @@ def read_whole(reader: ListReader, readings: list[Reading]) -> None:
     for reading in readings:
         if reader.may_go_on(reading):
             _settle(reader, reading)
-        reader.finish(reading)
+        reading.is_cut = reading.is_cut or reader.findings.halted is not None
+    reader.finish(readings)
 
 
 def _settle(reader: ListReader, reading: Reading) -> None:
@@ -258,10 +259,9 @@ def _conclude_sweep(reader: ListReader, reading: Reading) -> None:
         # The next sync reads the last page again and concludes.
         reading.sweep_left = min(reading.size, reading.count)
         return
-    connection = reader.warehouse.connection
-    connection.execute("delete from meta.sweep_seen where resource = ?", [reading.resource.name])
+    reader.forget_sweep(reading)
     if vanished and is_sure:
-        kind = reading.resource.kind
+        connection, kind = reader.warehouse.connection, reading.resource.kind
         facts.unlist(connection, vanished)
         stored = [id_ for id_ in vanished if not id_.startswith(HIDDEN)]
         if stored:
