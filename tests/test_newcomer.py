@@ -161,6 +161,14 @@ def test_a_wrong_time_zone_says_where_it_stands(newcomer: Newcomer) -> None:
     assert "UNPOD_TIMEZONE" in err
 
 
+@pytest.mark.parametrize("limit", ["lots", "-5GB", "0MB", "300", "50%"])
+def test_an_amount_of_memory_that_is_none_is_refused(newcomer: Newcomer, limit: str) -> None:
+    status, _, err = newcomer.runs("sync", UNPOD_MEMORY_LIMIT=limit)
+    assert status == 78
+    assert "no amount of memory, such as 300MB" in err
+    assert "UNPOD_MEMORY_LIMIT" in err
+
+
 def test_a_question_before_the_first_sync_says_how_to_get_a_file(newcomer: Newcomer) -> None:
     status, _, err = newcomer.runs("check", "--offline")
     assert status == 1

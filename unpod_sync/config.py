@@ -122,6 +122,13 @@ def _zone(value: object) -> str:
     return name
 
 
+def _memory(value: object) -> str:
+    text = _text(value)
+    if not re.fullmatch(r"(?=.*[1-9])\d+(\.\d+)?\s*[KMGT]i?B", text, re.IGNORECASE):
+        raise ValueError(f"{value!r} is no amount of memory, such as 300MB or 2GB")
+    return text
+
+
 def _mode(value: object) -> str:
     text = str(value)
     if not re.fullmatch(r"(0o?)?[0-7]{3}", text) or not 0o400 <= int(text.replace("o", ""), 8) <= 0o777:
@@ -161,7 +168,7 @@ class Settings:
     sweep_days: float = _setting(7.0, _positive, "Everything is verified at least this often.")
     sweep_pages: int = _setting(50, _whole(1), "Pages of the sweep per sync, more when needed.")
 
-    memory_limit: str = _setting("300MB", _text, "Memory DuckDB may use during a sync.")
+    memory_limit: str = _setting("300MB", _memory, "Memory DuckDB may use during a sync.")
     published_mode: str = _setting("0600", _mode, "Mode of the published file, e.g. 0640 for a BI account.")
     views_folder: Path | None = _setting(None, _path, "Folder of your own .sql views, built after ours.")
     ping_url: Secret | None = _setting(None, _secret, "URL called after a sync; /fail is added on failure.")

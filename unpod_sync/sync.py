@@ -224,16 +224,16 @@ class _Load:
         warehouse = self._current()
         try:
             self.privacy = open_privacy(warehouse, self.settings, self.files, now)
+            self.notes += warehouse.notes + self.privacy.notes
+            self.privacy.notes.clear()
+            warehouse.close_dead_loads()
+            warehouse.connection.execute(
+                "insert into meta.loads (load_id, started_at, status, command, version) values (?, ?, 'running', ?, ?)",
+                [self.load_id, self.started_at, "sync --full" if self.options.full else "sync", __version__],
+            )
         except BaseException:
             warehouse.close()
             raise
-        self.notes += warehouse.notes + self.privacy.notes
-        self.privacy.notes.clear()
-        warehouse.close_dead_loads()
-        warehouse.connection.execute(
-            "insert into meta.loads (load_id, started_at, status, command, version) values (?, ?, 'running', ?, ?)",
-            [self.load_id, self.started_at, "sync --full" if self.options.full else "sync", __version__],
-        )
         return warehouse
 
     def _current(self) -> Warehouse:

@@ -25,9 +25,6 @@ ROW_GROUP = (
 
 MEMORY_LIMIT = "300MB"  # of DuckDB, where the settings do not say otherwise
 
-#: For what touches tasks all over a long history: DuckDB holds 256 KB for each row group it deletes from.
-MOST_MEMORY = "50%"
-
 Result = TypeVar("Result")
 Span = tuple[datetime, datetime]  # both included
 
@@ -205,9 +202,13 @@ def is_corruption(error: BaseException | None) -> bool:
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether DuckDB's memory limit is behind an error (and not a full disk it wanted to swap to)."""
+    """Whether DuckDB's memory limit is behind an error (and not a full disk it wanted to swap to).
+
+    A commit that lacks memory is a failed transaction to DuckDB 1.5, and only its text tells why.
+    """
     return any(
-        isinstance(one, duckdb.OutOfMemoryException) and "disk" not in str(one).lower()
+        (isinstance(one, duckdb.OutOfMemoryException) or "could not allocate block" in str(one))
+        and "disk" not in str(one).lower()
         for one in _database_errors(error)
     )
 
@@ -230,7 +231,7 @@ def with_enough_memory(
         " a higher limit in the configuration spares the second try"
     )
     try:
-        return work(MOST_MEMORY)
+        return work(most_memory())
     except duckdb.Error as error:
         if not is_out_of_memory(error):
             raise
@@ -239,6 +240,18 @@ def with_enough_memory(
         "Raise memory_limit (UNPOD_MEMORY_LIMIT) if the machine has more to spare;"
         " everything committed so far is kept.",
     )
+
+
+def most_memory() -> str:
+    """Half of the machine's memory, as a limit.
+
+    For what touches tasks all over a long history: DuckDB holds 256 KB for each row group it deletes
+    from. Its own limit is four fifths of what this process may use, containers counted in; to say 50%
+    is for DuckDB 2 alone.
+    """
+    with duckdb.connect(":memory:") as connection:
+        number, unit = str((first_row(connection, "select current_setting('memory_limit')") or "")[0]).split()
+    return f"{float(number) * 5 / 8:.2f}{unit}"
 
 
 def _database_errors(error: BaseException | None) -> Iterator[duckdb.Error]:

@@ -17,7 +17,7 @@ from unpod_sync.flatten import flatten
 from unpod_sync.loading import created_between
 from unpod_sync.model import space_tasks
 from unpod_sync.records import prepare
-from unpod_sync.warehouse import MOST_MEMORY, Warehouse, load_rows
+from unpod_sync.warehouse import Warehouse, load_rows, most_memory
 
 SIZE = 1_000_000
 CHANGED = 1_000
@@ -57,7 +57,7 @@ def _merge(database: Path, age: str, turn: int) -> tuple[float, float]:
     """Seconds of looking up what is stored, and of writing the batch."""
     files = publish.Files(database)
     # What a sync falls back on when tasks of any age change in a million: each row group takes 256 KB.
-    warehouse = Warehouse.open(files, now=synthetic.now(), memory_limit=MOST_MEMORY)
+    warehouse = Warehouse.open(files, now=synthetic.now(), memory_limit=most_memory())
     try:
         connection = warehouse.connection
         order = "created_at desc" if age == "newest" else "hash(task_id)"
