@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from unpod_sync import cli, warehouse
+from unpod_sync import cli, columns, schema, warehouse
 from unpod_sync.config import Settings
 from unpod_sync.publish import Files
 from unpod_sync.simulator import Simulator, World
@@ -38,6 +38,22 @@ def _no_settings_of_this_machine(
         monkeypatch.setenv(name, str(home))
 
 
+ATTACH = warehouse.attach
+
+
+def attach_copies_of(empty: Files) -> Callable[..., duckdb.DuckDBPyConnection]:
+    """`warehouse.attach`, whose new work files begin as a copy of this one."""
+    Warehouse.open(empty, now=NOW.replace(tzinfo=None)).close()
+
+    def attach(path: Path, memory_limit: str = "300MB") -> duckdb.DuckDBPyConnection:
+        if path.name.endswith(".work") and not path.exists():
+            shutil.copyfile(empty.work, path)
+            path.chmod(0o600)
+        return ATTACH(path, memory_limit)
+
+    return attach
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _new_warehouses_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A new warehouse begins as a copy of an empty one that our own code has made.
@@ -45,17 +61,20 @@ def _new_warehouses_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iter
     Making the views anew takes 0.7 s of CPU, hundreds of times. Opening still compares everything.
     """
     empty = Files(tmp_path_factory.mktemp("empty") / "unpod.duckdb")
-    Warehouse.open(empty, now=NOW.replace(tzinfo=None)).close()
-    attach = warehouse.attach
-
-    def attach_copy(path: Path, memory_limit: str = "300MB") -> duckdb.DuckDBPyConnection:
-        if path.name.endswith(".work") and not path.exists():
-            shutil.copyfile(empty.work, path)
-            path.chmod(0o600)
-        return attach(path, memory_limit)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(warehouse, "attach", attach_copy)
+        patch.setattr(warehouse, "attach", attach_copies_of(empty))
+        yield
+
+
+@pytest.fixture(scope="module")
+def plainly_stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """New warehouses do not compress text, so that a search of their bytes can find it."""
+    names = {column.name for table in columns.TABLES for column in table.columns}
+    empty = Files(tmp_path_factory.mktemp("plain") / "unpod.duckdb")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schema, "COMPRESSION", {"uncompressed": names})
+        patch.setattr(warehouse, "attach", ATTACH)
+        patch.setattr(warehouse, "attach", attach_copies_of(empty))
         yield
 
 

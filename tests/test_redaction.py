@@ -244,7 +244,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, start_simulator: Callable[[World], Simulator]) -> Scene:
+def scene(tmp_path: Path, start_simulator: Callable[[World], Simulator], plainly_stored: None) -> Scene:
     return Scene(tmp_path, start_simulator)
 
 

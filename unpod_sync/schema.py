@@ -134,8 +134,7 @@ def build_views(
     file in a `ConfigurationError` and leaves everything as it was.
     """
     users = sorted(user_folder.glob("*.sql")) if user_folder else []
-    stored = connection.execute("select value from meta.settings where name = 'views_digest'").fetchall()
-    if stored == [(_digest(users),)] and not force:
+    if _are_built(connection, users) and not force:
         return False
     with _transaction(connection):
         _drop_views(connection)
@@ -146,14 +145,21 @@ def build_views(
 
 def comment_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """The first part of `build_views` for a new file: it changes tables, which nobody may write to now."""
-    with _transaction(connection):
-        _comment_tables(connection)
+    if not _are_built(connection, []):
+        with _transaction(connection):
+            _comment_tables(connection)
 
 
 def create_views(connection: duckdb.DuckDBPyConnection) -> None:
     """The other part, for which rows may be written at the same time."""
-    with _transaction(connection):
-        _create_views(connection, [])
+    if not _are_built(connection, []):
+        with _transaction(connection):
+            _create_views(connection, [])
+
+
+def _are_built(connection: duckdb.DuckDBPyConnection, users: list[Path]) -> bool:
+    stored = connection.execute("select value from meta.settings where name = 'views_digest'").fetchall()
+    return stored == [(_digest(users),)]
 
 
 @contextlib.contextmanager
