@@ -17,7 +17,8 @@ def uninterrupted() -> Iterator[None]:
 
     Otherwise they may come between any two steps: with what was taken from one place and not yet put
     in the next, or with a lock that nobody gives back. In other threads than the main one, which no
-    signal ever reaches, nothing is done.
+    signal ever reaches, nothing is done; and a signal that is ignored, or ends the process at once, goes
+    on to do so.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -27,7 +28,7 @@ def uninterrupted() -> Iterator[None]:
     def hold(number: int, frame: FrameType | None) -> None:
         held.append(number)
 
-    before = {number: handler for number in NUMBERS if (handler := signal.getsignal(number)) is not None}
+    before = {number: handler for number in NUMBERS if callable(handler := signal.getsignal(number))}
     try:
         for number in before:
             signal.signal(number, hold)
@@ -35,5 +36,5 @@ def uninterrupted() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if held:
-            signal.raise_signal(held[0])
+        for one in held:
+            signal.raise_signal(one)
