@@ -88,39 +88,42 @@ def _fields(entries: list[Any]) -> _Fields:
     Messages of one shape, the same keys in the same order with text where text is usual, are read
     by whole columns: a batch mostly has one, else few. Those of no usual shape are read one by one.
     """
-    if {dict}.issuperset(map(type, entries)) and len(shapes := set(map(tuple, entries))) == 1:
-        columns = _columns(shapes.pop(), entries)
-        if _are_usual(columns):
-            return _read_columns(columns, len(entries))
-    places = _places(entries)
-    parts = [_read_shape(shape, [entries[i] for i in found]) for shape, found in places.items()]
-    order = list(chain.from_iterable(places.values()))
+    parts = _parts(entries)
+    if len(parts) == 1:
+        return parts[0][1]
+    order = list(chain.from_iterable(places for places, _ in parts))
     back = sorted(range(len(order)), key=order.__getitem__)
     labels, contents, extras = (
         pa.concat_arrays(arrays).take(pa.array(back, pa.int64()))
-        for arrays in zip(*((part.labels, part.contents, part.extras) for part in parts), strict=True)
+        for arrays in zip(*((part.labels, part.contents, part.extras) for _, part in parts), strict=True)
     )
-    moments = list(chain.from_iterable(part.moments for part in parts))
+    moments = list(chain.from_iterable(part.moments for _, part in parts))
     return _Fields(labels, contents, [moments[i] for i in back], extras)
 
 
-def _places(entries: list[Any]) -> dict[Shape, list[int]]:
-    """Where the messages of each shape stand; those of no usual one are under `NO_SHAPE`."""
+def _parts(entries: list[Any]) -> list[tuple[Sequence[int], _Fields]]:
+    """The messages of each shape, with where they stand; those of no usual one together."""
+    if {dict}.issuperset(map(type, entries)) and len(shapes := set(map(tuple, entries))) == 1:
+        columns = _columns(shapes.pop(), entries)
+        if _are_usual(columns):
+            return [(range(len(entries)), _read_columns(columns, len(entries)))]
     found: dict[Shape, list[int]] = defaultdict(list)
     for place, entry in enumerate(entries):
         found[tuple(entry) if type(entry) is dict else NO_SHAPE].append(place)
-    places: dict[Shape, list[int]] = {}
+    parts: list[tuple[Sequence[int], _Fields]] = []
     odd = found.pop(NO_SHAPE, [])
     for shape, group in found.items():
-        if not _are_usual(_columns(shape, [entries[i] for i in group])):
+        columns = _columns(shape, [entries[i] for i in group])
+        if not _are_usual(columns):
             usual = [i for i in group if _are_usual(_columns(shape, [entries[i]]))]
             odd += sorted(set(group).difference(usual))
-            group = usual
-        if group:
-            places[shape] = group
-    if odd or not places:
-        places[NO_SHAPE] = odd
-    return places
+            if not usual:
+                continue
+            group, columns = usual, _columns(shape, [entries[i] for i in usual])
+        parts.append((group, _read_columns(columns, len(group))))
+    if odd or not parts:
+        parts.append((odd, _read_odd([entries[i] for i in odd])))
+    return parts
 
 
 def _columns(shape: Shape, entries: list[dict[str, Any]]) -> Columns:
@@ -135,10 +138,8 @@ def _are_usual(columns: Columns) -> bool:
     return OTHER_TIME_KEYS.isdisjoint(columns) or not any(map(is_missing, columns.get("timestamp", (None,))))
 
 
-def _read_shape(shape: Shape, entries: list[Any]) -> _Fields:
-    """The fields of messages of one shape, or of none."""
-    if shape != NO_SHAPE:
-        return _read_columns(_columns(shape, entries), len(entries))
+def _read_odd(entries: list[Any]) -> _Fields:
+    """The fields of messages of no usual shape."""
     read = [_read_entry(entry) for entry in entries]
     labels, contents, moments, extras = zip(*read, strict=True) if read else ((),) * 4
     return _Fields(_text_array(labels), _text_array(contents), moments, pa.array(extras, pa.string()))
