@@ -134,32 +134,36 @@ def build_views(
     file in a `ConfigurationError` and leaves everything as it was.
     """
     users = sorted(user_folder.glob("*.sql")) if user_folder else []
-    if _are_built(connection, users) and not force:
+    digest = _digest(users)
+    if _stored_digest(connection) == digest and not force:
         return False
     with _transaction(connection):
         _drop_views(connection)
         _comment_tables(connection)
-        _create_views(connection, users)
+        _create_views(connection, users, digest)
     return True
+
+
+def has_views(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether views were ever built here."""
+    return _stored_digest(connection) is not None
 
 
 def comment_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """The first part of `build_views` for a new file: it changes tables, which nobody may write to now."""
-    if not _are_built(connection, []):
-        with _transaction(connection):
-            _comment_tables(connection)
+    with _transaction(connection):
+        _comment_tables(connection)
 
 
 def create_views(connection: duckdb.DuckDBPyConnection) -> None:
     """The other part, for which rows may be written at the same time."""
-    if not _are_built(connection, []):
-        with _transaction(connection):
-            _create_views(connection, [])
+    with _transaction(connection):
+        _create_views(connection, [], _digest([]))
 
 
-def _are_built(connection: duckdb.DuckDBPyConnection, users: list[Path]) -> bool:
-    stored = connection.execute("select value from meta.settings where name = 'views_digest'").fetchall()
-    return stored == [(_digest(users),)]
+def _stored_digest(connection: duckdb.DuckDBPyConnection) -> str | None:
+    row = connection.execute("select value from meta.settings where name = 'views_digest'").fetchone()
+    return None if row is None else str(row[0])
 
 
 @contextlib.contextmanager
@@ -178,7 +182,7 @@ def _comment_tables(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("update meta.revision set revision = revision + 1")
 
 
-def _create_views(connection: duckdb.DuckDBPyConnection, users: list[Path]) -> None:
+def _create_views(connection: duckdb.DuckDBPyConnection, users: list[Path], digest: str) -> None:
     for path in _ours():
         connection.execute(path.read_text(encoding="utf-8"))
     for path in users:
@@ -187,7 +191,7 @@ def _create_views(connection: duckdb.DuckDBPyConnection, users: list[Path]) -> N
     connection.execute("delete from meta.settings where name = 'views_digest'")
     connection.execute(
         "insert into meta.settings values ('views_digest', ?, 'Fingerprint of the view definitions.')",
-        [_digest(users)],
+        [digest],
     )
 
 

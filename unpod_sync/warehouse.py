@@ -106,7 +106,7 @@ class Warehouse:
             with contextlib.suppress(duckdb.Error):  # a damaged file cannot be closed in peace, either
                 warehouse.close()
             raise
-        warehouse.lacks_views = is_bare
+        warehouse.lacks_views = is_bare and not schema.has_views(warehouse.connection)
         return warehouse
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -250,7 +250,8 @@ def most_memory() -> str:
     is for DuckDB 2 alone.
     """
     with duckdb.connect(":memory:") as connection:
-        number, unit = str((first_row(connection, "select current_setting('memory_limit')") or "")[0]).split()
+        [(setting,)] = connection.execute("select current_setting('memory_limit')").fetchall()
+    number, unit = setting.split()
     return f"{float(number) * 5 / 8:.2f}{unit}"
 
 
