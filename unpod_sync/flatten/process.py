@@ -157,9 +157,9 @@ class FlattenProcess:
         pipe = process.stdout
         assert pipe is not None
         with contextlib.suppress(OSError, EOFError, ValueError, pa.ArrowException), pipe:
-            _exactly(pipe, len(READY))
+            is_ready = _exactly(pipe, len(READY)) == READY
             with self._changed:
-                self.is_ready = not self._is_lost
+                self.is_ready = is_ready and not self._is_lost
                 self._changed.notify_all()
             while True:
                 flat = _unpack(_receive(pipe))
