@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ import pytest
 
 from unpod_sync import cli, columns, schema, warehouse
 from unpod_sync.config import Settings
+from unpod_sync.interrupts import NUMBERS
 from unpod_sync.publish import Files
 from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync import sync
@@ -73,9 +75,18 @@ def plainly_stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     empty = Files(tmp_path_factory.mktemp("plain") / "unpod.duckdb")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(schema, "COMPRESSION", {"uncompressed": names})
-        patch.setattr(warehouse, "attach", ATTACH)
+        patch.setattr(warehouse, "attach", ATTACH)  # or the empty one would be a copy of the compressing one
         patch.setattr(warehouse, "attach", attach_copies_of(empty))
         yield
+
+
+@pytest.fixture
+def signal_handlers() -> Iterator[None]:
+    """Those of interrupts are afterwards as they were before."""
+    before = {number: signal.getsignal(number) for number in NUMBERS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def settings_for(simulator: Simulator, database: Path, **more: Any) -> Settings:

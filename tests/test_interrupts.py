@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from unpod_sync.interrupts import NUMBERS, uninterrupted
 
-
-@pytest.fixture(autouse=True)
-def handlers() -> Iterator[None]:
-    """Those of before, afterwards."""
-    before = {number: signal.getsignal(number) for number in NUMBERS}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("signal_handlers")
 
 
 def interrupt(number: int, frame: object) -> None:

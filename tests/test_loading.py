@@ -30,7 +30,6 @@ class Interruption:
 
     def __init__(self, line: int) -> None:
         self.left = line
-        self.depth = 0
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
         """Traces what the loader runs, and what that calls."""
@@ -71,7 +70,7 @@ def interrupted_at(line: int) -> Iterator[Interruption]:
 
 
 def test_what_counts_as_read_is_stored_wherever_an_interrupt_comes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signal_handlers: None
 ) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background has it ignored
     monkeypatch.setattr(loading, "CHUNK", 8)
