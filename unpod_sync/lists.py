@@ -26,6 +26,7 @@ from unpod_sync.model import Page, Record, Reject, Resource, run_tasks
 from unpod_sync.plan import Policy, last_page
 from unpod_sync.reading import STAGES, Reading
 from unpod_sync.records import prepare
+from unpod_sync.transactions import transaction
 from unpod_sync.warehouse import Warehouse
 
 Prepared = tuple[Page, list[Record], list[Reject]]
@@ -149,13 +150,13 @@ class ListReader:
         """
         connection, name = self.warehouse.connection, [reading.resource.name]
         if connection.execute("select 1 from meta.sweep_seen where resource = ? limit 1", name).fetchone():
-            connection.execute("begin")
-            connection.execute("delete from meta.sweep_seen where resource = ?", name)
-            connection.execute(
-                "update meta.bookmarks set sweep_remaining = null, sweep_started_at = null where resource = ?",
-                name,
-            )
-            connection.execute("commit")
+            with transaction(connection):
+                connection.execute("delete from meta.sweep_seen where resource = ?", name)
+                connection.execute(
+                    "update meta.bookmarks set sweep_remaining = null, sweep_started_at = null"
+                    " where resource = ?",
+                    name,
+                )
 
     def _read_rest(self, readings: list[Reading]) -> None:
         by_name = {reading.resource.name: reading for reading in readings}
@@ -339,15 +340,14 @@ class ListReader:
     def finish(self, readings: list[Reading]) -> None:
         """Writes the lists' final bookmarks, all in one: each transaction costs the disk some milliseconds."""
         connection = self.warehouse.connection
-        connection.execute("begin")
-        write_bookmarks(
-            connection,
-            [
-                reading.bookmark(now=self.now(), finished=True, known=self.known(reading))
-                for reading in readings
-            ],
-        )
-        connection.execute("commit")
+        with transaction(connection):
+            write_bookmarks(
+                connection,
+                [
+                    reading.bookmark(now=self.now(), finished=True, known=self.known(reading))
+                    for reading in readings
+                ],
+            )
 
 
 def unread(readings: Iterable[Reading]) -> list[str]:

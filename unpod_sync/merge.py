@@ -7,7 +7,6 @@ skips the row groups that cannot hold it: the cost follows the batch, not the wa
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +20,7 @@ import pyarrow.compute as pc
 
 from unpod_sync import columns
 from unpod_sync.model import TERMINAL_STATUSES, Flat, Record, Refusal, Reject
+from unpod_sync.transactions import transaction
 from unpod_sync.warehouse import Span, key_sql, lent, load_rows
 
 EARLIEST = datetime(1, 1, 1)  # noqa: DTZ001  every time here is naive UTC
@@ -117,8 +117,7 @@ def _texts(encoded: Sequence[bytes]) -> pa.Array:
 def write(connection: duckdb.DuckDBPyConnection, batch: Batch, stamp: Stamp) -> dict[str, int]:
     """Writes the batch in one transaction; returns the number of changed objects by kind."""
     changed: dict[str, int] = {}
-    connection.execute("begin")
-    try:
+    with transaction(connection):
         for kind in dict.fromkeys(copies.kind for copies in batch.copies):
             parts = [copies for copies in batch.copies if copies.kind == kind]
             unsure = batch.perhaps_stored if kind == "task" else None
@@ -129,17 +128,7 @@ def write(connection: duckdb.DuckDBPyConnection, batch: Batch, stamp: Stamp) -> 
         write_bookmarks(connection, batch.bookmarks)
         if any(changed.values()):
             connection.execute("update meta.revision set revision = revision + 1")
-        connection.execute("commit")
-    except BaseException:
-        _rollback(connection)
-        raise
     return changed
-
-
-def _rollback(connection: duckdb.DuckDBPyConnection) -> None:
-    # A failed statement may have ended the transaction already; its error is the one to report.
-    with contextlib.suppress(duckdb.Error):
-        connection.execute("rollback")
 
 
 def _write_kind(
@@ -429,12 +418,10 @@ def mark_deleted(
     """Sets `deleted_at` on objects that a complete sweep did not meet."""
     table = columns.BY_KIND[kind]
     gone = pa.table({"id": pa.array(ids, pa.string())})
-    connection.execute("begin")
-    with lent(connection, gone=gone):
+    with lent(connection, gone=gone), transaction(connection):
         connection.execute(
             f"update {table.name} as t set deleted_at = ?, changed_at = ? from gone"
             f" where {key_sql(table)} = gone.id",
             [now, now],
         )
-    connection.execute("update meta.revision set revision = revision + 1")
-    connection.execute("commit")
+        connection.execute("update meta.revision set revision = revision + 1")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import duckdb
 
 from unpod_sync import columns
 from unpod_sync.errors import ConfigurationError, MigrationError
+from unpod_sync.transactions import transaction
 
 #: How text is compressed. Left to itself DuckDB tries every way on every column of every row group,
 #: a fifth of what writing costs. Text that is not named here may be anything, and is left to it.
@@ -75,10 +75,9 @@ def create_schema(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> bo
         )
     for name, path in known.items():
         if name not in applied:
-            connection.execute("begin")
-            connection.execute(path.read_text(encoding="utf-8"))
-            connection.execute("insert into meta.migrations values (?, ?)", [name, now])
-            connection.execute("commit")
+            with transaction(connection):
+                connection.execute(path.read_text(encoding="utf-8"))
+                connection.execute("insert into meta.migrations values (?, ?)", [name, now])
     present = _present_columns(connection) if applied else {}
     for table in columns.TABLES:
         _create_table(connection, table, present.get(table.name, set()))
@@ -105,9 +104,8 @@ def _create_table(connection: duckdb.DuckDBPyConnection, table: columns.Table, p
     missing = [column for column in table.columns if column.name not in present]
     if not missing:
         return
-    statements = ["begin"]
     if present:
-        statements += [f"alter table {table.name} add column {_ddl(column)}" for column in missing]
+        statements = [f"alter table {table.name} add column {_ddl(column)}" for column in missing]
         if any(column.origin != "sync" for column in missing):
             statements.append(f"delete from meta.settings where name = {quote(REBUILD_DUE)}")
             statements.append(
@@ -115,8 +113,9 @@ def _create_table(connection: duckdb.DuckDBPyConnection, table: columns.Table, p
             )
     else:
         body = ", ".join(_ddl(column) for column in missing)
-        statements.append(f"create table {table.name} ({body})")
-    connection.execute("; ".join([*statements, "commit"]))
+        statements = [f"create table {table.name} ({body})"]
+    with transaction(connection):
+        connection.execute("; ".join(statements))
 
 
 def _ddl(column: columns.Column) -> str:
@@ -137,7 +136,7 @@ def build_views(
     digest = _digest(users)
     if _stored_digest(connection) == digest and not force:
         return False
-    with _transaction(connection):
+    with transaction(connection):
         _drop_views(connection)
         _comment_tables(connection)
         _create_views(connection, users, digest)
@@ -151,30 +150,19 @@ def has_views(connection: duckdb.DuckDBPyConnection) -> bool:
 
 def comment_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """The first part of `build_views` for a new file: it changes tables, which nobody may write to now."""
-    with _transaction(connection):
+    with transaction(connection):
         _comment_tables(connection)
 
 
 def create_views(connection: duckdb.DuckDBPyConnection) -> None:
     """The other part, for which rows may be written at the same time."""
-    with _transaction(connection):
+    with transaction(connection):
         _create_views(connection, [], _digest([]))
 
 
 def _stored_digest(connection: duckdb.DuckDBPyConnection) -> str | None:
     row = connection.execute("select value from meta.settings where name = 'views_digest'").fetchone()
     return None if row is None else str(row[0])
-
-
-@contextlib.contextmanager
-def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    connection.execute("begin")
-    try:
-        yield
-        connection.execute("commit")
-    except (duckdb.Error, ConfigurationError):
-        connection.execute("rollback")
-        raise
 
 
 def _comment_tables(connection: duckdb.DuckDBPyConnection) -> None:

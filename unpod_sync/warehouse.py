@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from unpod_sync import columns, publish, schema
 from unpod_sync.errors import LockedError, MigrationError, WarehouseError
+from unpod_sync.transactions import transaction
 
 STORAGE_VERSION = "v1.2.0"  # the oldest DuckDB whose readers can open the file
 ROW_GROUP = (
@@ -135,10 +136,9 @@ class Warehouse:
 
     def set_setting(self, name: str, value: str, comment: str) -> None:
         """Replaces a value of meta.settings."""
-        self.connection.execute("begin")
-        self.connection.execute("delete from meta.settings where name = ?", [name])
-        self.connection.execute("insert into meta.settings values (?, ?, ?)", [name, value, comment])
-        self.connection.execute("commit")
+        with transaction(self.connection):
+            self.connection.execute("delete from meta.settings where name = ?", [name])
+            self.connection.execute("insert into meta.settings values (?, ?, ?)", [name, value, comment])
 
     def bookmark(self, resource: str) -> dict[str, Any]:
         """The bookmark of one list, empty when it has none."""

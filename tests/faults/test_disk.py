@@ -65,6 +65,32 @@ def test_a_full_disk_is_said_and_loses_nothing(small: Path, is_first: bool) -> N
         assert left == []
 
 
+def test_stricter_redaction_on_a_full_disk_is_said_and_goes_on_later(small: Path) -> None:
+    """The statement or the commit that finds no room is the error, not a rollback without a transaction."""
+    with Simulator(build_world(), token=TOKEN) as simulator:
+        site = Site(simulator, small / "data")
+        for _ in range(4):
+            change(site)
+        site.sync()
+        hidden = {"redact_drop": ("number", "name", "recording", "transcript")}
+        failed = 0
+        for room in (16, 200, 600, 1200, 2500, 5000):
+            ballast = fill(small, room * 1024)
+            try:
+                error = site.refused(**hidden)
+            except AssertionError:
+                break
+            finally:
+                ballast.unlink()
+            assert isinstance(error, DiskFullError), error
+            failed += 1
+        assert failed
+        assert site.sync(**hidden).exit_status == 0
+        assert site.ask("select count(*) from main.tasks where contact_number is not null") == [(0,)]
+        assert site.ask("select count(*) from main.task_versions where contact_name is not null") == [(0,)]
+        assert site.is_complete()
+
+
 def change(site: Site) -> None:
     """A megabyte that does not compress."""
     site.world.add_task(site.spaces[0], {"output": {"call_id": "big", "data": os.urandom(500_000).hex()}})

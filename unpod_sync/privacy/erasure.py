@@ -28,6 +28,7 @@ from unpod_sync.privacy import identities
 from unpod_sync.privacy.guard import Forgotten
 from unpod_sync.privacy.keyfile import KeyFile
 from unpod_sync.standing import read_standing
+from unpod_sync.transactions import transaction
 from unpod_sync.warehouse import Warehouse, first_row, lent
 
 CHUNK = 1_024
@@ -90,8 +91,7 @@ def erase_rows(warehouse: Warehouse, forgotten: Forgotten, found: Found, now: da
     places = _places(connection, found)
     refusals = [Refusal(forgotten.task_hash(id_), found.tasks[id_], *place) for id_, place in places.items()]
     notices = _notices_without(connection, found)
-    connection.execute("begin")
-    try:
+    with transaction(connection):
         write_contacts(connection, keyfile)
         write_refusals(connection, refusals, now)
         with _lent(connection, found):
@@ -102,10 +102,6 @@ def erase_rows(warehouse: Warehouse, forgotten: Forgotten, found: Found, now: da
                 "update meta.settings set value = ? where name = ?", [notices, vocabulary.SETTING]
             )
         connection.execute("update meta.revision set revision = revision + 1")
-        connection.execute("commit")
-    except BaseException:
-        connection.execute("rollback")
-        raise
 
 
 def write_contacts(connection: duckdb.DuckDBPyConnection, keyfile: KeyFile) -> None:

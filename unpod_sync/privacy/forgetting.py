@@ -23,6 +23,7 @@ from unpod_sync.privacy.identities import Identity, read_contact
 from unpod_sync.privacy.keyfile import KeyFile
 from unpod_sync.privacy.opening import check_key, read_forgotten
 from unpod_sync.sync import open_current
+from unpod_sync.transactions import transaction
 from unpod_sync.warehouse import Warehouse, first_row, lent, with_enough_memory
 
 TASK_ID = re.compile(r"\w*[A-Za-z]\w{7,}")
@@ -110,10 +111,11 @@ def start_anew(settings: Settings) -> None:
     """A new key and an empty list, for when the private file is lost."""
     with _opened(settings) as (files, warehouse):
         keys.create(files)
-        warehouse.connection.execute(
-            "begin; delete from meta.forgotten;"
-            " delete from meta.settings where name in ('privacy_key', 'privacy'); commit"
-        )
+        with transaction(warehouse.connection):
+            warehouse.connection.execute(
+                "delete from meta.forgotten;"
+                " delete from meta.settings where name in ('privacy_key', 'privacy')"
+            )
 
 
 def listed(settings: Settings) -> list[tuple[str, datetime, int]]:

@@ -17,6 +17,7 @@ from unpod_sync.privacy.guard import Forgotten, Guard, cutoff_of
 from unpod_sync.privacy.keyfile import KeyFile
 from unpod_sync.privacy.redacting import Rules
 from unpod_sync.privacy.restating import redact_versions, restate
+from unpod_sync.transactions import transaction
 from unpod_sync.warehouse import Warehouse
 
 SETTING = "privacy"
@@ -120,10 +121,8 @@ def _key(
         keyfile = keys.create(files, on_disk=not is_dry)
     is_marked = warehouse.setting("privacy_key") is not None
     if keyfile is not None and not is_marked and not is_dry and (settings.redact_hash or keyfile.forgotten):
-        connection = warehouse.connection
-        connection.execute("begin")
-        write_contacts(connection, keyfile)
-        connection.execute("commit")
+        with transaction(warehouse.connection):
+            write_contacts(warehouse.connection, keyfile)
     return keyfile
 
 

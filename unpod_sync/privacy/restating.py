@@ -22,6 +22,7 @@ from unpod_sync.model import Record
 from unpod_sync.normalize import PSEUDONYM, contact_key
 from unpod_sync.privacy.guard import Guard
 from unpod_sync.privacy.redacting import Rules
+from unpod_sync.transactions import transaction
 from unpod_sync.warehouse import Warehouse, first_row, lent
 
 CHUNK = 2_048
@@ -95,34 +96,29 @@ def _replace(
     refused = table_of(copies.rejects)
     assert copies.messages is not None
     rows = copies.rows.drop_columns(["answer_order"])
-    with lent(connection, changes=changes, incoming=rows, messages=copies.messages, refused=refused):
-        connection.execute("begin")
-        try:
-            connection.execute(_REPLACE.replace("{batch}", str(batch_id)))
-            connection.execute("commit")
-        except BaseException:
-            connection.execute("rollback")
-            raise
+    with (
+        lent(connection, changes=changes, incoming=rows, messages=copies.messages, refused=refused),
+        transaction(connection),
+    ):
+        connection.execute(_REPLACE.replace("{batch}", str(batch_id)))
 
 
 def redact_versions(connection: duckdb.DuckDBPyConnection, rules: Rules) -> None:
     """The history's own columns by the rules; it has no payload to be read again."""
     table = "main.task_versions"
-    connection.execute("begin")
-    for field in ("number", "email", "name"):
-        if rules.touches(field):
-            _redact_column(connection, field, rules)
-    if rules.touches("recording"):
-        connection.execute(f"update {table} set recording_url = null where recording_url is not null")
-    for field, pattern in (("email", EMAIL_SQL), ("number", NUMBER_SQL)):
-        if rules.touches(field):
-            for column in LOOSE_TEXTS:
+    with transaction(connection):
+        for field in ("number", "email", "name"):
+            if rules.touches(field):
+                _redact_column(connection, field, rules)
+        if rules.touches("recording"):
+            connection.execute(f"update {table} set recording_url = null where recording_url is not null")
+        for field, pattern in (("email", EMAIL_SQL), ("number", NUMBER_SQL)):
+            for column in LOOSE_TEXTS if rules.touches(field) else ():
                 connection.execute(
                     f"update {table} set {column} = regexp_replace({column}, ?, ?, 'g')"
                     f" where regexp_matches({column}, ?)",
                     [pattern, f"[{field}]", pattern],
                 )
-    connection.execute("commit")
 
 
 def _redact_column(connection: duckdb.DuckDBPyConnection, field: str, rules: Rules) -> None:
