@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import Ran, settings_for
 from tests.test_forget import EMAIL, NAME, NUMBER, found_bytes, found_rows, task_of
+from unpod_sync.clock import Clock
 from unpod_sync.config import Settings
 from unpod_sync.errors import ConfigurationError
 from unpod_sync.flatten import flatten
@@ -227,11 +228,13 @@ class Scene:
         self.simulator = start(self.world)
         self.database = folder / "unpod.duckdb"
         self.now = datetime.now(UTC).replace(tzinfo=None)
+        self.server_now: datetime | None = None  # None: both clocks agree
+        self.simulator.now = lambda: (self.server_now or self.now).replace(tzinfo=UTC)
 
-    def sync(self, *, full: bool = False, **settings: Any) -> LoadResult:
+    def sync(self, *, full: bool = False, exit_status: int = 0, **settings: Any) -> LoadResult:
         chosen = settings_for(self.simulator, self.database, page_size=50, **settings)
         result = sync(chosen, Options(full=full), now=lambda: self.now)
-        assert result.exit_status == 0 and not result.failures
+        assert result.exit_status == exit_status and bool(result.failures) == (exit_status != 0)
         if result.published:
             with duckdb.connect(str(self.database), read_only=True) as connection:
                 for path in sql_files("checks"):
@@ -331,6 +334,48 @@ def test_transcripts_age(scene: Scene) -> None:
         assert result.tasks_changed == 0 and not result.published
     scene.now -= timedelta(days=2)
     assert scene.sync(full=True, keep_transcripts_days=10).tasks_changed == 0
+
+
+def said_in(scene: Scene, task: str) -> bool:
+    """Whether the published file still holds what was said in a task."""
+    return scene.ask(f"select content like '%ferrets%' from transcript_messages where task_id = '{task}'")[1][
+        0
+    ]
+
+
+def test_a_clock_that_another_contradicts_erases_nothing(scene: Scene) -> None:
+    """Neither what is stored nor what comes in is masked, the sync says so, and the next one is as ever."""
+    created = (scene.now - timedelta(days=9, hours=5)).isoformat(timespec="seconds")
+    task = scene.world.add_task(scene.space, task_of({"name": "A"}) | {"created": created})
+    right = scene.now
+    for ours, server in ((365, 0), (0, 365), (-365, 365), (1.1, 0)):
+        scene.now, scene.server_now = right + timedelta(days=ours), right + timedelta(days=server)
+        [failure] = scene.sync(exit_status=3, keep_transcripts_days=10).failures
+        assert "masked" in failure and f"{scene.now:%Y-%m-%d}" in failure
+        assert said_in(scene, task)
+    scene.now, scene.server_now = right, None
+    assert scene.sync(keep_transcripts_days=10).tasks_changed == 0
+    assert said_in(scene, task)
+    scene.server_now = right - timedelta(days=365)
+    assert scene.sync().exit_status == 0  # nothing is kept for a time only, so nothing is held back
+
+
+def test_a_month_without_a_sync_is_no_jump_when_both_clocks_say_so(scene: Scene) -> None:
+    task = scene.world.add_task(scene.space, task_of({"name": "A"}))
+    scene.sync(keep_transcripts_days=10)
+    scene.now += timedelta(days=30)
+    scene.sync(keep_transcripts_days=10)
+    assert not said_in(scene, task)
+
+
+def test_without_a_servers_time_nothing_is_erased_by_age() -> None:
+    clock = Clock(lambda: datetime(2026, 3, 12, tzinfo=UTC).replace(tzinfo=None))
+    clock.heard(None)
+    assert clock.doubt
+    clock.heard(datetime(2026, 3, 11, 12, tzinfo=UTC))
+    assert not clock.doubt and clock() == datetime(2026, 3, 11, 12, tzinfo=UTC).replace(tzinfo=None)
+    clock.heard(datetime(2026, 3, 14, tzinfo=UTC))
+    assert "2026-03-12" in clock.doubt and "2026-03-14" in clock.doubt
 
 
 def test_an_old_transcript_that_comes_late_is_not_kept(scene: Scene) -> None:

@@ -103,6 +103,11 @@ def test_max_age_is_for_monitors(run_cli: Callable[..., Any], synced: Path) -> N
     assert ran.status == 1
     assert ran.out == ""
     assert "the last successful sync was" in ran.err
+    state["last_done_at"] = "2999-01-01T00:00:00"
+    publish.Files(synced).state.write_text(json.dumps(state))
+    ran = run_cli("status", "--database", synced, "--max-age", "1h")
+    assert ran.status == 1
+    assert "a clock was wrong" in ran.err and "ahead" in ran.out
     assert run_cli("status", "--database", synced, "--max-age", "soon").status == 2
 
 

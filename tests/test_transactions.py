@@ -50,7 +50,7 @@ def test_a_failed_statement_rolls_back(numbers: duckdb.DuckDBPyConnection) -> No
 def test_a_commit_that_fails_is_the_error_that_is_raised(numbers: duckdb.DuckDBPyConnection) -> None:
     """DuckDB has ended such a transaction itself: a rollback finds none."""
     other = numbers.cursor()
-    with pytest.raises(duckdb.Error, match="(?i)constraint"), transaction(numbers):
+    with pytest.raises(duckdb.Error, match=r"(?i)constraint"), transaction(numbers):
         numbers.execute("insert into numbers values (1)")
         other.execute("insert into numbers values (1)")
     assert numbers.execute("select count(*) from numbers").fetchall() == [(1,)]

@@ -72,20 +72,30 @@ def read_status(settings: Settings, now: datetime) -> dict[str, Any]:
 
 
 def staleness(status: dict[str, Any], most: timedelta) -> str:
-    """Why the data is older than `most`, empty when it is not."""
+    """Why the data is older than `most`, or of an unknown age; empty when it is not."""
     age = status["age_seconds"]
     if age is None:
         return f"no sync of {status['database']} has succeeded yet"
+    if age < 0:
+        return (
+            f"the last successful sync is dated in the future, {shown(status['last_success_at'])}:"
+            " a clock was wrong then, or is wrong now"
+        )
     if age > most.total_seconds():
         return f"the last successful sync was {spoken(age)} ago, at {shown(status['last_success_at'])}"
     return ""
 
 
 def age_of(moment: str | None, now: datetime) -> int | None:
-    """Whole seconds from a stored time to `now`, None without one; never below 0."""
+    """Whole seconds from a stored time to `now`, None without one; below 0 when a clock was or is wrong."""
     if not moment:
         return None
-    return max(0, int((now - datetime.fromisoformat(moment.removesuffix("Z"))).total_seconds()))
+    return int((now - datetime.fromisoformat(moment.removesuffix("Z"))).total_seconds())
+
+
+def ago(seconds: float) -> str:
+    """An age as people say it: `2 hours ago`, `dated 3 days ahead` below 0."""
+    return f"{spoken(seconds)} ago" if seconds >= 0 else f"dated {spoken(-seconds)} ahead"
 
 
 def spoken(seconds: float) -> str:

@@ -69,7 +69,16 @@ def sync(
     status 3. `KeyboardInterrupt` leaves everything that was committed.
     """
     files = publish.Files(settings.database)
-    client = open_client(settings, now=now, sleep=sleep, monotonic=monotonic, on_event=on_event, files=files)
+    clock = Clock(now)
+    client = open_client(
+        settings,
+        now=now,
+        sleep=sleep,
+        monotonic=monotonic,
+        on_event=on_event,
+        on_time=clock.heard,
+        files=files,
+    )
     with client, publish.sync_lock(files, now=now()):
         used_before = _used_today(publish.read_state(files), now())
         notes: list[str] = []
@@ -77,7 +86,7 @@ def sync(
 
         def load(memory_limit: str) -> LoadResult:
             limited = replace(settings, memory_limit=memory_limit)
-            one = _Load(limited, options, files, client, now, on_page, used_before)
+            one = _Load(limited, options, files, client, clock, now, on_page, used_before)
             one.notes += notes
             return one.run()
 
@@ -142,6 +151,7 @@ def open_client(
     sleep: Callable[[float], None] | None = None,
     monotonic: Callable[[], float] = time.monotonic,
     on_event: Callable[[Event], None] | None = None,
+    on_time: Callable[[datetime | None], None] | None = None,
     files: publish.Files | None = None,
 ) -> Client:
     """A client by these settings; the day's budget counts what earlier syncs of today used."""
@@ -166,6 +176,7 @@ def open_client(
         monotonic=monotonic,
         now=lambda: now().replace(tzinfo=UTC),
         on_event=on_event,
+        on_time=on_time,
     )
 
 
@@ -183,13 +194,14 @@ class _Load:
         options: Options,
         files: publish.Files,
         client: Client,
+        clock: Clock,
         now: Callable[[], datetime],
         on_page: Callable[[Reading, Page], None] | None,
         used_before: int,
     ) -> None:
-        """`used_before`: requests that earlier syncs of this day made."""
+        """`clock` hears the server's time; `used_before`: requests that earlier syncs of this day made."""
         self.settings, self.options, self.files, self.client = settings, options, files, client
-        self.now, self.clock = now, Clock(now)
+        self.now, self.clock = now, clock
         self.started_at = now()
         self.used_before = used_before
         self.load_id = f"{self.started_at:%Y%m%dT%H%M%S%f}-{random_secrets.token_hex(4)}"
@@ -268,6 +280,7 @@ class _Load:
         finally:
             gc.enable()
             loader.close()
+        self._age(warehouse)
         self.privacy.drop_stored(warehouse, self.now())
         self.notes += self.privacy.notes
         if any(loader.tally.changed.values()):
@@ -275,6 +288,11 @@ class _Load:
         result = self._result(reader, loader)
         self._record(warehouse, result)
         return result
+
+    def _age(self, warehouse: Warehouse) -> None:
+        """Masks what has become too old, when both clocks agree on the time."""
+        if not self.clock.doubt:
+            self.privacy.age(warehouse, self.settings, self.clock())
 
     def _loader(self, warehouse: Warehouse) -> Loader:
         highest = first_row(
@@ -293,7 +311,6 @@ class _Load:
 
     def _reader(self, warehouse: Warehouse, loader: Loader) -> ListReader:
         def heard(reading: Reading, page: Page) -> None:
-            self.clock.heard(page.server_time)
             if self.settings.requests_per_day:
                 # Now and not at the end: a sync that is killed has used its requests, too.
                 state = publish.read_state(self.files) | {"requests_today": self._requests_today()}
@@ -319,6 +336,8 @@ class _Load:
             [AGENTS], optional=True
         )
         self._read_lists(reader, listings)
+        if not only_plan:
+            self._age(warehouse)  # by now the server has told its time, and no task has come in yet
         if warehouse.lacks_views:
             reader.loader.beside(comment_tables)  # while the first pages are on their way
             reader.loader.meanwhile(create_views)  # while the last are written
@@ -393,6 +412,12 @@ class _Load:
     # -- the end ------------------------------------------------------------------------------
 
     def _result(self, reader: ListReader, loader: Loader, status: str = "") -> LoadResult:
+        if self.clock.doubt and self.settings.keep_transcripts_days and any(r.covered for r in self.readings):
+            reader.findings.failures.append(
+                f"no transcript was masked for its age: {self.clock.doubt}; the next sync does it when both"
+                " agree within a day. Set this machine's clock (timedatectl set-ntp true); when it is right,"
+                " the server's has to be set"
+            )
         failures, exit_status = judge(self.readings, reader.findings)
         if isinstance(reader.findings.halted, BudgetError):
             self.notes.append(reader.findings.halted.message)

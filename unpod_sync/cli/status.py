@@ -40,7 +40,8 @@ class Age(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic s
 def command(settings: Settings, output: Output, *, max_age: timedelta | None) -> int:
     """How fresh the data is, and what the last syncs did. Works while a sync runs.
 
-    Exit status: 0; with --max-age 1 when the last successful sync is older, or there is none.
+    Exit status: 0; with --max-age 1 when the last successful sync is older or dated in the future, or
+    there is none.
     """
     from unpod_sync.cli import complain
     from unpod_sync.status import read_status, staleness
@@ -79,12 +80,10 @@ def lines(status: dict[str, Any]) -> list[str]:
 
 
 def _head(status: dict[str, Any]) -> list[str]:
-    from unpod_sync.status import shown, spoken
+    from unpod_sync.status import ago, shown
 
     age = status["age_seconds"]
-    fresh = (
-        f"last complete sync {spoken(age)} ago, {shown(status['last_success_at'])}" if age is not None else ""
-    )
+    fresh = f"last complete sync {ago(age)}, {shown(status['last_success_at'])}" if age is not None else ""
     found = [f"{status['database']}: {fresh or click.style('no sync has been complete yet', fg='yellow')}"]
     last = status["last_sync"]
     if last and last["status"] not in ("done", "running"):
@@ -109,13 +108,13 @@ def _running(status: dict[str, Any]) -> list[str]:
 
 
 def _spaces(spaces: list[dict[str, Any]]) -> list[str]:
-    from unpod_sync.status import shown, spoken
+    from unpod_sync.status import ago, shown
 
     rows = [
         (
             space["space_name"] or space["space_token"],
             f"{space['tasks']:,}",
-            f"{spoken(space['age_seconds'])} ago" if space["age_seconds"] is not None else "never",
+            ago(space["age_seconds"]) if space["age_seconds"] is not None else "never",
             shown(space["newest_task_at"]),
             _backlog(space),
         )

@@ -97,12 +97,14 @@ class Client:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         random: Callable[[], float] = _random.random,
         on_event: Callable[[Event], None] | None = None,
+        on_time: Callable[[datetime | None], None] | None = None,
     ) -> None:
         """Nothing is sent yet. Raises ConfigurationError for an unusable address, token or handle.
 
         `timeout` is (connect, read) and `deadline_seconds` bounds a whole answer. A `Retry-After`
         above `longest_wait_seconds` is not waited for. `sleep`, `monotonic` and `now` (aware) serve
-        pace and backoff. `on_event` is called from the thread that did the work.
+        pace and backoff. `on_event` is called from the thread that did the work, and so is `on_time`,
+        with the server's time in every answer, also in one that refuses (None without a Date header).
         """
         self.base_url = check_base_url(base_url)
         key = _check_token(token)
@@ -113,6 +115,7 @@ class Client:
         self._lanes = Lanes(workers)
         self._transport = Transport(workers=workers, timeout=timeout, deadline_seconds=deadline_seconds)
         self._sleep, self._now, self._random, self._on_event = sleep, now, random, on_event
+        self._on_time = on_time
         self._closed = threading.Event()
         self._stops: set[threading.Event] = {self._closed}
         self._sequence = itertools.count(1)
@@ -268,6 +271,8 @@ class Client:
         """Make a page of an answer, and let pace and lanes learn from it."""
         resource, page, size = job
         server_time = read_http_date(answer.headers.get("Date"))
+        if self._on_time is not None:
+            self._on_time(server_time)
         server_now = server_time or self._now()
         content = read_answer(answer, kind=resource.kind, page=page, now=server_now, scrub=self._scrub)
         rate = read_rate(answer.headers, server_now)

@@ -22,6 +22,10 @@ from unpod_sync.warehouse import Warehouse
 
 SETTING = "privacy"
 COMMENT = "The privacy settings that the stored tasks are under, as JSON text."
+LOOSENED = (
+    "privacy settings were loosened ({}): what they erased comes back as tasks are read again,"
+    " all at once with `unpod-sync sync --full`"
+)
 
 
 @dataclass(slots=True)
@@ -36,6 +40,50 @@ class Privacy:
     def must_rewrite(self) -> bool:
         """Whether bytes of erased things may still lie in the files."""
         return self.keyfile is not None and self.keyfile.erasing is not None
+
+    def age(self, warehouse: Warehouse, settings: Settings, now: datetime) -> None:
+        """Masks stored transcripts that are too old, and from now on those that come in.
+
+        `now` is a time that our clock and the server's agree on: what is masked is lost.
+        """
+        stored = _stored(warehouse)
+        before = datetime.fromisoformat(stored["cutoff"]) if stored["cutoff"] else None
+        cutoff = cutoff_of(settings.keep_transcripts_days, now)
+        if before and cutoff and stored["days"] == settings.keep_transcripts_days:
+            cutoff = max(cutoff, before)  # a clock set back brings nothing back
+        if cutoff is None or (cutoff, settings.keep_transcripts_days) == (before, stored["days"]):
+            return
+        self.guard.cutoff = cutoff
+        if before is None or cutoff > before:
+            self.restate(warehouse, settings, now, since=before, until=cutoff)
+        else:
+            self.notes.append(LOOSENED.format("transcripts"))
+        changed = {"days": settings.keep_transcripts_days, "cutoff": cutoff.isoformat()}
+        warehouse.set_setting(SETTING, json.dumps(stored | changed), COMMENT)
+
+    def restate(
+        self,
+        warehouse: Warehouse,
+        settings: Settings,
+        now: datetime,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        rules: Rules | None = None,
+    ) -> None:
+        """Brings the tasks created in this time under the settings; by `rules`, the history too."""
+        if not facts.has_tasks(warehouse.connection):
+            return
+        assert self.keyfile is not None
+        is_due = self.must_rewrite
+        self.keyfile = self.guard.forgotten.keyfile = self.keyfile.began(now)
+        restated = restate(warehouse, self.guard, settings.zone, since=since, until=until)
+        if rules is not None:
+            redact_versions(warehouse.connection, rules)
+        if restated:
+            self.notes.append(f"{restated} stored tasks were brought under the privacy settings")
+        elif rules is None and not is_due:
+            self.ended()  # no byte was replaced, neither in tasks nor in the history
 
     def drop_stored(self, warehouse: Warehouse, now: datetime) -> None:
         """Erases stored tasks that turned out, in this sync, to be a forgotten contact's."""
@@ -53,7 +101,7 @@ class Privacy:
     def ended(self) -> None:
         """The files are written anew and published: nothing is left to be erased."""
         if self.keyfile is not None:
-            self.keyfile = self.keyfile.ended()
+            self.keyfile = self.guard.forgotten.keyfile = self.keyfile.ended()
 
 
 def open_privacy(
@@ -61,6 +109,7 @@ def open_privacy(
 ) -> Privacy:
     """The guard by the settings in force; stored tasks are brought under them first.
 
+    Transcripts are masked up to the age reached earlier: `Privacy.age` goes on when the time is sure.
     Raises `ConfigurationError` when the key of the stored hashes is lost: going on without it
     would bring forgotten contacts back.
     """
@@ -69,10 +118,11 @@ def open_privacy(
     keyfile = _key(warehouse, settings, files, stored, is_dry=is_dry)
     forgotten = read_forgotten(warehouse, keyfile)
     rules = rules_of(settings, keyfile)
-    guard = Guard(forgotten, rules, _cutoff(settings, stored, now))
+    is_ageing = settings.keep_transcripts_days is not None and stored["cutoff"] is not None
+    guard = Guard(forgotten, rules, datetime.fromisoformat(stored["cutoff"]) if is_ageing else None)
     privacy = Privacy(guard, keyfile, notes)
     if not is_dry:
-        _take_up(warehouse, privacy, settings, stored, now, files)
+        _take_up(warehouse, privacy, settings, stored, now)
     return privacy
 
 
@@ -147,53 +197,27 @@ def _stored(warehouse: Warehouse) -> dict[str, Any]:
     return value
 
 
-def _cutoff(settings: Settings, stored: dict[str, Any], now: datetime) -> datetime | None:
-    """Never earlier than it was under the same setting: a clock set back brings nothing back."""
-    cutoff = cutoff_of(settings.keep_transcripts_days, now)
-    if cutoff is None or stored["cutoff"] is None or stored["days"] != settings.keep_transcripts_days:
-        return cutoff
-    return max(cutoff, datetime.fromisoformat(stored["cutoff"]))
-
-
 def _take_up(
-    warehouse: Warehouse,
-    privacy: Privacy,
-    settings: Settings,
-    stored: dict[str, Any],
-    now: datetime,
-    files: publish.Files,
+    warehouse: Warehouse, privacy: Privacy, settings: Settings, stored: dict[str, Any], now: datetime
 ) -> None:
-    """Brings what is stored under the settings, when they or the day have changed."""
+    """Brings what is stored under the settings, when they have changed; ages come later."""
     rules, cutoff = privacy.guard.rules, privacy.guard.cutoff
     wanted = {
         "drop": sorted(rules.drop),
         "hash": sorted(rules.hash),
-        "days": settings.keep_transcripts_days,
-        "cutoff": cutoff.isoformat() if cutoff else None,
+        "days": stored["days"] if cutoff else None,
+        "cutoff": stored["cutoff"] if cutoff else None,
     }
     if wanted == stored:
         return
     before, after = _levels(stored), _levels(wanted)
-    stricter = any(after[name] > before[name] for name in after)
     looser = [name for name in after if after[name] < before[name]]
-    since = None if stricter or stored["cutoff"] is None else datetime.fromisoformat(stored["cutoff"])
-    older = cutoff is not None and (since is None or cutoff > since)
-    if (stricter or older) and facts.has_tasks(warehouse.connection):
-        assert privacy.keyfile is not None
-        privacy.keyfile = privacy.guard.forgotten.keyfile = privacy.keyfile.began(now)
-        until = None if stricter else cutoff
-        restated = restate(warehouse, privacy.guard, settings.zone, since=since, until=until)
-        if stricter:
-            redact_versions(warehouse.connection, rules)
-        if restated:
-            privacy.notes.append(f"{restated} stored tasks were brought under the privacy settings")
-        else:
-            privacy.ended()
-    if looser or (stored["cutoff"] and (cutoff is None or cutoff.isoformat() < stored["cutoff"])):
-        privacy.notes.append(
-            f"privacy settings were loosened ({', '.join(looser) or 'transcripts'}): what they erased"
-            " comes back as tasks are read again, all at once with `unpod-sync sync --full`"
-        )
+    if stored["cutoff"] and not cutoff:
+        looser = list(dict.fromkeys([*looser, "transcripts"]))
+    if any(after[name] > before[name] for name in after):
+        privacy.restate(warehouse, settings, now, rules=rules)
+    if looser:
+        privacy.notes.append(LOOSENED.format(", ".join(looser)))
     warehouse.set_setting(SETTING, json.dumps(wanted), COMMENT)
 
 

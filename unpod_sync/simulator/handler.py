@@ -123,7 +123,7 @@ class Handler(BaseHTTPRequestHandler):
     def _head(self, answer: Answer, extra: dict[str, str], length: int | None) -> bytes:
         lines = [
             f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Simulated')}",
-            f"Date: {self.date_time_string()}",
+            f"Date: {self.date_time_string(now().timestamp() if (now := self.simulator.now) else None)}",
             f"Content-Type: {answer.content_type}",
         ]
         if length is not None:

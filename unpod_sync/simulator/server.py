@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from http.server import ThreadingHTTPServer
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
@@ -101,6 +102,7 @@ class Simulator:
         self.latency_seconds = latency_seconds
         self.gzip = gzip
         self.on_request: Callable[[RequestRecord], None] | None = None
+        self.now: Callable[[], datetime] | None = None  # the server's clock, aware; None: this machine's
         self.requests: list[RequestRecord] = []
         self.request_counts: dict[str, int] = {}
         self.stopping = threading.Event()
