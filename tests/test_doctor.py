@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import settings_for
-from unpod_sync.diagnosis import Finding, Level, exit_status
+from unpod_sync.config import Settings
+from unpod_sync.diagnosis import Finding, Level, exit_status, files
 from unpod_sync.diagnosis.offset import call_offset
 from unpod_sync.diagnosis.server import findings
+from unpod_sync.publish import Files
 from unpod_sync.simulator import Simulator, World
 
 NOW = datetime(2026, 3, 12, 11, 30, tzinfo=UTC)
@@ -84,6 +87,26 @@ def test_a_configuration_that_others_can_read(
     assert "warn  file: unpod-sync.toml can be read by other accounts (mode 0644)" in ran.out
     assert "fix: chmod 600 unpod-sync.toml" in ran.out
     assert "secret-in-file" not in ran.out + ran.err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes and links of POSIX")
+def test_folders_and_files_that_others_could_replace(tmp_path: Path) -> None:
+    """A folder that every account can write in, a database with a second name, a work file that is a link."""
+    settings = Settings(database=tmp_path / "x.duckdb")
+
+    def told() -> str:
+        found = files.findings(settings, Files(settings.database), NOW.replace(tzinfo=None))
+        return "\n".join(f"{f.level.name} {f.text} {f.remedy}" for f in found if f.level is not Level.OK)
+
+    tmp_path.chmod(0o700)
+    assert "every account" not in told() and "link" not in told()
+    tmp_path.chmod(0o777)
+    assert "WARN every account" in told() and f"chmod o-w {tmp_path}" in told()
+    settings.database.write_bytes(b"")
+    (tmp_path / "y.duckdb").hardlink_to(settings.database)
+    assert "further names (hard links)" in told()
+    (tmp_path / ".x.duckdb.work").symlink_to(tmp_path / "elsewhere")
+    assert ".x.duckdb.work is a link" in told() and "FAIL" in told()
 
 
 def test_a_clock_that_is_wrong(simulator: Simulator, tmp_path: Path) -> None:

@@ -61,6 +61,24 @@ def _path(value: object) -> Path:
     return Path(value).expanduser()
 
 
+def _real_file(path: Path) -> Path:
+    """The file that a link names, so that every command means the same file and its neighbours.
+
+    Other paths stay as they are written. ValueError for a link that names no file.
+    """
+    if not path.is_symlink():
+        return path
+    try:
+        real = path.resolve(strict=True)
+    except (OSError, RuntimeError):  # RuntimeError: links in a circle, before Python 3.13
+        raise ValueError(
+            f"{path} is a link to {path.readlink()}, which does not exist: name the file itself"
+        ) from None
+    if not real.is_file():
+        raise ValueError(f"{path} is a link to {real}, which is no file")
+    return real
+
+
 def _words(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return tuple(word.strip() for word in value.split(",") if word.strip())
@@ -190,6 +208,10 @@ class Settings:
                 object.__setattr__(self, field.name, field.metadata["read"](value))
             except ValueError as error:
                 raise InvalidSettingError(field.name, str(error)) from None
+        try:
+            object.__setattr__(self, "database", _real_file(self.database))
+        except ValueError as error:
+            raise InvalidSettingError("database", str(error)) from None
 
     @property
     def policy(self) -> Policy:
@@ -275,7 +297,8 @@ def load_with_origins(flags: Mapping[str, Any] | None = None) -> tuple[Settings,
     try:
         return Settings(**values), origins
     except InvalidSettingError as error:
-        raise InvalidSettingError(error.name, error.reason, origins[error.name]) from None
+        origin = origins.get(error.name, "the configuration")
+        raise InvalidSettingError(error.name, error.reason, origin) from None
 
 
 def _flag(name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import json
 import os
 import shutil
@@ -23,6 +24,8 @@ from unpod_sync.errors import DiskFullError, LockedError, WarehouseError
 
 LOCK_PATIENCE = 0.3  # seconds: `status` holds the lock for an instant to see whether it is free
 FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file (copy on write)
+TEMPORARY = ("publishing", "restoring", "compacting")  # what a file is called until it is complete
+SCRATCH = ".unpod-"  # begins the names of folders that a dry run works in
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,19 @@ class Files:
     def stray_wal(self) -> Path:
         """A log that only a foreign writer of the published file leaves behind."""
         return self.published.with_name(self.published.name + ".wal")
+
+    @property
+    def own(self) -> tuple[Path, ...]:
+        """What only syncs write: the work file and its log, lock and holder, state, and the private file."""
+        log = self.work.with_name(self.work.name + ".wal")
+        return (
+            self.work,
+            log,
+            self.lock,
+            self.beside("holder.json"),
+            self.state,
+            self.beside("private.json"),
+        )
 
     def beside(self, suffix: str) -> Path:
         """A temporary neighbour, on the same file system so that it can be renamed."""
@@ -101,12 +117,14 @@ def disk_errors(path: Path) -> Iterator[None]:
 def sync_lock(files: Files, *, now: datetime) -> Iterator[None]:
     """Holds the one lock of this warehouse; `LockedError` names the holder when it is taken.
 
-    The lock is the operating system's, so that a dead holder's lock is free at once.
+    The lock is the operating system's, so that a dead holder's lock is free at once. What dead holders
+    left is removed. `WarehouseError` when one of our own files is a link.
     """
     from filelock import FileLock, Timeout
 
     with disk_errors(files.published):
         _make_folder(files.published.parent)
+    refuse_links(files)
     lock = FileLock(files.lock, mode=0o600)
     with disk_errors(files.published):
         try:
@@ -118,6 +136,7 @@ def sync_lock(files: Files, *, now: datetime) -> Iterator[None]:
             ) from None
     try:
         with disk_errors(files.published):
+            clear_leftovers(files)
             _write_holder(files, now)
         yield
     finally:
@@ -183,7 +202,7 @@ def write_state(files: Files, state: dict[str, Any], *, durable: bool = True) ->
 def write_atomically(path: Path, content: bytes, *, mode: int, durable: bool = True) -> None:
     """Writes a small file beside its place, then renames it over."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    descriptor = _create(temporary, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -233,9 +252,43 @@ def refuse_stray_wal(files: Files) -> None:
         )
 
 
+def refuse_links(files: Files) -> None:
+    """Raises when one of our own files is a symbolic link: writing would follow or replace it."""
+    for path in files.own:
+        if path.is_symlink():
+            raise WarehouseError(
+                f"{path} is a link: unpod-sync writes only to files of its own",
+                f"Remove the link (rm {path}), or put the file itself in its place. A link is"
+                " fine for the database, and for the folder it is in.",
+            )
+
+
+def clear_leftovers(files: Files) -> None:
+    """Removes copies and temporary files of processes that died; call it with the lock held.
+
+    They hold what the databases hold, contacts that were forgotten since included.
+    """
+    folder = files.published.parent
+    found = [files.beside(word + end) for word in TEMPORARY for end in ("", ".wal", ".tmp")]
+    found += [files.work.with_name(files.work.name + ".tmp")]
+    found += [half for path in files.own for half in folder.glob(f"{glob.escape(path.name)}.*.tmp")]
+    found += [scratch for scratch in folder.glob(f"{SCRATCH}*") if (scratch / files.work.name).exists()]
+    for path in found:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _create(path: Path, mode: int) -> int:
+    """Opens a new file in this place, so that neither its mode nor a link can be prepared by others."""
+    path.unlink(missing_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+
+
 def copy_file(source: Path, target: Path) -> None:
     """Copies a closed file, sharing its blocks where the file system can, and syncs it to disk."""
-    descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = _create(target, 0o600)
     with os.fdopen(descriptor, "r+b") as writer:
         with source.open("rb") as reader:
             if not _clone(reader.fileno(), writer.fileno()):
@@ -278,7 +331,7 @@ def _kernel_copy(reader: Any, writer: Any) -> bool:
 @contextlib.contextmanager
 def scratch_copy(files: Files) -> Iterator[Files]:
     """A copy of the work file (or published file) in a folder that is removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix=".unpod-", dir=files.published.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=files.published.parent) as folder:
         copy = Files(Path(folder) / files.published.name)
         source = files.work if files.work.exists() else files.published
         if source.exists():

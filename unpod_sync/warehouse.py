@@ -75,7 +75,7 @@ class Warehouse:
         """
         notes: list[str] = []
         with publish.disk_errors(files.published):
-            _clear_remains(files)
+            publish.clear_leftovers(files)
             if not files.work.exists():
                 _restore_from_published(files, notes)
             is_bare = views_later and views_folder is None and not files.work.exists()
@@ -305,13 +305,6 @@ def _refuse_foreign(files: publish.Files) -> None:
         f"{files.published} is a DuckDB file that unpod-sync did not make",
         "Choose another file with --database; this one is left as it is.",
     )
-
-
-def _clear_remains(files: publish.Files) -> None:
-    """Removes half-made neighbours of an earlier process that died."""
-    for suffix in ("publishing", "restoring", "compacting"):
-        files.beside(suffix).unlink(missing_ok=True)
-        files.beside(suffix + ".wal").unlink(missing_ok=True)
 
 
 def first_row(

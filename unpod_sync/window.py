@@ -205,6 +205,7 @@ def open_file(path: Path) -> Iterator[File]:
     """Opens a published file for reading."""
     connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
     try:
+        connection.execute(f"set temp_directory = {_quote(f'{path}.tmp')}")  # not the working directory
         try:
             connection.execute(f"attach {_quote(str(path))} as warehouse (read_only)")
         except (duckdb.IOException, duckdb.InvalidInputException) as error:

@@ -26,6 +26,8 @@ LONG_SYNC = timedelta(hours=6)
 def findings(settings: Settings, files: publish.Files, now: datetime) -> Iterator[Finding]:
     """What the files beside the database say."""
     yield folder_finding(files.published.parent)
+    yield from _folder_mode(files.published.parent)
+    yield from _links(files)
     yield from _room(files)
     yield from _lock(files, now)
     yield from _stray(files)
@@ -46,6 +48,29 @@ def folder_finding(folder: Path) -> Finding:
             "folder",
             f"cannot write in {existing}: {error.strerror or error}",
             "Make the folder writable for this account, or choose another with --database.",
+        )
+
+
+def _folder_mode(folder: Path) -> Iterator[Finding]:
+    if os.name == "posix" and folder.is_dir() and folder.stat().st_mode & stat.S_IWOTH:
+        yield warn(
+            "folder mode",
+            f"every account of this machine can write in {folder}, and put other files in the place of ours",
+            f"chmod o-w {folder}",
+        )
+
+
+def _links(files: publish.Files) -> Iterator[Finding]:
+    try:
+        publish.refuse_links(files)
+    except UnpodSyncError as error:
+        yield failed("links", error)
+    if files.published.is_file() and files.published.stat().st_nlink > 1:
+        yield warn(
+            "links",
+            f"{files.published} has further names (hard links), which keep the file as it was",
+            "Remove them: no sync updates what they name, and `unpod-sync forget` does not reach it."
+            f" find DIRECTORY -samefile {files.published}",
         )
 
 

@@ -129,8 +129,9 @@ def erase_bytes(files: publish.Files, settings: Settings, keyfile: KeyFile, now:
         )
     rewrite.compact(files, now=now, views_folder=settings.views_folder, memory_limit=settings.memory_limit)
     publish.publish(files, mode=int(settings.published_mode, 8))
-    for path in _leftovers(files):
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    publish.clear_leftovers(files)
+    # Where DuckDB puts what a reader has no memory for, and leaves it when that one is killed.
+    shutil.rmtree(files.published.with_name(files.published.name + ".tmp"), ignore_errors=True)
     _refresh_state(files)
     keyfile.ended()
 
@@ -139,18 +140,6 @@ def set_aside(files: publish.Files) -> list[Path]:
     """Files that an earlier sync moved out of the way: nobody manages them, nothing erases them."""
     folder, name = files.published.parent, files.published.name
     return sorted([*folder.glob(f"{name}.foreign-*"), *folder.glob(f".{name}.work.corrupt-*")])
-
-
-def _leftovers(files: publish.Files) -> Iterator[Path]:
-    """Copies and temporary files of processes that died; the lock says that none is alive."""
-    for suffix in ("publishing", "restoring", "compacting"):
-        yield from (p for end in ("", ".wal", ".tmp") if (p := files.beside(suffix + end)).exists())
-    if (spilled := files.work.with_name(files.work.name + ".tmp")).exists():
-        yield spilled
-    for folder in files.published.parent.glob(".unpod-*"):
-        if folder.is_dir() and (folder / files.work.name).exists():
-            yield folder
-    yield from files.published.parent.glob(f"{files.state.name}.*.tmp")
 
 
 def _refresh_state(files: publish.Files) -> None:
