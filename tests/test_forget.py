@@ -378,6 +378,27 @@ def test_killed_at_any_moment(scene: Scene, run_cli: Run, round_: int) -> None:
     assert scene.sync().tasks_changed == 0
 
 
+def test_the_apis_counts_are_explained(scene: Scene, run_cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the API goes on counting is no difference: neither for check, nor in the report, nor later."""
+    monkeypatch.setenv("UNPOD_API_TOKEN", "sim-token")
+    monkeypatch.setenv("UNPOD_ORG_HANDLE", "sim-org")
+    monkeypatch.setenv("UNPOD_BASE_URL", scene.settings.base_url)
+    counted = "select sum(api_count), sum(forgotten_count), sum(count_difference) from sync_freshness"
+    [(api_count, _, _)] = scene.ask(counted)
+    assert run_cli("forget", NUMBER, "--yes").status == 0
+    for new in (0, 2):  # two more calls, one of which is refused
+        if new:
+            scene.world.add_task(scene.space, task_of(CALLS[0]))
+            scene.world.add_task(scene.space, task_of({"name": "B", "contact_number": "+12025550123"}))
+            assert scene.sync(full=True).published
+        assert scene.ask(counted) == [(api_count + new, len(CALLS) + new // 2, 0)]
+        [(forgotten,)] = scene.ask("select max(forgotten_tasks) from execution_reconciliation")
+        assert forgotten == len(CALLS) + new // 2
+        checked = run_cli("check")
+        assert checked.status == 0, checked.out
+        assert "the API counts" not in run_cli("report").out
+
+
 def test_it_does_not_forget_others(scene: Scene, run_cli: Run) -> None:
     """The hundred and thirty others keep every row."""
     rows = "select task_id, content_hash, changed_at from tasks"

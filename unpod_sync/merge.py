@@ -397,9 +397,9 @@ def write_refusals(connection: duckdb.DuckDBPyConnection, refusals: list[Refusal
     """Lists tasks of forgotten contacts, within the caller's transaction."""
     for refusal in refusals:
         connection.execute(
-            "insert into meta.forgotten (hash, kind, because, space_token, created_on, forgotten_at)"
-            " select $1, 'task', $2, $3, $4::date, $5 where $1 not in (select hash from meta.forgotten)",
-            [refusal.hash, refusal.because, refusal.space_token, refusal.created_at, now],
+            "insert into meta.forgotten (hash, kind, because, space_token, run_id, created_on, forgotten_at)"
+            " select $1, 'task', $2, $3, $4, $5::date, $6 where $1 not in (select hash from meta.forgotten)",
+            [refusal.hash, refusal.because, refusal.space_token, refusal.run_id, refusal.created_at, now],
         )
 
 

@@ -111,12 +111,13 @@ class Reject:
 class Refusal:
     """A forgotten contact's task: not stored, but counted, since the API goes on listing it.
 
-    `hash` stands for its id, `because` for the contact.
+    `hash` stands for its id, `because` for the contact; space and run are where the API counts it.
     """
 
     hash: str
     because: str
     space_token: str | None
+    run_id: str | None
     created_at: datetime | None
 
 

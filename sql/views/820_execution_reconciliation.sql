@@ -23,6 +23,15 @@ by_run as (
     group by all
 ),
 
+forgotten as (
+    select
+        run_id,
+        count(*) as task_count
+    from meta.forgotten
+    where kind = 'task' and run_id is not null
+    group by all
+),
+
 compared as (
     select
         executions.agent_handle,
@@ -34,7 +43,8 @@ compared as (
         coalesce(by_run.completed_tasks, 0) as our_completed_tasks,
         coalesce(stored.total_tasks, 0) as our_agent_tasks,
         coalesce(by_run.deleted_tasks, 0) as our_deleted_tasks,
-        executions.total_tasks - our_total_tasks as total_difference,
+        coalesce(forgotten.task_count, 0) as forgotten_tasks,
+        executions.total_tasks - our_total_tasks - forgotten_tasks as total_difference,
         executions.completed_tasks - our_completed_tasks as completed_difference,
         by_run.run_id is not null or runs.run_id is not null as is_run_known
     from executions
@@ -43,6 +53,7 @@ compared as (
         on
             executions.run_id = stored.run_id
             and executions.agent_handle = stored.agent_handle
+    left join forgotten on executions.run_id = forgotten.run_id
     left join runs on executions.run_id = runs.run_id
     where executions.deleted_at is null
 )
@@ -60,16 +71,18 @@ select
     our_completed_tasks,
     our_agent_tasks,
     our_deleted_tasks,
+    forgotten_tasks,
     total_difference,
     completed_difference,
-    coalesce(total_difference = 0 and completed_difference = 0, false) as is_equal,
+    coalesce(total_difference = 0 and completed_difference between 0 and forgotten_tasks, false) as is_equal,
     case
         when total_difference is null or completed_difference is null then 'the endpoint sent no count'
         when is_equal then 'equal'
         when not is_run_known then 'run unknown here: it stands in no space that is synced'
         when total_difference = 0 then 'completed differs: statuses changed between the two reads'
         when total_difference = our_deleted_tasks then 'the endpoint still counts tasks that the list has dropped'
-        when total_tasks = our_agent_tasks then 'the endpoint counts the tasks of this agent only'
+        when total_tasks - our_agent_tasks between 0 and forgotten_tasks
+            then 'the endpoint counts the tasks of this agent only'
         when total_difference < 0 then 'tasks joined the run after the endpoint had counted'
         when our_total_tasks = 0 then 'run known, its tasks not yet read'
         else 'tasks are missing here: sync --full'
@@ -94,10 +107,14 @@ comment on column execution_reconciliation.our_agent_tasks is
 'Those of our_total_tasks that are assigned to this agent. Source: tasks.run_id, tasks.agent_handle.';
 comment on column execution_reconciliation.our_deleted_tasks is
 'Tasks of the run that the list has dropped. Source: tasks.run_id, tasks.deleted_at.';
+comment on column execution_reconciliation.forgotten_tasks is
+'Tasks of the run whose contacts were erased with unpod-sync forget; the endpoint goes on counting them. '
+'Source: meta.forgotten.run_id.';
 comment on column execution_reconciliation.total_difference is
-'total_tasks - our_total_tasks. Source: executions.total_tasks, tasks.run_id.';
+'total_tasks - our_total_tasks - forgotten_tasks. Source: executions.total_tasks, tasks.run_id, meta.forgotten.run_id.';
 comment on column execution_reconciliation.completed_difference is
 'completed_tasks - our_completed_tasks. Source: executions.completed_tasks, tasks.status.';
-comment on column execution_reconciliation.is_equal is 'Both differences are 0. Source: executions, tasks.';
+comment on column execution_reconciliation.is_equal is
+'total_difference is 0, and forgotten tasks can account for completed_difference. Source: executions, tasks.';
 comment on column execution_reconciliation.explanation is
 'The likeliest reason of a difference, or equal. A guess from the counts, not a proof.';

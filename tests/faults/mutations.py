@@ -101,9 +101,9 @@ MUTATIONS = (
         "torn-batches",
         "4 death: rows and bookmarks are committed together",
         "unpod_sync/merge.py",
-        '    changed: dict[str, int] = {}\n    connection.execute("begin")\n    try:\n',
+        "    changed: dict[str, int] = {}\n    with transaction(connection):\n",
         "    changed: dict[str, int] = {}\n    write_bookmarks(connection, batch.bookmarks)\n"
-        '    connection.execute("begin")\n    try:\n',
+        "    with transaction(connection):\n",
         "tests/soak/test_deaths.py",
     ),
     Mutation(

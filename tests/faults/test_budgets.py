@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
-from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from tests.wire import Clock
 from unpod_sync.client import Budget, Client
 from unpod_sync.model import space_tasks
 from unpod_sync.simulator import Simulator, server
-from unpod_sync.simulator.handler import Handler
 
 GAPS = "select gaps_json from meta.bookmarks where kind = 'task'"
 
@@ -152,13 +150,11 @@ def test_a_server_that_allows_240_a_minute_seldom_says_429(monkeypatch: pytest.M
     world = build_world(tasks=100, spaces=1)
     clock = Clock()
     monkeypatch.setattr(server, "time", _Time(clock))
-    monkeypatch.setattr(
-        Handler, "date_time_string", lambda _: formatdate(clock.now().timestamp(), usegmt=True)
-    )
     with (
         Simulator(world, token=TOKEN, rate_limit_per_minute=240) as simulator,
         paced(simulator, clock) as client,
     ):
+        simulator.now = clock.now
         (space,) = world.spaces
         jobs = [(space_tasks(space["token"]), page % 100 + 1, 1) for page in range(600)]
         assert all(not isinstance(result, Exception) for _, result in client.fetch_many(jobs))

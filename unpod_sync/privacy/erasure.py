@@ -164,17 +164,19 @@ def _named(texts: Iterable[str | None]) -> set[identities.Identity]:
     return {identity for text in texts if text for identity in identities.in_text(text)}
 
 
-def _places(
-    connection: duckdb.DuckDBPyConnection, found: Found
-) -> dict[str, tuple[str | None, datetime | None]]:
-    """Space and creation of the tasks; a deleted one is no longer counted anywhere."""
+Place = tuple[str | None, str | None, datetime | None]
+
+
+def _places(connection: duckdb.DuckDBPyConnection, found: Found) -> dict[str, Place]:
+    """Space, run and creation of the tasks; a deleted one is no longer counted anywhere."""
     with _lent(connection, found):
         rows = connection.execute(
-            "select task_id, case when deleted_at is null then space_token end, created_at"
+            "select task_id, case when deleted_at is null then space_token end,"
+            " case when deleted_at is null then run_id end, created_at"
             " from main.tasks where task_id in (select id from chosen)"
         ).fetchall()
-    places: dict[str, tuple[str | None, datetime | None]] = dict.fromkeys(found.tasks, (None, None))
-    return places | {id_: (space, created) for id_, space, created in rows}
+    places: dict[str, Place] = dict.fromkeys(found.tasks, (None, None, None))
+    return places | {id_: (space, run, created) for id_, space, run, created in rows}
 
 
 def _notices_without(connection: duckdb.DuckDBPyConnection, found: Found) -> str | None:

@@ -112,7 +112,9 @@ class Guard:
         if digest in self.forgotten.tasks:
             return
         self.forgotten.tasks[digest] = because
-        self.refused.append(Refusal(digest, because, record.space_token, created_at(record)))
+        run_id = record.value.get("run_id")
+        run_id = run_id if isinstance(run_id, str) else None
+        self.refused.append(Refusal(digest, because, record.space_token, run_id, created_at(record)))
 
     def take_refused(self) -> list[Refusal]:
         """The refusals since the last call."""
