@@ -23,10 +23,11 @@ from unpod_sync.model import space_tasks
 from unpod_sync.normalize import contact_key
 from unpod_sync.outcome import LoadResult
 from unpod_sync.privacy import identities
-from unpod_sync.privacy.guard import Forgotten, Guard, cutoff_of
+from unpod_sync.privacy.guard import NOT_KEPT, Forgotten, Guard, cutoff_of
 from unpod_sync.privacy.keyfile import KeyFile
 from unpod_sync.privacy.masking import masked
 from unpod_sync.privacy.redacting import Rules, redact
+from unpod_sync.publish import Files
 from unpod_sync.records import prepare
 from unpod_sync.schema import sql_files
 from unpod_sync.simulator import Simulator, World
@@ -278,7 +279,13 @@ def test_tightened_later_everything_stored_is_redacted(scene: Scene) -> None:
     scene.sync()
     stats, times = scene.ask(STATS), scene.ask(TIMES)
     assert found_bytes(scene.database.parent)
+    with duckdb.connect(str(Files(scene.database).work)) as connection:
+        refused = "select 'L', 'task', '', '', '[99887 766', 'row is not an object'"
+        connection.execute(
+            f"insert into meta.rejects (load_id, kind, id, field, value_text, reason) {refused}"
+        )
     result = scene.sync(**PRIVATE)
+    assert scene.ask("select value_text from meta.rejects where field = ''") == [(NOT_KEPT,)]
     assert result.tasks_changed == 0 and result.published
     assert found_bytes(scene.database.parent) == [] and found_rows(scene.database) == []
     assert scene.ask(STATS) == stats and scene.ask(TIMES) == times

@@ -27,6 +27,7 @@ from unpod_sync.model import Refusal
 from unpod_sync.privacy import identities
 from unpod_sync.privacy.guard import Forgotten
 from unpod_sync.privacy.keyfile import KeyFile
+from unpod_sync.privacy.restating import hide_refused_rows
 from unpod_sync.standing import read_standing
 from unpod_sync.transactions import transaction
 from unpod_sync.warehouse import Warehouse, first_row, lent
@@ -97,6 +98,7 @@ def erase_rows(warehouse: Warehouse, forgotten: Forgotten, found: Found, now: da
         with _lent(connection, found):
             for where in OF_TASKS.values():
                 connection.execute(f"delete from {where}")
+        hide_refused_rows(connection)
         if notices is not None:
             connection.execute(
                 "update meta.settings set value = ? where name = ?", [notices, vocabulary.SETTING]

@@ -17,6 +17,7 @@ from unpod_sync.records import content_hash
 if TYPE_CHECKING:
     from unpod_sync.privacy.keyfile import KeyFile
 
+NOT_KEPT = "(not kept: privacy settings)"  # the text of a refused row that belongs to nobody known
 HIDDEN = "forgotten:"  # what stands for the id of a refused task, before its hash
 
 
@@ -104,7 +105,7 @@ class Guard:
         """A refused row's text is not kept when it may hold what the settings keep out."""
         if self.is_idle or reject.kind != "task" or reject.field or not reject.value_text:
             return reject
-        return replace(reject, value_text="(not kept: privacy settings)")
+        return replace(reject, value_text=NOT_KEPT)
 
     def _refuse(self, record: Record, because: str) -> None:
         self.met.add(record.id)

@@ -16,7 +16,7 @@ from unpod_sync.privacy.erasure import erase_bytes, erase_rows, find, write_cont
 from unpod_sync.privacy.guard import Forgotten, Guard, cutoff_of
 from unpod_sync.privacy.keyfile import KeyFile
 from unpod_sync.privacy.redacting import Rules
-from unpod_sync.privacy.restating import redact_versions, restate
+from unpod_sync.privacy.restating import hide_refused_rows, redact_versions, restate
 from unpod_sync.transactions import transaction
 from unpod_sync.warehouse import Warehouse
 
@@ -77,12 +77,13 @@ class Privacy:
         assert self.keyfile is not None
         is_due = self.must_rewrite
         self.keyfile = self.guard.forgotten.keyfile = self.keyfile.began(now)
+        hidden = hide_refused_rows(warehouse.connection)
         restated = restate(warehouse, self.guard, settings.zone, since=since, until=until)
         if rules is not None:
             redact_versions(warehouse.connection, rules)
         if restated:
             self.notes.append(f"{restated} stored tasks were brought under the privacy settings")
-        elif rules is None and not is_due:
+        elif rules is None and not hidden and not is_due:
             self.ended()  # no byte was replaced, neither in tasks nor in the history
 
     def drop_stored(self, warehouse: Warehouse, now: datetime) -> None:

@@ -20,7 +20,7 @@ from unpod_sync.flatten import flatten
 from unpod_sync.merge import copies_of, table_of
 from unpod_sync.model import Record
 from unpod_sync.normalize import PSEUDONYM, contact_key
-from unpod_sync.privacy.guard import Guard
+from unpod_sync.privacy.guard import NOT_KEPT, Guard
 from unpod_sync.privacy.redacting import Rules
 from unpod_sync.transactions import transaction
 from unpod_sync.warehouse import Warehouse, first_row, lent
@@ -101,6 +101,20 @@ def _replace(
         transaction(connection),
     ):
         connection.execute(_REPLACE.replace("{batch}", str(batch_id)))
+
+
+def hide_refused_rows(connection: duckdb.DuckDBPyConnection) -> int:
+    """Takes the texts of refused rows that are no task: whose they are cannot be told; how many there were.
+
+    New ones are not kept either, once anything is redacted or anybody forgotten (`Guard.reject`).
+    """
+    row = first_row(
+        connection,
+        "update meta.rejects set value_text = $1"
+        " where kind = 'task' and field = '' and value_text not in ('', $1)",
+        [NOT_KEPT],
+    )
+    return int(row[0]) if row else 0
 
 
 def redact_versions(connection: duckdb.DuckDBPyConnection, rules: Rules) -> None:
