@@ -100,6 +100,7 @@ def test_a_link_in_place_of_our_own_file_is_not_followed(tmp_path: Path, own: st
             publish.sync_lock(Files(folder / "u.duckdb"), now=NOW),
         ):
             pass
+        assert publish.lock_holder(Files(folder / "u.duckdb")) is None
         (folder / own).unlink()
     assert precious.read_text() == "precious" and not (tmp_path / "nothing").exists()
 

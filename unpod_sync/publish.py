@@ -154,7 +154,7 @@ def lock_holder(files: Files) -> dict[str, Any] | None:
     """Who holds the lock right now (pid, host, since), None when it is free."""
     from filelock import FileLock, Timeout
 
-    if not files.lock.exists():
+    if not files.lock.is_file() or files.lock.is_symlink():  # filelock empties the file behind a link
         return None
     lock = FileLock(files.lock, mode=0o600)
     try:
