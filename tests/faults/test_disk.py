@@ -74,7 +74,7 @@ def test_stricter_redaction_on_a_full_disk_is_said_and_goes_on_later(small: Path
         site.sync()
         hidden = {"redact_drop": ("number", "name", "recording", "transcript")}
         failed = 0
-        for room in (16, 200, 600, 1200, 2500, 5000):
+        for room in (16, 600, 2500, 5000):
             ballast = fill(small, room * 1024)
             try:
                 error = site.refused(**hidden)
