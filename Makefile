@@ -26,7 +26,6 @@ soak: $(VENV)/.developing
 	$(BIN)/python -m tests.soak --histories $(or $(N),5000)
 
 docs: $(VENV)/.developing
-	test -f data/demo.duckdb || $(BIN)/unpod-sync demo >/dev/null
 	$(BIN)/python -m tests.regenerate
 
 clean:
