@@ -5,13 +5,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench soak docs clean
+.PHONY: demo test test-dates lint bench soak docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/unpod-sync demo
 
 test: $(VENV)/.developing
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-dates: $(VENV)/.developing
+	$(BIN)/python -m tests.dates -n 2 --dist worksteal $(ARGS)
 
 lint: $(VENV)/.linting
 	$(BIN)/ruff check .
@@ -26,7 +29,6 @@ soak: $(VENV)/.developing
 	$(BIN)/python -m tests.soak --histories $(or $(N),5000)
 
 docs: $(VENV)/.developing
-	test -f data/demo.duckdb || $(BIN)/unpod-sync demo >/dev/null
 	$(BIN)/python -m tests.regenerate
 
 clean:

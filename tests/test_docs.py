@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+from tests.regenerate import documents
 from unpod_sync import cli
 from unpod_sync.config import Settings
 
@@ -41,6 +42,12 @@ def test_every_command_and_flag_that_a_page_shows_exists(page: Path) -> None:
 def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_what_the_pages_print_is_what_the_commands_print() -> None:
+    """Help, report and the answers of all recipes, on the demo of a fixed day."""
+    stale = [path.name for path, text in documents().items() if path.read_text(encoding="utf-8") != text]
+    assert not stale, "run `make docs`"
 
 
 def test_every_setting_that_the_readme_names_exists() -> None:

@@ -2,8 +2,9 @@
 
 import json
 from datetime import date, datetime
+from itertools import pairwise
 from types import SimpleNamespace
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import duckdb
 import pyarrow as pa
@@ -13,9 +14,11 @@ from hypothesis import strategies as st
 
 from unpod_sync.columns import BY_KIND, MESSAGES
 from unpod_sync.flatten.batch import times
+from unpod_sync.flatten.localtime import local_times
 from unpod_sync.flatten.table import PATHS, flatten
 from unpod_sync.model import AGENTS, SPACES, agent_executions, space_runs, space_tasks
 from unpod_sync.normalize import Refused, read_time
+from unpod_sync.privacy.guard import created_at
 from unpod_sync.records import prepare
 
 UTC = ZoneInfo("UTC")
@@ -111,12 +114,23 @@ def test_a_space_an_agent_a_run_and_an_execution_are_read_in_both_of_their_shape
     assert (execution.completed_tasks, execution.created_at) == (2, utc(2026, 3, 2, 12, 0, 8))
 
 
-def test_created_comes_from_the_id_only_when_it_is_missing():
+def test_created_comes_from_the_id_only_when_it_is_missing_or_unreadable():
     identifier = "T31746801161611f180010a0b0c0d0e0f"
     assert row({"task_id": identifier}).created_at == utc(2026, 3, 2, 9)
     assert row({"task_id": identifier, "created": "NULL"}).created_at == utc(2026, 3, 2, 9)
     assert row({"task_id": identifier, "created": "2026-03-05"}).created_at == utc(2026, 3, 5)
-    assert refused({"task_id": identifier, "created": "soon"})[0].created_at is None
+    task, rejects = refused({"task_id": identifier, "created": "soon"})
+    assert (task.created_at, task.created_local_date) == (utc(2026, 3, 2, 9), date(2026, 3, 2))
+    assert rejects == [("created_at", "soon")]
+    assert refused({"created": "soon"})[0].created_at is None
+
+
+@pytest.mark.parametrize("sent", [None, "", "NULL", "soon", 0, False, {}, "2026-03-05", 1772452808])
+def test_privacy_settings_go_by_the_created_at_of_the_column(sent):
+    """The age that decides what is kept is the one that is stored."""
+    value = {"task_id": "T31746801161611f180010a0b0c0d0e0f", "created": sent}
+    records, _ = prepare([value], RESOURCES["task"])
+    assert created_at(records[0]) == refused(value)[0].created_at is not None
 
 
 @pytest.mark.parametrize(
@@ -568,6 +582,38 @@ def test_local_date_hour_and_weekday_follow_the_zone(zone, moment, local):
     assert task.created_local_date == local[0]
     expected = datetime.fromisoformat(moment).replace(tzinfo=UTC).astimezone(ZoneInfo(zone))
     assert (expected.date(), expected.hour, expected.isoweekday()) == local
+
+
+def transitions(zone):
+    """The seconds since 1970 at which the offset of a zone changes, 2020 to 2026."""
+
+    def offset(second):
+        return datetime.fromtimestamp(second, zone).utcoffset()
+
+    weeks = range(1577836800, 1798761600, 7 * 86400)
+    for low, high in pairwise(weeks):
+        while offset(low) != offset(high) and high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if offset(middle) == offset(low) else (low, middle)
+        if high - low == 1:
+            yield high
+
+
+def test_local_times_are_those_of_every_zone_at_its_transitions():
+    """Some zones change their offset at a minute past the hour."""
+    asked = 0
+    for zone in map(ZoneInfo, sorted(available_timezones())):
+        seconds = [second + step for second in transitions(zone) for step in (-1, 0, 1, 59, 60)]
+        moments = pa.array(seconds, pa.timestamp("s")).cast(pa.timestamp("us"))
+        batch = SimpleNamespace(zone=zone, arrays={"created_at": moments, "started_at": moments})
+        found = {name: column.to_pylist() for name, column in local_times(batch).items()}
+        expected = [datetime.fromtimestamp(second, zone) for second in seconds]
+        days = [moment.date() for moment in expected]
+        assert found["created_local_date"] == found["started_local_date"] == days, zone
+        assert found["started_local_hour"] == [moment.hour for moment in expected], zone
+        assert found["started_local_weekday"] == [moment.isoweekday() for moment in expected], zone
+        asked += len(seconds)
+    assert asked > 5000
 
 
 WRITTEN = st.datetimes(utc(1999, 12, 30), utc(2101, 1, 3)).flatmap(

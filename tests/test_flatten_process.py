@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,7 +15,7 @@ import duckdb
 import pytest
 
 import unpod_sync.flatten.process
-from tests.conftest import settings_for
+from tests.conftest import NOW, settings_for
 from tests.test_variants import VARIANTS
 from unpod_sync.flatten import flatten
 from unpod_sync.flatten.process import MOST_SENT, FlattenProcess
@@ -181,7 +180,7 @@ def test_a_long_first_load_with_its_helper_killed(tmp_path: Path, monkeypatch: p
         return ticket
 
     monkeypatch.setattr(FlattenProcess, "submit", killing)
-    world = World.generate(7, tasks=7_000, spaces=1, profile="bench", now=datetime.now(UTC))
+    world = World.generate(7, tasks=7_000, spaces=1, profile="bench", now=NOW)
     with Simulator(world) as simulator:
         result = sync(settings_for(simulator, tmp_path / "unpod.duckdb"))
     assert result.exit_status == 0

@@ -12,14 +12,13 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from tests.conftest import Ran, settings_for
+from tests.conftest import NOW, Ran, settings_for
 from unpod_sync import publish
 from unpod_sync.config import Settings
 from unpod_sync.outcome import LoadResult
@@ -30,7 +29,6 @@ from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync import Options, sync
 
 Run = Callable[..., Ran]
-NOW = datetime.now(UTC).replace(microsecond=0)
 NUMBER, EMAIL, NAME = "+919988776655", "zebulon.q@example.net", "Zebulon Quartermain"
 SAID = "I keep seventeen ferrets in the bathtub"
 SPELLINGS = (
@@ -267,7 +265,7 @@ def test_it_asks_first(scene: Scene, run_cli: Run) -> None:
 
 
 def test_not_while_a_sync_runs(scene: Scene, run_cli: Run) -> None:
-    with publish.sync_lock(publish.Files(scene.settings.database), now=datetime.now(UTC)):
+    with publish.sync_lock(publish.Files(scene.settings.database), now=NOW):
         assert run_cli("forget", NUMBER, "--yes").status == 75
 
 

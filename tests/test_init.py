@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import NOW
 from unpod_sync.account import SpaceOffer, choose
 from unpod_sync.configfile import cron_line, render
 from unpod_sync.simulator import Simulator, World
@@ -25,7 +26,7 @@ def simulator(
     start_simulator: Callable[[World], Simulator], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Simulator:
     monkeypatch.chdir(tmp_path)
-    running = start_simulator(World.generate(7, tasks=50))
+    running = start_simulator(World.generate(7, tasks=50, now=NOW))
     monkeypatch.setenv("UNPOD_BASE_URL", running.base_url)
     return running
 

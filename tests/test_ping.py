@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import NOW
 from unpod_sync.config import Secret
 from unpod_sync.errors import ConfigurationError
 from unpod_sync.ping import check_ping_url, ping
@@ -60,7 +61,7 @@ def synced_with(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> Callable[..., Any]:
-    simulator = start_simulator(World.generate(7, tasks=20))
+    simulator = start_simulator(World.generate(7, tasks=20, now=NOW))
     for name, value in {
         "BASE_URL": simulator.base_url,
         "API_TOKEN": "sim-token",

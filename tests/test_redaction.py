@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 
-from tests.conftest import Ran, settings_for
+from tests.conftest import NOW, Ran, settings_for
 from tests.test_forget import EMAIL, NAME, NUMBER, found_bytes, found_rows, task_of
 from unpod_sync.clock import Clock
 from unpod_sync.config import Settings
@@ -224,11 +224,11 @@ class Scene:
     """A world, and syncs under changing settings."""
 
     def __init__(self, folder: Path, start: Callable[[World], Simulator]) -> None:
-        self.world = World.generate(5, tasks=120, spaces=1, now=datetime.now(UTC), days=40)
+        self.world = World.generate(5, tasks=120, spaces=1, now=NOW, days=40)
         self.space = self.world.spaces[0]["token"]
         self.simulator = start(self.world)
         self.database = folder / "unpod.duckdb"
-        self.now = datetime.now(UTC).replace(tzinfo=None)
+        self.now = NOW.replace(tzinfo=None)
         self.server_now: datetime | None = None  # None: both clocks agree
         self.simulator.now = lambda: (self.server_now or self.now).replace(tzinfo=UTC)
 

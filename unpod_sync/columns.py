@@ -163,7 +163,7 @@ RUNS = Table(
         Column("status_label", "VARCHAR", "Run status as sent.", read="status"),
         Column("batch_count", "BIGINT", "Number of batches, when sent.", read="batch_count"),
         Column("thread_id", "VARCHAR", "Thread, when sent.", read="thread_id"),
-        Column("created_at", "TIMESTAMP", "Creation (UTC); from the id when missing."),
+        Column("created_at", "TIMESTAMP", "Creation (UTC); from the id when missing or unreadable."),
         Column(
             "modified_at",
             "TIMESTAMP",
@@ -247,7 +247,7 @@ TASKS = Table(
             "When the task is scheduled for (UTC).",
             read="scheduled_timestamp|output.scheduled_time",
         ),
-        Column("created_at", "TIMESTAMP", "Creation (UTC); from the task id when missing."),
+        Column("created_at", "TIMESTAMP", "Creation (UTC); from the task id when missing or unreadable."),
         Column(
             "modified_at",
             "TIMESTAMP",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,24 +31,26 @@ class Demo:
     simulator: Simulator
     settings: Settings
 
-    def sync(self, on_page: Callable[..., None] | None = None) -> LoadResult:
-        """One sync, by a clock that begins at the world's present."""
+    def sync(
+        self, on_page: Callable[..., None] | None = None, *, now: Callable[[], datetime] | None = None
+    ) -> LoadResult:
+        """One sync, by a clock (naive UTC) that begins at the world's present, or by `now`."""
         from unpod_sync.clock import utc_now
         from unpod_sync.sync import sync
 
         ahead = utc_now() - self.world.now.replace(tzinfo=None)
-        return sync(self.settings, now=lambda: utc_now() - ahead, on_page=on_page)
+        return sync(self.settings, now=now or (lambda: utc_now() - ahead), on_page=on_page)
 
     def advance(self) -> None:
-        """Lets the hours pass that lie between the two syncs; the world's time is then ours."""
+        """Lets the hours pass that lie between the two syncs."""
         self.world.advance(timedelta(hours=HOURS_BETWEEN))
 
 
-def make_world(tasks: int, seed: int) -> World:
-    """A business's past, ending so long before the present that `advance` leads up to it."""
+def make_world(tasks: int, seed: int, now: datetime) -> World:
+    """A business's past, ending so long before `now` (with a zone) that `advance` leads up to it."""
     from unpod_sync.simulator import World
 
-    return World.generate(seed, tasks=tasks, now=datetime.now(UTC) - timedelta(hours=HOURS_BETWEEN))
+    return World.generate(seed, tasks=tasks, now=now - timedelta(hours=HOURS_BETWEEN))
 
 
 def demo_settings(database: Path, simulator: Simulator) -> Settings:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -406,6 +407,31 @@ def test_late_mornings_connect_better_than_lunch(demo: World) -> None:
             by_hour[started.hour].append(spoke)
     assert rate(by_hour[11]) > rate(by_hour[13]) + 0.1
     assert rate(by_hour[18]) > rate(by_hour[13]) + 0.1
+
+
+PROMISED = ("callback_datetime", "scheduled_time")
+
+
+@pytest.mark.parametrize(
+    ("seed", "now"),
+    [
+        (1, datetime(2028, 2, 29, 12, tzinfo=UTC)),
+        (24, datetime(2026, 12, 31, 23, 30, tzinfo=UTC)),
+        (5, datetime(2027, 1, 31, 4, tzinfo=UTC)),
+    ],
+)
+def test_nothing_has_happened_after_the_present(seed: int, now: datetime) -> None:
+    """In the past that is generated and as life goes on; only what is promised lies ahead."""
+    world = World.generate(seed, tasks=900, now=now, days=5)
+    bench = World.generate(seed, tasks=50, now=now, days=5, profile="bench")
+    for _ in range(9):
+        written = re.findall(
+            r'"(\w+)": "(20\d\d-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)', json.dumps([dump(world), dump(bench)])
+        )
+        latest = max((day, time, name) for name, day, time in written if name not in PROMISED)
+        assert latest[:2] <= (f"{world.now:%Y-%m-%d}", f"{world.now:%H:%M:%S}"), latest
+        world.advance(timedelta(hours=3))
+        bench.advance(timedelta(hours=3))
 
 
 def test_outcomes_labels_and_shapes_vary(demo: World) -> None:

@@ -6,6 +6,7 @@ import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ def command(output: Output, *, database: Path, tasks: int, seed: int, keep: bool
     started = time.monotonic()
     clear(database)
     with _stage(output, "Making up a business and 60 days of its calls"):
-        world = make_world(tasks, seed)
+        world = make_world(tasks, seed, datetime.now(UTC))
     with Simulator(world, keep_requests=False) as simulator:
         demo = Demo(world, simulator, demo_settings(database, simulator))
         first = _sync(demo, output, "First sync")

@@ -10,7 +10,7 @@ from unpod_sync.cli import COMMANDS, group
 
 HEAD = """# Commands
 
-<!-- Made by `python -m unpod_sync.cli.reference > docs/commands.md`; a test tells when it is stale. -->
+<!-- Made by `make docs`; a test tells when it is stale. -->
 
 Data goes to stdout, everything else to stderr. Every command has `--help`.
 Settings come from flags, then the environment, then `unpod-sync.toml`.

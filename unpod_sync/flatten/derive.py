@@ -6,9 +6,9 @@ A function takes the batch, with the columns before it in `batch.arrays`, and gi
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from unpod_sync.flatten import analysis, call
 from unpod_sync.flatten.batch import Batch, Columns
@@ -33,18 +33,13 @@ def shapes(batch: Batch) -> Columns:
 
 
 def created(batch: Batch) -> Columns:
-    """Creation as sent; from the time-based id only where it is missing."""
-    values = batch.values("created|created_at")
-    if None in values or any(map(is_missing, values)):
-        values = [
-            _iso(id_time(record.id)) if is_missing(value) else value
-            for record, value in zip(batch.records, values, strict=True)
-        ]
-    return {"created_at": batch.times("created_at", values)}
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
+    """Creation as sent; from the time-based id where it is missing or cannot be read."""
+    sent = batch.times("created_at", batch.values("created|created_at"))
+    if sent.null_count:
+        times = zip(sent, batch.records, strict=True)
+        inside = [None if time.is_valid else id_time(record.id) for time, record in times]
+        sent = pc.coalesce(sent, pa.array(inside, pa.timestamp("us")))
+    return {"created_at": sent}
 
 
 def execution_run(batch: Batch) -> Columns:

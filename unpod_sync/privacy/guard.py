@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from unpod_sync.jsontext import encode
 from unpod_sync.model import Record, Refusal, Reject
-from unpod_sync.normalize import Refused, id_time, is_missing, read_time
+from unpod_sync.normalize import Refused, id_time, read_time
 from unpod_sync.privacy import identities
 from unpod_sync.privacy.redacting import Rules, redact
 from unpod_sync.records import content_hash
@@ -131,13 +132,11 @@ def is_older(record: Record, cutoff: datetime) -> bool:
 
 def created_at(record: Record) -> datetime | None:
     """The creation as the column `created_at` has it: as sent, else from the id."""
-    sent = next((record.value[key] for key in ("created", "created_at") if record.value.get(key)), None)
-    if is_missing(sent):
-        return id_time(record.id)
-    try:
-        return read_time(sent)
-    except Refused:
-        return None
+    sent = (record.value.get(key) for key in ("created", "created_at"))
+    moment = None
+    with suppress(Refused):
+        moment = read_time(next((value for value in sent if value is not None and value != ""), None))
+    return moment or id_time(record.id)
 
 
 def cutoff_of(days: int | None, now: datetime) -> datetime | None:

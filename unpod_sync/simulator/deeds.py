@@ -148,7 +148,11 @@ def finish(life: Life, story: Story, call: voice.Call) -> None:
     if rng.random() < 0.2:
         task["modified"] = ids.naive_time(life.now)
     if rng.random() < 0.025 and talk.outcome != "voicemail":
-        voice.distort(rng, task["output"])
+        kind = rng.randrange(7)
+        if kind == voice.MIXED_CLOCKS:
+            life.after(OFFSETS["IN"] * 60, mix_clocks, story)
+        else:
+            voice.distort(kind, task["output"])
     if not recorded:
         life.after(rng.uniform(600, 2 * 86_400), record, story)
     _consequences(life, story, talk, rng)
@@ -161,6 +165,13 @@ def record(life: Life, story: Story) -> None:
         return
     task["output"]["recording_url"] = voice.recording_url(task["output"]["call_id"])
     task["modified"] = task.get("created")
+
+
+def mix_clocks(life: Life, story: Story) -> None:
+    """The provider's log replaces the start by its local time, once that is past: nothing lies in the future."""
+    task = life.payload(story)
+    if task is not None and {"start_time", "duration"} <= _output(task).keys():
+        voice.mix_clocks(task["output"], OFFSETS["IN"])
 
 
 def redial(life: Life, story: Story) -> None:

@@ -158,9 +158,12 @@ def waiting(kind: str, again: datetime) -> JsonObject:
     return {"message": f"call {_MISSED[kind][0]}, rescheduled", "scheduled_time": ids.naive_time(again)}
 
 
-def distort(rng: Random, output: JsonObject) -> None:
-    """Give a finished output one of the strange shapes that real ones have."""
-    kind = rng.randrange(7)
+MIXED_CLOCKS: Final = 3
+"""The kind of `distort` that `mix_clocks` makes later."""
+
+
+def distort(kind: int, output: JsonObject) -> None:
+    """Give a finished output one of the strange shapes that real ones have, by a `kind` of 0 to 6."""
     if kind == 0:
         labels = {"assistant": "AI", "agent": "AI", "user": "User"}
         lines = [f"{labels.get(m['role'], 'AI')}: {m['content']}" for m in output["transcript"]]
@@ -169,10 +172,6 @@ def distort(rng: Random, output: JsonObject) -> None:
         output["transcript"] = {"messages": output["transcript"]}
     elif kind == 2:
         del output["duration"]
-    elif kind == 3:
-        shifted = ids.parse_naive(output["start_time"][:19]) + timedelta(hours=5, minutes=30)
-        output["start_time"] = ids.call_time(shifted)
-        output["duration"] -= 19_800
     elif kind == 4:
         output["duration"] = "NULL"
     elif kind == 5 and isinstance(output["post_call_data"], dict):
@@ -180,6 +179,13 @@ def distort(rng: Random, output: JsonObject) -> None:
     else:
         handover = {"type": "agent_handover", "message": "Handing over to the senior advisor"}
         output["transcript"] = [*output["transcript"][:2], handover, *output["transcript"][2:]]
+
+
+def mix_clocks(output: JsonObject, minutes_east: int) -> None:
+    """Write the start in local time and leave the end in UTC, as some voice paths do."""
+    shifted = ids.parse_naive(output["start_time"][:19]) + timedelta(minutes=minutes_east)
+    output["start_time"] = ids.call_time(shifted)
+    output["duration"] -= minutes_east * 60
 
 
 def _transcript(rng: Random, call: Call, clock: Callable[[datetime], str]) -> list[JsonObject]:
