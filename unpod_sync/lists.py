@@ -57,10 +57,14 @@ class ListReader:
         *,
         now: Callable[[], datetime],
         full: bool = False,
+        accept_deletions: bool = False,
         secrets: tuple[str, ...] = (),
         on_page: Callable[[Reading, Page], None] = lambda reading, page: None,
     ) -> None:
-        """`now` gives the server's idea of the time (naive UTC); `on_page` hears of progress."""
+        """`now` gives the server's idea of the time (naive UTC); `on_page` hears of progress.
+
+        With `accept_deletions` a sweep marks as deleted however many rows it did not meet.
+        """
         self.findings = Findings()
         self.client = client
         self.loader = loader
@@ -68,6 +72,7 @@ class ListReader:
         self._policy = policy
         self.now = now
         self._full = full
+        self.accept_deletions = accept_deletions
         self._secrets = secrets
         self._on_page = on_page
         self._unreachable = 0
@@ -136,7 +141,8 @@ class ListReader:
             unreadable = ()
         self._unreachable = 0
         page, records, _ = result
-        reading.begin(page, [record.id for record in records], now=self.now(), full=self._full)
+        full = self._full or (self.accept_deletions and reading.state.held > 0)
+        reading.begin(page, [record.id for record in records], now=self.now(), full=full)
         if reading.begins_sweep:
             self.forget_sweep(reading)
         self.take(reading, result, unreadable)

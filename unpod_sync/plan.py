@@ -47,7 +47,8 @@ class ListState:
     `sweep_left` how far a sweep in progress still has to go (positions below it), None when no
     sweep is under way; `explained` how much the server's count is known to exceed its rows;
     `tried_at` when its first page was last asked for, whatever came of it; `size` the rows of its first
-    page then; `unjoined` the loads that left rows unread below those they read.
+    page then; `unjoined` the loads that left rows unread below those they read; `held` how many rows the
+    last sweep did not meet and did not mark as deleted, because they were too many.
     """
 
     count: int | None = None
@@ -68,6 +69,7 @@ class ListState:
     counted: bool = True
     size: int = 0
     unjoined: tuple[str, ...] = ()
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)

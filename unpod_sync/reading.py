@@ -383,6 +383,7 @@ class Reading:
                     "runs_usable": self.state.runs_usable,
                     "counted": self.state.counted,
                     "unjoined": unjoined,
+                    "held": self.state.held,
                     "size": self.size if self.plan is not None else self.state.size,
                     "tried_at": tried_at.isoformat() if tried_at else None,
                 }
@@ -407,6 +408,7 @@ def state_of(bookmark: dict[str, Any], **known: Any) -> ListState:
         runs_usable=extra.get("runs_usable", True),
         counted=extra.get("counted", True),
         size=extra.get("size", 0),
+        held=extra.get("held", 0),
         unjoined=tuple(extra.get("unjoined", ())),
         tried_at=datetime.fromisoformat(extra["tried_at"]) if extra.get("tried_at") else None,
         **known,

@@ -23,6 +23,11 @@ LARGEST_PAGE = 10_000  # rows asked for at once from a list that ignores `page`
 FILLING_ROUNDS = 8  # times that holes in a list are asked for while it keeps moving
 CONFIRM_PAGES = 50  # pages read again at most to confirm that vanished rows are gone
 
+#: More than so many rows, and more than this share of a list, are marked as deleted at once only when
+#: the user says so: an emptied list, or one that a changed token narrows, looks like that many deletions.
+MOST_DELETED = 50
+MOST_DELETED_SHARE = 0.05
+
 
 def read_whole(reader: ListReader, readings: list[Reading]) -> None:
     """Reads lists as planned, settles each, and writes their final bookmarks."""
@@ -260,6 +265,10 @@ def _conclude_sweep(reader: ListReader, reading: Reading) -> None:
         reading.sweep_left = min(reading.size, reading.count)
         return
     reader.forget_sweep(reading)
+    is_held = is_sure and _is_too_many(reader, reading, vanished)
+    reading.state = replace(reading.state, held=len(vanished) if is_held else 0)
+    if is_held:
+        return
     if vanished and is_sure:
         connection, kind = reader.warehouse.connection, reading.resource.kind
         facts.unlist(connection, vanished)
@@ -268,6 +277,12 @@ def _conclude_sweep(reader: ListReader, reading: Reading) -> None:
             mark_deleted(connection, kind, stored, now=reader.now())
         reader.findings.deleted[kind] = reader.findings.deleted.get(kind, 0) + len(stored)
     _explain(reader, reading, vanished=0 if is_sure else len(vanished))
+
+
+def _is_too_many(reader: ListReader, reading: Reading, vanished: list[str]) -> bool:
+    """Whether so many deletions at once need the user's word."""
+    most = max(MOST_DELETED, MOST_DELETED_SHARE * reader.known(reading))
+    return len(vanished) > most and not reader.accept_deletions
 
 
 def _gone(reader: ListReader, reading: Reading) -> tuple[list[str], bool]:

@@ -49,6 +49,13 @@ class Options:
 
     full: bool = False
     dry_run: bool = False
+    accept_deletions: bool = False
+
+    @property
+    def command(self) -> str:
+        """The command line that asks for this, as `meta.loads` keeps it."""
+        flags = (("--full", self.full), ("--accept-deletions", self.accept_deletions))
+        return " ".join(["sync", *(flag for flag, is_set in flags if is_set)])
 
 
 def sync(
@@ -229,7 +236,7 @@ class _Load:
             warehouse.close_dead_loads()
             warehouse.connection.execute(
                 "insert into meta.loads (load_id, started_at, status, command, version) values (?, ?, 'running', ?, ?)",
-                [self.load_id, self.started_at, "sync --full" if self.options.full else "sync", __version__],
+                [self.load_id, self.started_at, self.options.command, __version__],
             )
         except BaseException:
             warehouse.close()
@@ -308,6 +315,7 @@ class _Load:
             self.settings.policy,
             now=self.clock,
             full=self.options.full,
+            accept_deletions=self.options.accept_deletions,
             secrets=(self.settings.token,),
             on_page=heard,
         )
@@ -412,6 +420,7 @@ class _Load:
             notes=(*self.notes, *reader.findings.notes),
             failures=tuple(failures),
             plans=reader.findings.plans,
+            rows_held=sum(reading.state.held for reading in self.readings),
         )
 
     def _record(self, warehouse: Warehouse, result: LoadResult) -> None:
