@@ -5,7 +5,7 @@ Each list is judged by itself: one that fails keeps its bookmark and disturbs no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -30,6 +30,9 @@ from unpod_sync.warehouse import Warehouse
 
 Prepared = tuple[Page, list[Record], list[Reject]]
 
+BARREN = (
+    3  # pages in a row without rows, or with those of the first page: the list has ended, whatever its count
+)
 OUTAGE = 3  # lists in a row that cannot be reached: the server is down, not the list
 
 
@@ -261,14 +264,26 @@ class ListReader:
         return reading.plan is not None and reading.error is None and self.findings.halted is None
 
     def again(self, reading: Reading, pages: Iterable[int], size: int | None = None) -> None:
-        """Reads these pages (once more, or of another size) and commits them."""
-        jobs = [(reading.resource, page, size or reading.size) for page in pages]
-        self.findings.planned += len(jobs)
-        for job, result in self.fetch(jobs):
+        """Reads these pages, in rising order (once more, or of another size), and commits them.
+
+        The rows that come decide how far: a count alone may claim billions.
+        """
+        barren = 0
+
+        def jobs() -> Iterator[Job]:
+            for page in pages:
+                if barren == BARREN:
+                    return
+                self.findings.planned += 1
+                yield reading.resource, page, size or reading.size
+
+        for job, result in self.fetch(jobs()):
             if isinstance(result, ApiError):
                 self.accept(reading, job, result)
                 continue
-            reading.again(result[0], [record.id for record in result[1]])
+            page, ids = result[0], [record.id for record in result[1]]
+            barren = barren + 1 if not page.rows or reading.repeats(page, ids) else 0
+            reading.again(page, ids)
             self.take(reading, result, ())
         self.loader.drain()
 
@@ -291,21 +306,17 @@ class ListReader:
     def _read_runs(self, reading: Reading) -> None:
         """Reads unfinished tasks through their runs: those planned so, and those a page missed."""
         assert reading.plan is not None
-        space = reading.resource.space_token or ""
         sizes = {task.run_id: task.run_size for task in reading.state.unfinished if task.run_id}
         runs = set(reading.plan.runs)
         missed = {t.run_id for t in reading.state.unfinished if t.run_id and t.id in reading.waiting}
         wanted = sorted(runs | (missed if reading.state.runs_usable else set()))
         pages = {run_id: last_page(sizes.get(run_id, 1), reading.size) for run_id in wanted}
         self.findings.planned -= len(runs)
-        counts = self._take_runs(
-            reading,
-            [(run_tasks(space, r), page, reading.size) for r in wanted for page in range(1, pages[r] + 1)],
-        )
+        counts = self._take_runs(reading, {r: range(1, pages[r] + 1) for r in wanted})
         # Runs grow: what was looked for may stand further down by now.
-        grown = {r: range(pages[r] + 1, last_page(counts.get(r, 0), reading.size) + 1) for r in wanted}
         self._take_runs(
-            reading, [(run_tasks(space, r), page, reading.size) for r in wanted for page in grown[r]]
+            reading,
+            {r: range(pages[r] + 1, last_page(counts.get(r, 0), reading.size) + 1) for r in wanted},
         )
         if reading.waiting and self.may_go_on(reading):
             slip = max(self.slip(reading), self.known(reading) - reading.expected)
@@ -316,21 +327,32 @@ class ListReader:
             ]
             self.again(reading, reading.pages_for(around if wanted else reading.not_covered(around)))
 
-    def _take_runs(self, reading: Reading, jobs: list[Job]) -> dict[str, int]:
-        """Takes these pages of runs; returns how many tasks each run says it has.
+    def _take_runs(self, reading: Reading, pages: Mapping[str, Iterable[int]]) -> dict[str, int]:
+        """Takes these pages of runs, each to its first empty one; returns how many tasks each run says it has.
 
         A copy with fewer fields keeps the other ones of what is stored: so what the list itself said
         is stored before, and these copies before the list is asked again.
         """
         counts: dict[str, int] = {}
-        self.findings.planned += len(jobs)
+        ended: set[str | None] = set()
+
+        def jobs() -> Iterator[Job]:
+            for run_id, numbers in pages.items():
+                for number in numbers:
+                    if run_id in ended:
+                        break
+                    self.findings.planned += 1
+                    yield run_tasks(reading.resource.space_token or "", run_id), number, reading.size
+
         self.loader.drain()
-        for job, result in self.fetch(jobs):
+        for job, result in self.fetch(jobs()):
             if isinstance(result, ApiError):
                 if self.findings.halted is None:
                     reading.state = replace(reading.state, runs_usable=False)
                 continue
             page, records, rejects = result
+            if not page.rows:
+                ended.add(job[0].run_id)
             counts[job[0].run_id or ""] = page.count or 0
             told = [record for record in records if "task_id" in record.value]
             whole = [record for record in told if "output" in record.value]

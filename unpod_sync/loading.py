@@ -35,6 +35,7 @@ CHUNK = 1_024  # records compared and flattened together; a row group is a multi
 WORTH_A_PROCESS = 5_000  # new rows; starting it takes as long as flattening 3,000
 WORTH_A_FILTER = 20_000  # new rows; filling it costs as much a stored task as looking so many up
 WORTH_A_SET = 200_000  # ids; so many take 25 MB, and a set is asked in a tenth of a filter's time
+MOST_EXPECTED = 4_000_000  # ids a filter is made for, 16 MB: a list may claim more than it has
 SEEN = 50_000  # unchanged objects met before progress is committed
 
 Part = Callable[[], Copies]
@@ -122,7 +123,7 @@ class Loader:
         if self._met is None and rows >= WORTH_A_FILTER:
             stored = self._reader.execute("select task_id from main.tasks").fetchall()
             expected = len(stored) + rows
-            self._met = set() if expected <= WORTH_A_SET else BloomFilter(expected)
+            self._met = set() if expected <= WORTH_A_SET else BloomFilter(min(expected, MOST_EXPECTED))
             self._met.update(id_ for (id_,) in stored)
             for taken in (self._in_batch, *self._pending):
                 self._met.update(taken)

@@ -17,13 +17,14 @@ from typing import Any
 from unpod_sync.errors import ApiError
 from unpod_sync.model import Page, Resource
 from unpod_sync.plan import (
+    FIRST,
     Interval,
     ListPlan,
     ListState,
+    Pages,
     Policy,
     last_page,
     merge_intervals,
-    pages_of,
     plan,
     positions_of,
     subtract,
@@ -113,8 +114,8 @@ class Reading:
         top = 0 if self.state.count is None else min(self.state.count, self.count)
         self.seams = dict.fromkeys((low for low, _ in self.gaps), True) | {top: False}
         self.seams.pop(0, None)
-        pages = (1, *self.plan.pages, *self.plan.sweep_pages)
-        self.planned = merge_intervals(positions_of(p, self.size, self.count, self.size) for p in pages)
+        pages = FIRST | self.plan.pages | self.plan.sweep_pages
+        self.planned = merge_intervals(pages.positions(self.count, self.size))
         self.sweep_left = self.plan.sweep_left
         if self.begins_sweep:  # what runs could not show an age ago they may show now
             self.state = replace(self.state, runs_usable=True)
@@ -301,10 +302,9 @@ class Reading:
         Asks anew before each page whether the list has ended or failed meanwhile.
         """
         for page in self._pages(stage):
-            if self.ended or self.error is not None:
+            if self.ended or self.error is not None or page >= self.end:
                 return
-            if page < self.end:
-                yield (self.resource, page, self.size)
+            yield (self.resource, page, self.size)
 
     def _pages(self, stage: str) -> Iterable[int]:
         if self.plan is None:
@@ -313,8 +313,8 @@ class Reading:
             return itertools.count(2) if stage == "due" else ()
         if stage == "sweep":
             return self.plan.sweep_pages
-        new = set(self.pages_for(self.plan.gaps))
-        return [page for page in self.plan.pages if (page in new) == (stage == "new")]
+        new = self.pages_for(self.plan.gaps)
+        return self.plan.pages & new if stage == "new" else self.plan.pages - new
 
     @property
     def top(self) -> int:
@@ -341,12 +341,11 @@ class Reading:
         """Whether something due was not read: the list itself, unread rows, planned pages, unfinished tasks."""
         if self.plan is None:
             return self.error is None
-        uncovered = set(self.pages_for(self.uncovered))
-        return bool(self.gaps or self.waiting) or not uncovered.isdisjoint(self.plan.pages)
+        return bool(self.gaps or self.waiting or self.pages_for(self.uncovered) & self.plan.pages)
 
-    def pages_for(self, intervals: Iterable[Interval]) -> list[int]:
+    def pages_for(self, intervals: Iterable[Interval]) -> Pages:
         """The pages on which these positions stand now."""
-        return sorted({page for interval in intervals for page in pages_of(interval, self.count, self.size)})
+        return Pages.holding(intervals, self.count, self.size)
 
     def bookmark(self, *, now: datetime, finished: bool, known: int | None = None) -> dict[str, Any]:
         """The bookmark row: the state this reading leaves behind."""

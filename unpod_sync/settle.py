@@ -14,7 +14,7 @@ from unpod_sync import columns, facts
 from unpod_sync.errors import AccessError, ApiError
 from unpod_sync.lists import ListReader
 from unpod_sync.merge import mark_deleted
-from unpod_sync.plan import last_page, merge_intervals, pages_of
+from unpod_sync.plan import Pages, last_page, merge_intervals
 from unpod_sync.privacy.guard import HIDDEN
 from unpod_sync.reading import Reading
 from unpod_sync.warehouse import key_sql, lent
@@ -114,8 +114,7 @@ def _fill_holes(reader: ListReader, reading: Reading) -> None:
         if not holes or not reader.may_go_on(reading):
             return
         before = reading.latest
-        pages = {page for hole in holes for page in pages_of(hole, before, size)}
-        reader.again(reading, sorted(pages), size=size)
+        reader.again(reading, Pages.holding(holes, before, size), size=size)
         if reading.latest == before:
             if size < reading.size or size == 1:
                 break
@@ -315,7 +314,7 @@ def _gone(reader: ListReader, reading: Reading) -> tuple[list[str], bool]:
 
 def _still_gone(reader: ListReader, reading: Reading, vanished: list[str]) -> list[str]:
     """These rows when a second look lacks them all; none when it shows any: then the next sweep decides."""
-    reader.again(reading, _pages_near(reader, reading, vanished)[:CONFIRM_PAGES] or [1])
+    reader.again(reading, _pages_near(reader, reading, vanished).first(CONFIRM_PAGES) or [1])
     is_sure = reader.may_go_on(reading) and len(_vanished(reader, reading)) == len(vanished)
     return vanished if is_sure else []
 
@@ -354,7 +353,7 @@ def _vanished(reader: ListReader, reading: Reading) -> list[str]:
 def _confirmed(reader: ListReader, reading: Reading, vanished: list[str]) -> list[str]:
     """What of the list is still not met after one more reading: rows slip past pages that shift."""
     rows = reading.latest if reading.is_counted else max(reading.latest, reader.known(reading))
-    pages = list(range(1, last_page(rows, reading.size) + 1))
+    pages = Pages(((1, last_page(rows, reading.size) + 1),))
     if len(pages) > CONFIRM_PAGES:
         pages = _pages_near(reader, reading, vanished)
     reading.counts.clear()
@@ -368,7 +367,7 @@ def _confirmed(reader: ListReader, reading: Reading, vanished: list[str]) -> lis
     return _vanished(reader, reading)
 
 
-def _pages_near(reader: ListReader, reading: Reading, vanished: list[str]) -> list[int]:
+def _pages_near(reader: ListReader, reading: Reading, vanished: list[str]) -> Pages:
     """The pages on which the vanished rows would stand, and their neighbours."""
     table = columns.BY_KIND[reading.resource.kind]
     condition, parameters = facts.scope(reading.resource)
