@@ -19,7 +19,7 @@ from unpod_sync.clock import Clock, utc_now
 from unpod_sync.config import Settings
 from unpod_sync.errors import BudgetError, CredentialsError, UnpodSyncError, WarehouseError
 from unpod_sync.lists import ListReader
-from unpod_sync.loading import Loader
+from unpod_sync.loading import TWICE_LISTED, Loader
 from unpod_sync.memory import keep_memory
 from unpod_sync.merge import EARLIEST
 from unpod_sync.model import (
@@ -279,9 +279,22 @@ class _Load:
         self.notes += self.privacy.notes
         if any(loader.tally.changed.values()):
             self.notes += [notice.text for notice in take_notice(warehouse, self.load_id, self.now())]
+        self._note_twice_listed(warehouse)
         result = self._result(reader, loader)
         self._record(warehouse, result)
         return result
+
+    def _note_twice_listed(self, warehouse: Warehouse) -> None:
+        """Says which objects two spaces list with different content, each once."""
+        rows = warehouse.connection.execute(
+            "select kind, split_part(id, '/', 2), split_part(id, '/', 1), value_text from meta.rejects"
+            " where load_id = ? and reason = ? order by all limit 5",
+            [self.load_id, TWICE_LISTED],
+        ).fetchall()
+        self.notes += [
+            f"{kind} {id_} is listed in the spaces {other} and {kept} with different content; that of {kept} is kept"
+            for kind, id_, other, kept in rows
+        ]
 
     def _loader(self, warehouse: Warehouse) -> Loader:
         highest = first_row(
