@@ -25,7 +25,7 @@ from unpod_sync.merge import write_bookmarks
 from unpod_sync.model import Page, Record, Reject, Resource, run_tasks
 from unpod_sync.plan import Policy, last_page
 from unpod_sync.reading import STAGES, Reading
-from unpod_sync.records import prepare
+from unpod_sync.records import is_lost, prepare
 from unpod_sync.warehouse import Warehouse
 
 Prepared = tuple[Page, list[Record], list[Reject]]
@@ -198,6 +198,7 @@ class ListReader:
         """Hands a page's records on; `unreadable` are offsets of rows the server cannot show."""
         page, records, rejects = result
         self._on_page(reading, page)
+        reading.lost.update(filter(is_lost, rejects))
         count = page.count if page.count is not None else reading.count
         for offset in unreadable:
             reading.unreadable.append(count - 1 - offset)
@@ -375,6 +376,8 @@ class ListReader:
                 for reading in readings
             ],
         )
+        if any(reading.lost_rows != reading.state.lost for reading in readings):
+            connection.execute("update meta.revision set revision = revision + 1")  # `check` reads them
         connection.execute("commit")
 
 

@@ -47,6 +47,11 @@ def judge(readings: Sequence[Reading], findings: Findings) -> tuple[list[str], i
             f"{unreadable} rows cannot be read, the server fails every page with them (meta.rejects)"
         )
     failures += [
+        f"{reading.resource.name}: {reading.lost_rows} rows could not be stored whole (meta.rejects)"
+        for reading in readings
+        if reading.lost_rows
+    ]
+    failures += [
         f"{reading.resource.name}: {reading.state.held:,} stored rows are no longer listed, too many to be"
         " believed at once; none is marked as deleted until `sync --accept-deletions` confirms it"
         for reading in readings

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from unpod_sync.errors import ApiError
-from unpod_sync.model import Page, Resource
+from unpod_sync.model import Page, Reject, Resource
 from unpod_sync.plan import (
     FIRST,
     Interval,
@@ -72,6 +72,7 @@ class Reading:
     latest: int = 0
     at_top: int = 0
     unreadable: list[int] = field(default_factory=list)
+    lost: set[Reject] = field(default_factory=set)
     error: ApiError | None = None
     ended: bool = False
     end: int = sys.maxsize
@@ -347,6 +348,11 @@ class Reading:
         """The pages on which these positions stand now."""
         return Pages.holding(intervals, self.count, self.size)
 
+    @property
+    def lost_rows(self) -> int:
+        """How many rows of the list are not stored whole, as far as this sync or an earlier one has read it."""
+        return len(self.lost) if self.is_verified else max(len(self.lost), self.state.lost)
+
     def bookmark(self, *, now: datetime, finished: bool, known: int | None = None) -> dict[str, Any]:
         """The bookmark row: the state this reading leaves behind."""
         complete = finished and self.error is None and not self.is_cut
@@ -383,6 +389,7 @@ class Reading:
                     "counted": self.state.counted,
                     "unjoined": unjoined,
                     "held": self.state.held,
+                    "lost": self.lost_rows,
                     "size": self.size if self.plan is not None else self.state.size,
                     "tried_at": tried_at.isoformat() if tried_at else None,
                 }
@@ -408,6 +415,7 @@ def state_of(bookmark: dict[str, Any], **known: Any) -> ListState:
         counted=extra.get("counted", True),
         size=extra.get("size", 0),
         held=extra.get("held", 0),
+        lost=extra.get("lost", 0),
         unjoined=tuple(extra.get("unjoined", ())),
         tried_at=datetime.fromisoformat(extra["tried_at"]) if extra.get("tried_at") else None,
         **known,
