@@ -79,10 +79,11 @@ class ListReader:
         self._secrets = secrets
         self._on_page = on_page
         self._unreachable = 0
+        self._readings: dict[str, Reading] = {}
 
     def open(self, resources: Iterable[Resource], *, optional: bool = False) -> list[Reading]:
         """Readings of these lists, from what the warehouse knows. Optional ones may be refused."""
-        return [
+        readings = [
             Reading(
                 resource,
                 facts.list_state(self.warehouse, resource, self._policy, self.now()),
@@ -92,6 +93,8 @@ class ListReader:
             )
             for resource in resources
         ]
+        self._readings |= {reading.resource.name: reading for reading in readings}
+        return readings
 
     def plan(self, readings: list[Reading]) -> None:
         """Reads the first pages, which tell how long the lists are, and plans the rest."""
@@ -116,19 +119,35 @@ class ListReader:
     # -- fetching -----------------------------------------------------------------------------
 
     def fetch(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Prepared | ApiError]]:
-        """Fetches several in flight; ends early when the credentials or the budget do."""
+        """Fetches several in flight; ends early when the credentials or the budget do.
+
+        A page with a row that is known to be unreadable is not asked for: it fails at once, so that it is
+        read around that row.
+        """
+        failing: list[Job] = []
 
         def admitted() -> Iterator[Job]:
             for job in jobs:
                 if self.findings.halted is not None:
                     return
-                yield job
+                resource, page, size = job
+                reading = self._readings.get(resource.name)
+                if reading is not None and reading.bad_offsets(page, size):
+                    failing.append(job)
+                else:
+                    yield job
 
         results = self.client.fetch_many(admitted(), self._prepare)
         for job, result in results:
             if isinstance(result, CredentialsError | BudgetError):
                 self.findings.halted = self.findings.halted or result
             yield job, result
+        for job in failing:
+            if self.findings.halted is None:
+                yield (
+                    job,
+                    ResponseError(f"{job[0].name}, page {job[1]}: the server cannot show any row of it"),
+                )
 
     def _prepare(self, page: Page) -> Prepared:
         records, rejects = prepare(page.rows, page.resource, sequence=page.sequence, secrets=self._secrets)
@@ -136,7 +155,9 @@ class ListReader:
 
     def _begin(self, reading: Reading, result: Prepared | ApiError) -> None:
         if isinstance(result, ApiError):
-            saved = self._isolated(reading, 1, self._true_size(reading), result)
+            is_known = reading.bad_offsets(1, self._policy.page_size)
+            size = reading.state.size if is_known and reading.state.size else self._true_size(reading)
+            saved = self._isolated(reading, 1, size, result)
             if saved is None:
                 return
             result, unreadable = saved
@@ -219,7 +240,8 @@ class ListReader:
             and self.findings.halted is None
         ):
             try:
-                isolated = isolate(self.client, reading.resource, number, size, error)
+                known = reading.bad_offsets(number, size)
+                isolated = isolate(self.client, reading.resource, number, size, error, known)
             except ApiError as worse:
                 error = worse
             else:
@@ -376,7 +398,10 @@ class ListReader:
                 for reading in readings
             ],
         )
-        if any(reading.lost_rows != reading.state.lost for reading in readings):
+        if any(
+            (reading.lost_rows, reading.bad) != (reading.state.lost, {*reading.state.unreadable})
+            for reading in readings
+        ):
             connection.execute("update meta.revision set revision = revision + 1")  # `check` reads them
         connection.execute("commit")
 

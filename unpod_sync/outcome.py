@@ -41,7 +41,7 @@ class LoadResult:
 def judge(readings: Sequence[Reading], findings: Findings) -> tuple[list[str], int]:
     """What failed, in words, and the exit status: 0 nothing, 3 some of it, 1 every list that matters."""
     failures = list(findings.failures)
-    unreadable = sum(len(set(reading.unreadable)) for reading in readings)
+    unreadable = sum(len(reading.bad) for reading in readings)
     if unreadable:
         failures.append(
             f"{unreadable} rows cannot be read, the server fails every page with them (meta.rejects)"

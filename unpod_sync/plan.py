@@ -50,7 +50,8 @@ class ListState:
     sweep is under way; `explained` how much the server's count is known to exceed its rows;
     `tried_at` when its first page was last asked for, whatever came of it; `size` the rows of its first
     page then; `unjoined` the loads that left rows unread below those they read; `held` how many rows the
-    last sweep did not meet and did not mark as deleted, because they were too many; `lost` how many rows could not be stored whole.
+    last sweep did not meet and did not mark as deleted, because they were too many; `lost` how many rows could not be stored whole;
+    `unreadable` the positions of rows that the server cannot show.
     """
 
     count: int | None = None
@@ -73,6 +74,7 @@ class ListState:
     unjoined: tuple[str, ...] = ()
     held: int = 0
     lost: int = 0
+    unreadable: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

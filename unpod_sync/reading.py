@@ -349,6 +349,20 @@ class Reading:
         return Pages.holding(intervals, self.count, self.size)
 
     @property
+    def bad(self) -> set[int]:
+        """Positions of rows the server cannot show: those of this sync, and earlier ones not read since."""
+        earlier = self.not_covered((position, position + 1) for position in self.state.unreadable)
+        return {*self.unreadable, *itertools.chain.from_iterable(itertools.starmap(range, earlier))}
+
+    def bad_offsets(self, page: int, size: int) -> list[int]:
+        """Where such rows stand on a page now, as offsets from the start of the list."""
+        if self.plan is None and self.state.size:
+            size = min(size, self.state.size)
+        count = (self.state.count or 0) if self.plan is None else self.latest
+        offsets = (count - 1 - position for position in self.bad)
+        return [offset for offset in offsets if (page - 1) * size <= offset < page * size]
+
+    @property
     def lost_rows(self) -> int:
         """How many rows of the list are not stored whole, as far as this sync or an earlier one has read it."""
         return len(self.lost) if self.is_verified else max(len(self.lost), self.state.lost)
@@ -389,6 +403,7 @@ class Reading:
                     "counted": self.state.counted,
                     "unjoined": unjoined,
                     "held": self.state.held,
+                    "unreadable": sorted(self.bad),
                     "lost": self.lost_rows,
                     "size": self.size if self.plan is not None else self.state.size,
                     "tried_at": tried_at.isoformat() if tried_at else None,
@@ -416,6 +431,7 @@ def state_of(bookmark: dict[str, Any], **known: Any) -> ListState:
         size=extra.get("size", 0),
         held=extra.get("held", 0),
         lost=extra.get("lost", 0),
+        unreadable=tuple(extra.get("unreadable", ())),
         unjoined=tuple(extra.get("unjoined", ())),
         tried_at=datetime.fromisoformat(extra["tried_at"]) if extra.get("tried_at") else None,
         **known,

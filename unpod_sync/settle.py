@@ -72,7 +72,7 @@ def _settle_uncounted(reader: ListReader, reading: Reading) -> None:
     claimed = reading.first_count or 0
     if reading.told == {claimed} == {len(reading.met)}:
         reading.state = replace(reading.state, counted=True)
-    missing = claimed - len(reading.met) - len(set(reading.unreadable)) - reading.state.explained
+    missing = claimed - len(reading.met) - len(reading.bad) - reading.state.explained
     if missing > 0 and reader.may_go_on(reading):
         reader.again(reading, range(1, last_page(claimed, reading.size) + 1))
         claimed = min(reading.latest, reading.at_top)
@@ -232,19 +232,19 @@ def _missing(reader: ListReader, reading: Reading) -> int:
         return 0
     known, grown = reader.known(reading), 0
     if state.count is not None and not state.gaps:
-        unseen = reading.expected - max(state.count, state.known) - len(set(reading.unreadable))
+        unseen = reading.expected - max(state.count, state.known) - len(reading.bad)
         grown = unseen - max(0, known - state.known)
     return max(grown, _shortfall(reading, known))
 
 
 def _shortfall(reading: Reading, known: int) -> int:
     """By how many rows the list's count exceeds what is known, beyond what is explained."""
-    return reading.expected - len(set(reading.unreadable)) - reading.state.explained - known
+    return reading.expected - len(reading.bad) - reading.state.explained - known
 
 
 def _explain(reader: ListReader, reading: Reading, vanished: int = 0) -> None:
     """A whole reading did not cure the difference: remember it, so that it is not chased."""
-    found = reader.known(reading) - vanished + len(set(reading.unreadable))
+    found = reader.known(reading) - vanished + len(reading.bad)
     gap = max(0, reading.expected - found)
     if gap and gap != reading.state.explained:
         reader.findings.notes.append(
@@ -298,7 +298,7 @@ def _gone(reader: ListReader, reading: Reading) -> tuple[list[str], bool]:
         vanished = _vanished(reader, reading)
     if not vanished:
         return [], True
-    if reading.unreadable:
+    if reading.bad:
         reader.findings.notes.append(
             f"{reading.resource.name}: {len(vanished)} known rows were not met;"
             " nothing is marked as deleted while unreadable rows may be among them"
