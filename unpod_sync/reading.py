@@ -46,7 +46,7 @@ class Reading:
     alone they would end too high where others have vanished meanwhile. At a seam below a gap that an
     earlier sync left (True), rows which that sync stored are none of those: they may have moved down to it.
     `told` are the counts that a list gives which is not believed, `met` the ids it shows, `lengths` how many
-    rows its pages; `load_id` the load.
+    rows its pages; `load_id` the load. `is_read_whole`: every page was asked for in this sync, at one count.
     """
 
     resource: Resource
@@ -81,6 +81,7 @@ class Reading:
     overflows: bool = False
     has_surplus: bool = False
     is_short: bool = False
+    is_read_whole: bool = False
     told: set[int] = field(default_factory=set)
     lengths: dict[int, int] = field(default_factory=dict)
     load_id: str | None = None

@@ -91,6 +91,7 @@ def _settle_unpaged(reader: ListReader, reading: Reading) -> None:
         _read_all(reader, reading)
     if reader.may_go_on(reading):
         reading.pass_over((0, max(reading.latest, reading.count)))
+        reading.is_read_whole = True
         _explain(reader, reading)
 
 
@@ -213,7 +214,8 @@ def _find_missing(reader: ListReader, reading: Reading) -> None:
         if _missing(reader, reading) > 0:
             _read_on(reader, reading)
         # A list that moves meanwhile explains nothing: the next sync looks again.
-        if reader.may_go_on(reading) and (len(reading.counts) < 2 or _missing(reader, reading) <= 0):
+        reading.is_read_whole = reader.may_go_on(reading) and len(reading.counts) < 2
+        if reader.may_go_on(reading):
             _explain(reader, reading)
 
 
@@ -243,9 +245,14 @@ def _shortfall(reading: Reading, known: int) -> int:
 
 
 def _explain(reader: ListReader, reading: Reading, vanished: int = 0) -> None:
-    """A whole reading did not cure the difference: remember it, so that it is not chased."""
+    """A whole reading did not cure the difference: remember it, so that it is not chased.
+
+    Without a whole reading a difference may only turn out to be smaller.
+    """
     found = reader.known(reading) - vanished + len(reading.bad)
     gap = max(0, reading.expected - found)
+    if gap > reading.state.explained and not reading.is_read_whole:
+        return
     if gap and gap != reading.state.explained:
         reader.findings.notes.append(
             f"{reading.resource.name}: the list says {reading.expected}, a whole reading finds {gap} fewer"
@@ -308,6 +315,8 @@ def _gone(reader: ListReader, reading: Reading) -> tuple[list[str], bool]:
         return _confirmed(reader, reading, vanished), True
     if len(reading.counts) > 1 or reader.known(reading) - len(vanished) < reading.expected:
         vanished = _confirmed(reader, reading, vanished)
+        if vanished and not reading.is_read_whole and _contradicted(reader, reading, vanished):
+            vanished = _confirmed(reader, reading, vanished, whole=True)
         return vanished, not _contradicted(reader, reading, vanished)
     return _still_gone(reader, reading, vanished), True
 
@@ -350,11 +359,17 @@ def _vanished(reader: ListReader, reading: Reading) -> list[str]:
     return [id_ for (id_,) in rows] + refused
 
 
-def _confirmed(reader: ListReader, reading: Reading, vanished: list[str]) -> list[str]:
-    """What of the list is still not met after one more reading: rows slip past pages that shift."""
+def _confirmed(
+    reader: ListReader, reading: Reading, vanished: list[str], *, whole: bool = False
+) -> list[str]:
+    """What of the list is still not met after one more reading: rows slip past pages that shift.
+
+    Of a long list only the pages near these rows are read, unless it is to be read `whole`.
+    """
     rows = reading.latest if reading.is_counted else max(reading.latest, reader.known(reading))
     pages = Pages(((1, last_page(rows, reading.size) + 1),))
-    if len(pages) > CONFIRM_PAGES:
+    whole = whole or len(pages) <= CONFIRM_PAGES
+    if not whole:
         pages = _pages_near(reader, reading, vanished)
     reading.counts.clear()
     reading.count = before = reading.latest
@@ -364,6 +379,7 @@ def _confirmed(reader: ListReader, reading: Reading, vanished: list[str]) -> lis
     has_moved = len(reading.counts) > 1 or (reading.is_counted and reading.latest != before)
     if has_moved or not reader.may_go_on(reading):
         return []  # the list keeps moving: the next sweep decides
+    reading.is_read_whole = whole
     return _vanished(reader, reading)
 
 
