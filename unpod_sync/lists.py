@@ -33,6 +33,7 @@ Prepared = tuple[Page, list[Record], list[Reject]]
 BARREN = (
     3  # pages in a row without rows, or with those of the first page: the list has ended, whatever its count
 )
+AMPLE = 5  # requests a list: with fewer in the budget, lists take turns, and go on where they stopped
 OUTAGE = 3  # lists in a row that cannot be reached: the server is down, not the list
 
 
@@ -99,7 +100,12 @@ class ListReader:
     def plan(self, readings: list[Reading]) -> None:
         """Reads the first pages, which tell how long the lists are, and plans the rest."""
         by_name = {reading.resource.name: reading for reading in readings}
-        first = [(reading.resource, 1, self._policy.page_size) for reading in readings]
+        for reading in readings:
+            if self._is_scarce() and not self._full and reading.can_resume:
+                reading.resume(now=self.now())
+                if reading.begins_sweep:
+                    self.forget_sweep(reading)
+        first = [(r.resource, 1, self._policy.page_size) for r in readings if not r.is_resumed]
         self.findings.planned += len(first)
         for job, result in self.fetch(first):
             self._begin(by_name[job[0].name], result)
@@ -109,6 +115,11 @@ class ListReader:
                 self.findings.plans[reading.resource.name] = {"first": 1, **reading.plan.needs}
         tasks = (reading for reading in readings if reading.resource.kind == "task")
         self.loader.expect(sum(high - low for reading in tasks for low, high in reading.gaps))
+
+    def _is_scarce(self) -> bool:
+        """Whether the budget may not last for one list."""
+        left = self.client.counters.requests_left
+        return left is not None and left < AMPLE
 
     def read(self, readings: list[Reading]) -> None:
         """Plans the lists and reads the pages due, and commits them."""
@@ -213,6 +224,8 @@ class ListReader:
             result, unreadable = saved
         page, records, _ = result
         reading.observe(page, [record.id for record in records])
+        if reading.is_resumed:
+            reading.adopt()
         self.take(reading, result, unreadable)
 
     def take(self, reading: Reading, result: Prepared, unreadable: tuple[int, ...]) -> None:

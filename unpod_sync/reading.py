@@ -46,7 +46,8 @@ class Reading:
     alone they would end too high where others have vanished meanwhile. At a seam below a gap that an
     earlier sync left (True), rows which that sync stored are none of those: they may have moved down to it.
     `told` are the counts that a list gives which is not believed, `met` the ids it shows, `lengths` how many
-    rows its pages; `load_id` the load. `is_read_whole`: every page was asked for in this sync, at one count.
+    rows its pages; `load_id` the load. `is_read_whole`: every page was asked for in this sync, at one count;
+    `is_resumed`: it was planned without its first page, which has not been read yet.
     """
 
     resource: Resource
@@ -82,6 +83,7 @@ class Reading:
     has_surplus: bool = False
     is_short: bool = False
     is_read_whole: bool = False
+    is_resumed: bool = False
     told: set[int] = field(default_factory=set)
     lengths: dict[int, int] = field(default_factory=dict)
     load_id: str | None = None
@@ -103,8 +105,28 @@ class Reading:
             self.state = replace(self.state, counted=False)
         self.is_counted = page.count is not None and self.state.counted
         self.count = page.count if page.count is not None and self.is_counted else max(rows, self.state.known)
-        self.latest = self.at_top = self.count
         self.first_ids, self.first_count = frozenset(ids), page.count
+        self._plan(now, full=full)
+        self.observe(page, ids)
+
+    def resume(self, *, now: datetime) -> None:
+        """Plans from the bookmark alone: the first page would cost a budget of one request all of it.
+
+        Each page says how long the list is by now; the first one is read when there is a request left.
+        """
+        self.size, self.count, self.is_resumed = self.state.size, self.state.count or 0, True
+        self._plan(now, full=False)
+        self.seams.pop(self.count, None)
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether it is known on which pages, other than the first, rows stand that were never read."""
+        if not self.state.counted or not self.state.size or self.state.count is None:
+            return False
+        return bool(Pages.holding(self.state.gaps, self.state.count, self.state.size) - FIRST)
+
+    def _plan(self, now: datetime, *, full: bool) -> None:
+        self.latest = self.at_top = self.count
         self.waiting = {task.id for task in self.state.unfinished}
         everything = full or not self.is_counted
         if everything:  # a sweep of its own, not the rest of the one under way
@@ -121,7 +143,6 @@ class Reading:
         self.sweep_left = self.plan.sweep_left
         if self.begins_sweep:  # what runs could not show an age ago they may show now
             self.state = replace(self.state, runs_usable=True)
-        self.observe(page, ids)
 
     def observe(self, page: Page, ids: list[str]) -> None:
         """Notes at once what a page says of the list as a whole."""
@@ -343,7 +364,9 @@ class Reading:
         """Whether something due was not read: the list itself, unread rows, planned pages, unfinished tasks."""
         if self.plan is None:
             return self.error is None
-        return bool(self.gaps or self.waiting or self.pages_for(self.uncovered) & self.plan.pages)
+        return bool(
+            self.gaps or self.waiting or self.is_resumed or self.pages_for(self.uncovered) & self.plan.pages
+        )
 
     def pages_for(self, intervals: Iterable[Interval]) -> Pages:
         """The pages on which these positions stand now."""

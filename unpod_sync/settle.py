@@ -47,8 +47,9 @@ def _settle(reader: ListReader, reading: Reading) -> None:
         _settle_unpaged(reader, reading)
     else:
         # A first page shorter than the last time's may lack a row, not the server have a new limit.
-        if reading.adopt() or reading.is_short:
+        if reading.adopt() or reading.is_short or reading.is_resumed:
             reader.again(reading, [1])
+            reading.is_resumed = reading.is_resumed and not reader.may_go_on(reading)
         _fill_holes(reader, reading)
         _join(reader, reading)
         _fill_holes(reader, reading)

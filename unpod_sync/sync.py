@@ -18,7 +18,7 @@ from unpod_sync.client import Budget, Client, Event
 from unpod_sync.clock import Clock, utc_now
 from unpod_sync.config import Settings
 from unpod_sync.errors import BudgetError, CredentialsError, UnpodSyncError, WarehouseError
-from unpod_sync.lists import ListReader
+from unpod_sync.lists import AMPLE, ListReader
 from unpod_sync.loading import TWICE_LISTED, Loader
 from unpod_sync.memory import keep_memory
 from unpod_sync.merge import EARLIEST
@@ -39,8 +39,6 @@ from unpod_sync.settle import read_whole
 from unpod_sync.standing import read_standing
 from unpod_sync.vocabulary import take_notice
 from unpod_sync.warehouse import Warehouse, first_row, is_corruption, repair, with_enough_memory
-
-AMPLE = 5  # requests a list: with fewer in the budget, lists take turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,12 +337,16 @@ class _Load:
         listings = reader.open([SPACES], optional=bool(self.settings.spaces)) + reader.open(
             [AGENTS], optional=True
         )
-        self._read_lists(reader, listings)
+        left = self.client.counters.requests_left
+        lists: list[Reading] = []
+        if left is not None and left < AMPLE and listings[0].state.count is not None:
+            lists += listings  # they take their turn, too, or a budget of two were spent on them each time
+        else:
+            self._read_lists(reader, listings)
         if warehouse.lacks_views:
             reader.loader.beside(comment_tables)  # while the first pages are on their way
             reader.loader.meanwhile(create_views)  # while the last are written
         spaces = self._spaces(warehouse, reader, listings[0])
-        lists: list[Reading] = []
         for token, is_optional in spaces:
             lists += reader.open([space_tasks(token), space_runs(token)], optional=is_optional)
         for handle, is_optional in self._agents(warehouse):
