@@ -34,28 +34,28 @@ def planned(state: ListState, *, count: int = 100_000, full: bool = False, polic
 
 def test_a_first_load_reads_everything_and_sweeps_nothing():
     result = planned(ListState(), count=1_337)
-    assert result.pages == tuple(range(2, 15))
+    assert tuple(result.pages) == tuple(range(2, 15))
     assert result.gaps == ((0, 1_337),)
     assert result.sweep_left is None
-    assert result.sweep_pages == ()
+    assert tuple(result.sweep_pages) == ()
 
 
 def test_an_idle_list_costs_its_slice_of_the_sweep_only():
     result = planned(KNOWN)
-    assert result.pages == ()
-    assert result.sweep_pages == tuple(range(2, 52))
+    assert tuple(result.pages) == ()
+    assert tuple(result.sweep_pages) == tuple(range(2, 52))
     assert result.sweep_left == 100_000
 
 
 def test_new_rows_stand_on_the_first_pages():
     result = planned(KNOWN, count=100_250)
-    assert result.pages == (2, 3)
+    assert tuple(result.pages) == (2, 3)
     assert result.gaps == ((100_000, 100_250),)
     assert result.needs["new"] == 3
 
 
 def test_the_hot_window_is_read_every_time():
-    assert planned(replace(KNOWN, hot=950)).pages == tuple(range(2, 11))
+    assert tuple(planned(replace(KNOWN, hot=950)).pages) == tuple(range(2, 11))
 
 
 def test_unread_rows_between_read_ones_do_not_shorten_the_hot_window():
@@ -92,7 +92,7 @@ def test_a_small_list_is_read_whole_every_time():
 def test_unfinished_tasks_are_read_by_page_when_one_page_does():
     state = replace(KNOWN, unfinished=(Unfinished("T1", "R1", 10, 50),))
     result = planned(state)
-    assert result.pages == (1_000,)
+    assert tuple(result.pages) == (1_000,)
     assert result.runs == ()
 
 
@@ -100,7 +100,7 @@ def test_unfinished_tasks_are_read_through_their_run_when_that_is_cheaper():
     scattered = tuple(Unfinished(f"T{i}", "R1", i * 1_000, 50) for i in range(5))
     result = planned(replace(KNOWN, unfinished=scattered))
     assert result.runs == ("R1",)
-    assert result.pages == ()
+    assert tuple(result.pages) == ()
 
 
 def test_runs_that_show_too_little_are_not_used():
@@ -112,27 +112,27 @@ def test_runs_that_show_too_little_are_not_used():
 
 def test_pages_of_the_sweep_serve_unfinished_tasks_too():
     state = replace(KNOWN, unfinished=(Unfinished("T1", "R1", 99_500, 50),))
-    assert planned(state).pages == ()
+    assert tuple(planned(state).pages) == ()
 
 
 def test_an_interrupted_first_load_goes_on_where_it_stopped():
     state = replace(KNOWN, gaps=((0, 40_000),), known=60_000)
     result = planned(state, count=100_100)
     assert result.gaps == ((0, 40_000), (100_000, 100_100))
-    assert result.pages == tuple(range(602, 1_002))
-    assert result.sweep_pages == ()
+    assert tuple(result.pages) == tuple(range(602, 1_002))
+    assert tuple(result.sweep_pages) == ()
 
 
 def test_a_sweep_goes_on_from_its_position_whatever_came_on_top():
     state = replace(KNOWN, sweep_left=50_000, sweep_started_at=NOW - timedelta(hours=1))
     result = planned(state, count=100_300)
     assert result.sweep_left == 50_000
-    assert result.sweep_pages[0] == pages_of((0, 50_000), 100_300, 100)[0]
+    assert next(iter(result.sweep_pages)) == pages_of((0, 50_000), 100_300, 100)[0]
 
 
 def test_full_reads_everything_now():
     result = planned(KNOWN, full=True)
-    assert result.pages == tuple(range(2, 1_001))
+    assert tuple(result.pages) == tuple(range(2, 1_001))
     assert result.sweep_left == 100_000
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from unpod_sync.jsontext import MARK, encode_all, encode_text
 from unpod_sync.model import AGENTS, SPACES, agent_executions, space_runs, space_tasks
-from unpod_sync.records import content_hash, merge_missing, prepare
+from unpod_sync.records import NO_OBJECT, TOO_DEEP, content_hash, is_lost, merge_missing, prepare
 from unpod_sync.redaction import Redaction
 
 TASKS = space_tasks("SPACE")
@@ -72,13 +72,25 @@ def test_a_task_without_id_is_kept_under_another_key_and_noted(missing):
     ]
 
 
-def test_a_row_that_is_no_object_is_a_reject_and_no_record():
+def test_a_row_that_is_no_object_is_kept_as_the_only_field_of_one():
     rows = [None, 3, "text " + API_TOKEN + "x" * 600, ["a"], {"task_id": "T1"}]
     records, rejects = prepare(rows, TASKS, secrets=(API_TOKEN,))
-    assert [record.id for record in records] == ["T1"]
-    assert {(r.id, r.field, r.reason) for r in rejects} == {("", "", "row is not an object")}
+    assert [record.id for record in records[4:]] == ["T1"]
+    kept = [json.loads(record.payload) for record in records[:4]]
+    assert kept == [{NO_OBJECT: row} for row in (None, 3, "text [redacted]" + "x" * 600, ["a"])]
+    assert [r.id for r in rejects] == [f"unkeyed:{record.content_hash}" for record in records[:4]]
+    assert {(r.field, r.reason) for r in rejects} == {("", "row is not an object: raw.payloads keeps it")}
     assert [r.value_text[:5] for r in rejects] == ["null", "3", "text ", '["a"]']
     assert len(rejects[2].value_text) == 500 and API_TOKEN not in rejects[2].value_text
+    assert not any(map(is_lost, rejects))
+
+
+def test_a_space_that_is_no_object_is_lost_and_no_space():
+    """A space that was stored by its content would be asked for its tasks."""
+    records, rejects = prepare(["text " + API_TOKEN], SPACES, secrets=(API_TOKEN,))
+    assert records == []
+    assert [(r.id, r.field, r.reason) for r in rejects] == [("", "", "row is not an object")]
+    assert all(map(is_lost, rejects)) and API_TOKEN not in rejects[0].value_text
 
 
 SENTINEL = "SENTINEL-secret-value"
@@ -203,13 +215,17 @@ def test_values_that_json_writers_refuse_are_kept_as_nearly_as_possible(value):
     assert merge_missing(record.payload, one({"task_id": "T1"})).content_hash == record.content_hash
 
 
-def test_what_is_nested_too_deeply_is_refused_and_the_rest_comes_in():
+def test_a_field_nested_too_deeply_is_left_out_and_the_rest_comes_in():
     deep = "x"
     for _ in range(600):
         deep = [deep]
     records, rejects = prepare([{"task_id": "T1", "deep": deep}, {"task_id": "T2"}, deep], TASKS)
-    assert [record.id for record in records] == ["T2"]
-    assert [r.reason for r in rejects] == ["row is nested too deeply"] * 2
+    assert [(record.id, record.value) for record in records] == [
+        ("T1", {"task_id": "T1"}),
+        ("T2", {"task_id": "T2"}),
+    ]
+    assert {(r.id, r.reason) for r in rejects} == {("T1", TOO_DEEP), ("", TOO_DEEP)}
+    assert all(map(is_lost, rejects))
 
 
 JSON = st.recursive(
@@ -232,6 +248,6 @@ def test_texts_written_together_read_as_written_one_by_one(values):
 @given(st.lists(JSON, max_size=4))
 def test_any_row_becomes_a_record_or_a_reject(rows):
     records, rejects = prepare(rows, TASKS, secrets=Redaction((API_TOKEN,)))
-    assert len(records) + sum(r.field == "" for r in rejects) == len(rows)
+    assert len(records) + sum(r.id == "" for r in rejects) == len(rows)
     for record in records:
         assert isinstance(json.loads(record.payload), dict)

@@ -5,7 +5,7 @@ Each list is judged by itself: one that fails keeps its bookmark and disturbs no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -25,12 +25,16 @@ from unpod_sync.merge import write_bookmarks
 from unpod_sync.model import Page, Record, Reject, Resource, run_tasks
 from unpod_sync.plan import Policy, last_page
 from unpod_sync.reading import STAGES, Reading
-from unpod_sync.records import prepare
+from unpod_sync.records import is_lost, prepare
 from unpod_sync.transactions import transaction
 from unpod_sync.warehouse import Warehouse
 
 Prepared = tuple[Page, list[Record], list[Reject]]
 
+BARREN = (
+    3  # pages in a row without rows, or with those of the first page: the list has ended, whatever its count
+)
+AMPLE = 5  # requests a list: with fewer in the budget, lists take turns, and go on where they stopped
 OUTAGE = 3  # lists in a row that cannot be reached: the server is down, not the list
 
 
@@ -58,10 +62,14 @@ class ListReader:
         *,
         now: Callable[[], datetime],
         full: bool = False,
+        accept_deletions: bool = False,
         secrets: tuple[str, ...] = (),
         on_page: Callable[[Reading, Page], None] = lambda reading, page: None,
     ) -> None:
-        """`now` gives the server's idea of the time (naive UTC); `on_page` hears of progress."""
+        """`now` gives the server's idea of the time (naive UTC); `on_page` hears of progress.
+
+        With `accept_deletions` a sweep marks as deleted however many rows it did not meet.
+        """
         self.findings = Findings()
         self.client = client
         self.loader = loader
@@ -69,13 +77,15 @@ class ListReader:
         self._policy = policy
         self.now = now
         self._full = full
+        self.accept_deletions = accept_deletions
         self._secrets = secrets
         self._on_page = on_page
         self._unreachable = 0
+        self._readings: dict[str, Reading] = {}
 
     def open(self, resources: Iterable[Resource], *, optional: bool = False) -> list[Reading]:
         """Readings of these lists, from what the warehouse knows. Optional ones may be refused."""
-        return [
+        readings = [
             Reading(
                 resource,
                 facts.list_state(self.warehouse, resource, self._policy, self.now()),
@@ -85,11 +95,18 @@ class ListReader:
             )
             for resource in resources
         ]
+        self._readings |= {reading.resource.name: reading for reading in readings}
+        return readings
 
     def plan(self, readings: list[Reading]) -> None:
         """Reads the first pages, which tell how long the lists are, and plans the rest."""
         by_name = {reading.resource.name: reading for reading in readings}
-        first = [(reading.resource, 1, self._policy.page_size) for reading in readings]
+        for reading in readings:
+            if self._is_scarce() and not self._full and reading.can_resume:
+                reading.resume(now=self.now())
+                if reading.begins_sweep:
+                    self.forget_sweep(reading)
+        first = [(r.resource, 1, self._policy.page_size) for r in readings if not r.is_resumed]
         self.findings.planned += len(first)
         for job, result in self.fetch(first):
             self._begin(by_name[job[0].name], result)
@@ -100,6 +117,11 @@ class ListReader:
         tasks = (reading for reading in readings if reading.resource.kind == "task")
         self.loader.expect(sum(high - low for reading in tasks for low, high in reading.gaps))
 
+    def _is_scarce(self) -> bool:
+        """Whether the budget may not last for one list."""
+        left = self.client.counters.requests_left
+        return left is not None and left < AMPLE
+
     def read(self, readings: list[Reading]) -> None:
         """Plans the lists and reads the pages due, and commits them."""
         self.plan(readings)
@@ -109,19 +131,35 @@ class ListReader:
     # -- fetching -----------------------------------------------------------------------------
 
     def fetch(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Prepared | ApiError]]:
-        """Fetches several in flight; ends early when the credentials or the budget do."""
+        """Fetches several in flight; ends early when the credentials or the budget do.
+
+        A page with a row that is known to be unreadable is not asked for: it fails at once, so that it is
+        read around that row.
+        """
+        failing: list[Job] = []
 
         def admitted() -> Iterator[Job]:
             for job in jobs:
                 if self.findings.halted is not None:
                     return
-                yield job
+                resource, page, size = job
+                reading = self._readings.get(resource.name)
+                if reading is not None and reading.bad_offsets(page, size):
+                    failing.append(job)
+                else:
+                    yield job
 
         results = self.client.fetch_many(admitted(), self._prepare)
         for job, result in results:
             if isinstance(result, CredentialsError | BudgetError):
                 self.findings.halted = self.findings.halted or result
             yield job, result
+        for job in failing:
+            if self.findings.halted is None:
+                yield (
+                    job,
+                    ResponseError(f"{job[0].name}, page {job[1]}: the server cannot show any row of it"),
+                )
 
     def _prepare(self, page: Page) -> Prepared:
         records, rejects = prepare(page.rows, page.resource, sequence=page.sequence, secrets=self._secrets)
@@ -129,7 +167,9 @@ class ListReader:
 
     def _begin(self, reading: Reading, result: Prepared | ApiError) -> None:
         if isinstance(result, ApiError):
-            saved = self._isolated(reading, 1, self._true_size(reading), result)
+            is_known = reading.bad_offsets(1, self._policy.page_size)
+            size = reading.state.size if is_known and reading.state.size else self._true_size(reading)
+            saved = self._isolated(reading, 1, size, result)
             if saved is None:
                 return
             result, unreadable = saved
@@ -137,7 +177,8 @@ class ListReader:
             unreadable = ()
         self._unreachable = 0
         page, records, _ = result
-        reading.begin(page, [record.id for record in records], now=self.now(), full=self._full)
+        full = self._full or (self.accept_deletions and reading.state.held > 0)
+        reading.begin(page, [record.id for record in records], now=self.now(), full=full)
         if reading.begins_sweep:
             self.forget_sweep(reading)
         self.take(reading, result, unreadable)
@@ -184,12 +225,15 @@ class ListReader:
             result, unreadable = saved
         page, records, _ = result
         reading.observe(page, [record.id for record in records])
+        if reading.is_resumed:
+            reading.adopt()
         self.take(reading, result, unreadable)
 
     def take(self, reading: Reading, result: Prepared, unreadable: tuple[int, ...]) -> None:
         """Hands a page's records on; `unreadable` are offsets of rows the server cannot show."""
         page, records, rejects = result
         self._on_page(reading, page)
+        reading.lost.update(filter(is_lost, rejects))
         count = page.count if page.count is not None else reading.count
         for offset in unreadable:
             reading.unreadable.append(count - 1 - offset)
@@ -210,7 +254,8 @@ class ListReader:
             and self.findings.halted is None
         ):
             try:
-                isolated = isolate(self.client, reading.resource, number, size, error)
+                known = reading.bad_offsets(number, size)
+                isolated = isolate(self.client, reading.resource, number, size, error, known)
             except ApiError as worse:
                 error = worse
             else:
@@ -256,14 +301,26 @@ class ListReader:
         return reading.plan is not None and reading.error is None and self.findings.halted is None
 
     def again(self, reading: Reading, pages: Iterable[int], size: int | None = None) -> None:
-        """Reads these pages (once more, or of another size) and commits them."""
-        jobs = [(reading.resource, page, size or reading.size) for page in pages]
-        self.findings.planned += len(jobs)
-        for job, result in self.fetch(jobs):
+        """Reads these pages, in rising order (once more, or of another size), and commits them.
+
+        The rows that come decide how far: a count alone may claim billions.
+        """
+        barren = 0
+
+        def jobs() -> Iterator[Job]:
+            for page in pages:
+                if barren == BARREN:
+                    return
+                self.findings.planned += 1
+                yield reading.resource, page, size or reading.size
+
+        for job, result in self.fetch(jobs()):
             if isinstance(result, ApiError):
                 self.accept(reading, job, result)
                 continue
-            reading.again(result[0], [record.id for record in result[1]])
+            page, ids = result[0], [record.id for record in result[1]]
+            barren = barren + 1 if not page.rows or reading.repeats(page, ids) else 0
+            reading.again(page, ids)
             self.take(reading, result, ())
         self.loader.drain()
 
@@ -286,21 +343,17 @@ class ListReader:
     def _read_runs(self, reading: Reading) -> None:
         """Reads unfinished tasks through their runs: those planned so, and those a page missed."""
         assert reading.plan is not None
-        space = reading.resource.space_token or ""
         sizes = {task.run_id: task.run_size for task in reading.state.unfinished if task.run_id}
         runs = set(reading.plan.runs)
         missed = {t.run_id for t in reading.state.unfinished if t.run_id and t.id in reading.waiting}
         wanted = sorted(runs | (missed if reading.state.runs_usable else set()))
         pages = {run_id: last_page(sizes.get(run_id, 1), reading.size) for run_id in wanted}
         self.findings.planned -= len(runs)
-        counts = self._take_runs(
-            reading,
-            [(run_tasks(space, r), page, reading.size) for r in wanted for page in range(1, pages[r] + 1)],
-        )
+        counts = self._take_runs(reading, {r: range(1, pages[r] + 1) for r in wanted})
         # Runs grow: what was looked for may stand further down by now.
-        grown = {r: range(pages[r] + 1, last_page(counts.get(r, 0), reading.size) + 1) for r in wanted}
         self._take_runs(
-            reading, [(run_tasks(space, r), page, reading.size) for r in wanted for page in grown[r]]
+            reading,
+            {r: range(pages[r] + 1, last_page(counts.get(r, 0), reading.size) + 1) for r in wanted},
         )
         if reading.waiting and self.may_go_on(reading):
             slip = max(self.slip(reading), self.known(reading) - reading.expected)
@@ -311,21 +364,32 @@ class ListReader:
             ]
             self.again(reading, reading.pages_for(around if wanted else reading.not_covered(around)))
 
-    def _take_runs(self, reading: Reading, jobs: list[Job]) -> dict[str, int]:
-        """Takes these pages of runs; returns how many tasks each run says it has.
+    def _take_runs(self, reading: Reading, pages: Mapping[str, Iterable[int]]) -> dict[str, int]:
+        """Takes these pages of runs, each to its first empty one; returns how many tasks each run says it has.
 
         A copy with fewer fields keeps the other ones of what is stored: so what the list itself said
         is stored before, and these copies before the list is asked again.
         """
         counts: dict[str, int] = {}
-        self.findings.planned += len(jobs)
+        ended: set[str | None] = set()
+
+        def jobs() -> Iterator[Job]:
+            for run_id, numbers in pages.items():
+                for number in numbers:
+                    if run_id in ended:
+                        break
+                    self.findings.planned += 1
+                    yield run_tasks(reading.resource.space_token or "", run_id), number, reading.size
+
         self.loader.drain()
-        for job, result in self.fetch(jobs):
+        for job, result in self.fetch(jobs()):
             if isinstance(result, ApiError):
                 if self.findings.halted is None:
                     reading.state = replace(reading.state, runs_usable=False)
                 continue
             page, records, rejects = result
+            if not page.rows:
+                ended.add(job[0].run_id)
             counts[job[0].run_id or ""] = page.count or 0
             told = [record for record in records if "task_id" in record.value]
             whole = [record for record in told if "output" in record.value]
@@ -348,6 +412,11 @@ class ListReader:
                     for reading in readings
                 ],
             )
+            if any(
+                (reading.lost_rows, reading.bad) != (reading.state.lost, {*reading.state.unreadable})
+                for reading in readings
+            ):
+                connection.execute("update meta.revision set revision = revision + 1")  # `check` reads them
 
 
 def unread(readings: Iterable[Reading]) -> list[str]:

@@ -35,7 +35,10 @@ CHUNK = 1_024  # records compared and flattened together; a row group is a multi
 WORTH_A_PROCESS = 5_000  # new rows; starting it takes as long as flattening 3,000
 WORTH_A_FILTER = 20_000  # new rows; filling it costs as much a stored task as looking so many up
 WORTH_A_SET = 200_000  # ids; so many take 25 MB, and a set is asked in a tenth of a filter's time
+MOST_EXPECTED = 4_000_000  # ids a filter is made for, 16 MB: a list may claim more than it has
 SEEN = 50_000  # unchanged objects met before progress is committed
+
+TWICE_LISTED = "listed in two spaces with different content: the copy of the space in value_text is kept"
 
 Part = Callable[[], Copies]
 Job = Callable[[duckdb.DuckDBPyConnection], object]
@@ -122,7 +125,7 @@ class Loader:
         if self._met is None and rows >= WORTH_A_FILTER:
             stored = self._reader.execute("select task_id from main.tasks").fetchall()
             expected = len(stored) + rows
-            self._met = set() if expected <= WORTH_A_SET else BloomFilter(expected)
+            self._met = set() if expected <= WORTH_A_SET else BloomFilter(min(expected, MOST_EXPECTED))
             self._met.update(id_ for (id_,) in stored)
             for taken in (self._in_batch, *self._pending):
                 self._met.update(taken)
@@ -266,6 +269,8 @@ class Loader:
             old = stored.get(record.id)
             if old is None or old["deleted_at"] is not None:
                 differing.append(record)
+            elif old.get("space_token") not in (None, record.space_token):
+                self._pass_over(record, old)
             elif old["content_hash"] == record.content_hash:
                 self._unchanged.add((kind, record.id))
             else:
@@ -273,6 +278,17 @@ class Loader:
         if len(self._held) >= CHUNK:
             self._release()
         return self._completed(kind, differing, stored)
+
+    def _pass_over(self, record: Record, old: dict[str, Any]) -> None:
+        """Notes that another space lists an object, too: the copy that is stored stays while it is listed.
+
+        Otherwise the two would take each other's place at every sync.
+        """
+        if old["content_hash"] != record.content_hash:
+            id_ = f"{record.space_token}/{record.id}"
+            self._batch.rejects.append(
+                Reject(record.kind, id_, "space_token", old["space_token"], TWICE_LISTED)
+            )
 
     def _unsure(self, kind: str, ids: list[str]) -> list[str]:
         """Those ids that may be stored, each once."""

@@ -15,7 +15,10 @@ WORDS = {EXIT_DONE: "done", EXIT_PARTIAL: "partial", EXIT_FAILED: "failed"}
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """How a load went. `exit_status` is the process's: 0 done, 1 failed, 3 partial."""
+    """How a load went. `exit_status` is the process's: 0 done, 1 failed, 3 partial.
+
+    `rows_held` are no longer listed, but so many that the user has to confirm their deletion.
+    """
 
     load_id: str
     status: str
@@ -32,16 +35,28 @@ class LoadResult:
     notes: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
     plans: dict[str, dict[str, int]] = field(default_factory=dict)
+    rows_held: int = 0
 
 
 def judge(readings: Sequence[Reading], findings: Findings) -> tuple[list[str], int]:
     """What failed, in words, and the exit status: 0 nothing, 3 some of it, 1 every list that matters."""
     failures = list(findings.failures)
-    unreadable = sum(len(set(reading.unreadable)) for reading in readings)
+    unreadable = sum(len(reading.bad) for reading in readings)
     if unreadable:
         failures.append(
             f"{unreadable} rows cannot be read, the server fails every page with them (meta.rejects)"
         )
+    failures += [
+        f"{reading.resource.name}: {reading.lost_rows} rows could not be stored whole (meta.rejects)"
+        for reading in readings
+        if reading.lost_rows
+    ]
+    failures += [
+        f"{reading.resource.name}: {reading.state.held:,} stored rows are no longer listed, too many to be"
+        " believed at once; none is marked as deleted until `sync --accept-deletions` confirms it"
+        for reading in readings
+        if reading.state.held
+    ]
     if isinstance(findings.halted, BudgetError):
         if any(reading.is_wanting for reading in readings):
             failures.append("the request budget ended before everything due was read; the next sync goes on")

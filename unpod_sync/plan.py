@@ -8,8 +8,10 @@ in pages of `size` shows on page p the positions from count - p*size up to count
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -47,7 +49,9 @@ class ListState:
     `sweep_left` how far a sweep in progress still has to go (positions below it), None when no
     sweep is under way; `explained` how much the server's count is known to exceed its rows;
     `tried_at` when its first page was last asked for, whatever came of it; `size` the rows of its first
-    page then; `unjoined` the loads that left rows unread below those they read.
+    page then; `unjoined` the loads that left rows unread below those they read; `held` how many rows the
+    last sweep did not meet and did not mark as deleted, because they were too many; `lost` how many rows could not be stored whole;
+    `unreadable` the positions of rows that the server cannot show.
     """
 
     count: int | None = None
@@ -68,6 +72,67 @@ class ListState:
     counted: bool = True
     size: int = 0
     unjoined: tuple[str, ...] = ()
+    held: int = 0
+    lost: int = 0
+    unreadable: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Page numbers in ascending order, kept as half-open intervals: a list may claim billions of pages."""
+
+    intervals: tuple[Interval, ...] = ()
+
+    @classmethod
+    def of(cls, numbers: Iterable[int]) -> Pages:
+        """These pages."""
+        return cls(merge_intervals((number, number + 1) for number in numbers))
+
+    @classmethod
+    def holding(cls, positions: Iterable[Interval], count: int, size: int) -> Pages:
+        """The pages on which these positions stand."""
+        ranges = (pages_of(interval, count, size) for interval in positions)
+        return cls(merge_intervals((pages.start, pages.stop) for pages in ranges))
+
+    def __iter__(self) -> Iterator[int]:
+        """Each page number, rising."""
+        return itertools.chain.from_iterable(itertools.starmap(range, self.intervals))
+
+    def __len__(self) -> int:
+        """How many pages these are."""
+        return sum(stop - start for start, stop in self.intervals)
+
+    def __contains__(self, number: int) -> bool:
+        """Whether a page is one of these."""
+        return any(start <= number < stop for start, stop in self.intervals)
+
+    def __or__(self, other: Pages) -> Pages:
+        """The pages of both."""
+        return Pages(merge_intervals([*self.intervals, *other.intervals]))
+
+    def __sub__(self, other: Pages) -> Pages:
+        """The pages that the other lacks."""
+        left = self.intervals
+        for interval in other.intervals:
+            left = subtract(left, interval)
+        return Pages(left)
+
+    def __and__(self, other: Pages) -> Pages:
+        """The pages that both have."""
+        return self - (self - other)
+
+    def first(self, number: int) -> Pages:
+        """The lowest of these, so many."""
+        return Pages.of(itertools.islice(self, number))
+
+    def positions(self, count: int, size: int) -> Iterator[Interval]:
+        """What a list of `count` rows holds on these pages."""
+        return (
+            (max(0, count - (stop - 1) * size), count - (start - 1) * size) for start, stop in self.intervals
+        )
+
+
+FIRST = Pages(((1, 2),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +145,8 @@ class ListPlan:
     hot window reaches, and the warm one where its day has come.
     """
 
-    pages: tuple[int, ...]
-    sweep_pages: tuple[int, ...]
+    pages: Pages
+    sweep_pages: Pages
     runs: tuple[str, ...]
     gaps: tuple[Interval, ...]
     sweep_left: int | None
@@ -196,13 +261,13 @@ def sweep_slice(pages_left: int, state: ListState, now: datetime, policy: Policy
 
 
 def _cheapest(
-    unfinished: Iterable[Unfinished], planned: set[int], count: int, size: int, runs_usable: bool
-) -> tuple[set[int], set[str]]:
+    unfinished: Iterable[Unfinished], planned: Pages, count: int, size: int, runs_usable: bool
+) -> tuple[Pages, set[str]]:
     """Pages and runs that meet the unfinished tasks with the fewest requests."""
     by_run: dict[str | None, set[int]] = {}
     run_pages: dict[str, int] = {}
     for task in unfinished:
-        wanted = set(pages_of((task.position, task.position + 1), count, size)) - planned
+        wanted = {p for p in pages_of((task.position, task.position + 1), count, size) if p not in planned}
         if wanted:
             by_run.setdefault(task.run_id, set()).update(wanted)
             if task.run_id:
@@ -214,7 +279,7 @@ def _cheapest(
             runs.add(run_id)
         else:
             pages |= wanted
-    return pages, runs
+    return Pages.of(pages), runs
 
 
 def plan(
@@ -226,10 +291,10 @@ def plan(
     really holds. Pure: the same arguments give the same plan.
     """
     gaps = carried_gaps(state, count)
-    needs: dict[str, set[int]] = {}
+    needs: dict[str, Pages] = {}
 
     def want(reason: str, intervals: Iterable[Interval]) -> None:
-        chosen = {p for interval in intervals for p in pages_of(interval, count, size)}
+        chosen = Pages.holding(intervals, count, size)
         if chosen:
             needs[reason] = chosen
 
@@ -243,14 +308,14 @@ def plan(
         want("warm", [(due, count)])
     if full:
         want("full", [(0, count)])
-    must = set().union(*needs.values()) | {1} if needs else {1}
+    must = functools.reduce(Pages.__or__, needs.values(), FIRST)
     sweep_left, sweep_pages = _sweep(state, gaps, must, count, size, now, policy, full)
-    pages, runs = _cheapest(state.unfinished, must.union(sweep_pages), count, size, state.runs_usable)
+    pages, runs = _cheapest(state.unfinished, must | sweep_pages, count, size, state.runs_usable)
     if pages:
         needs["unfinished"] = pages
     must |= pages
     return ListPlan(
-        pages=tuple(sorted(must - {1})),
+        pages=must - FIRST,
         sweep_pages=sweep_pages,
         runs=tuple(sorted(runs)),
         gaps=gaps,
@@ -266,20 +331,20 @@ def plan(
 def _sweep(
     state: ListState,
     gaps: tuple[Interval, ...],
-    planned: set[int],
+    planned: Pages,
     count: int,
     size: int,
     now: datetime,
     policy: Policy,
     full: bool,
-) -> tuple[int | None, tuple[int, ...]]:
+) -> tuple[int | None, Pages]:
     """Where the sweep stands, and its slice: pages nobody else asked for, newest first.
 
     A list that still has much to read for the first time is not swept: that reading verifies it.
     """
     first_load = state.known == 0 or any(high - low > policy.sweep_pages * size for low, high in gaps)
     if first_load and not full:
-        return None, ()
+        return None, Pages()
     left = count if state.sweep_left is None or full else min(state.sweep_left, count)
-    candidates = [p for p in pages_of((0, left), count, size) if p not in planned]
-    return left, tuple(candidates[: sweep_slice(len(candidates), state, now, policy)])
+    candidates = Pages.holding([(0, left)], count, size) - planned
+    return left, candidates.first(sweep_slice(len(candidates), state, now, policy))

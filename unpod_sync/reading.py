@@ -15,15 +15,16 @@ from datetime import datetime
 from typing import Any
 
 from unpod_sync.errors import ApiError
-from unpod_sync.model import Page, Resource
+from unpod_sync.model import Page, Reject, Resource
 from unpod_sync.plan import (
+    FIRST,
     Interval,
     ListPlan,
     ListState,
+    Pages,
     Policy,
     last_page,
     merge_intervals,
-    pages_of,
     plan,
     positions_of,
     subtract,
@@ -45,7 +46,8 @@ class Reading:
     alone they would end too high where others have vanished meanwhile. At a seam below a gap that an
     earlier sync left (True), rows which that sync stored are none of those: they may have moved down to it.
     `told` are the counts that a list gives which is not believed, `met` the ids it shows, `lengths` how many
-    rows its pages; `load_id` the load.
+    rows its pages; `load_id` the load. `is_read_whole`: every page was asked for in this sync, at one count;
+    `is_resumed`: it was planned without its first page, which has not been read yet.
     """
 
     resource: Resource
@@ -71,6 +73,7 @@ class Reading:
     latest: int = 0
     at_top: int = 0
     unreadable: list[int] = field(default_factory=list)
+    lost: set[Reject] = field(default_factory=set)
     error: ApiError | None = None
     ended: bool = False
     end: int = sys.maxsize
@@ -79,6 +82,8 @@ class Reading:
     overflows: bool = False
     has_surplus: bool = False
     is_short: bool = False
+    is_read_whole: bool = False
+    is_resumed: bool = False
     told: set[int] = field(default_factory=set)
     lengths: dict[int, int] = field(default_factory=dict)
     load_id: str | None = None
@@ -100,8 +105,28 @@ class Reading:
             self.state = replace(self.state, counted=False)
         self.is_counted = page.count is not None and self.state.counted
         self.count = page.count if page.count is not None and self.is_counted else max(rows, self.state.known)
-        self.latest = self.at_top = self.count
         self.first_ids, self.first_count = frozenset(ids), page.count
+        self._plan(now, full=full)
+        self.observe(page, ids)
+
+    def resume(self, *, now: datetime) -> None:
+        """Plans from the bookmark alone: the first page would cost a budget of one request all of it.
+
+        Each page says how long the list is by now; the first one is read when there is a request left.
+        """
+        self.size, self.count, self.is_resumed = self.state.size, self.state.count or 0, True
+        self._plan(now, full=False)
+        self.seams.pop(self.count, None)
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether it is known on which pages, other than the first, rows stand that were never read."""
+        if not self.state.counted or not self.state.size or self.state.count is None:
+            return False
+        return bool(Pages.holding(self.state.gaps, self.state.count, self.state.size) - FIRST)
+
+    def _plan(self, now: datetime, *, full: bool) -> None:
+        self.latest = self.at_top = self.count
         self.waiting = {task.id for task in self.state.unfinished}
         everything = full or not self.is_counted
         if everything:  # a sweep of its own, not the rest of the one under way
@@ -113,12 +138,11 @@ class Reading:
         top = 0 if self.state.count is None else min(self.state.count, self.count)
         self.seams = dict.fromkeys((low for low, _ in self.gaps), True) | {top: False}
         self.seams.pop(0, None)
-        pages = (1, *self.plan.pages, *self.plan.sweep_pages)
-        self.planned = merge_intervals(positions_of(p, self.size, self.count, self.size) for p in pages)
+        pages = FIRST | self.plan.pages | self.plan.sweep_pages
+        self.planned = merge_intervals(pages.positions(self.count, self.size))
         self.sweep_left = self.plan.sweep_left
         if self.begins_sweep:  # what runs could not show an age ago they may show now
             self.state = replace(self.state, runs_usable=True)
-        self.observe(page, ids)
 
     def observe(self, page: Page, ids: list[str]) -> None:
         """Notes at once what a page says of the list as a whole."""
@@ -301,10 +325,9 @@ class Reading:
         Asks anew before each page whether the list has ended or failed meanwhile.
         """
         for page in self._pages(stage):
-            if self.ended or self.error is not None:
+            if self.ended or self.error is not None or page >= self.end:
                 return
-            if page < self.end:
-                yield (self.resource, page, self.size)
+            yield (self.resource, page, self.size)
 
     def _pages(self, stage: str) -> Iterable[int]:
         if self.plan is None:
@@ -313,8 +336,8 @@ class Reading:
             return itertools.count(2) if stage == "due" else ()
         if stage == "sweep":
             return self.plan.sweep_pages
-        new = set(self.pages_for(self.plan.gaps))
-        return [page for page in self.plan.pages if (page in new) == (stage == "new")]
+        new = self.pages_for(self.plan.gaps)
+        return self.plan.pages & new if stage == "new" else self.plan.pages - new
 
     @property
     def top(self) -> int:
@@ -341,12 +364,32 @@ class Reading:
         """Whether something due was not read: the list itself, unread rows, planned pages, unfinished tasks."""
         if self.plan is None:
             return self.error is None
-        uncovered = set(self.pages_for(self.uncovered))
-        return bool(self.gaps or self.waiting) or not uncovered.isdisjoint(self.plan.pages)
+        return bool(
+            self.gaps or self.waiting or self.is_resumed or self.pages_for(self.uncovered) & self.plan.pages
+        )
 
-    def pages_for(self, intervals: Iterable[Interval]) -> list[int]:
+    def pages_for(self, intervals: Iterable[Interval]) -> Pages:
         """The pages on which these positions stand now."""
-        return sorted({page for interval in intervals for page in pages_of(interval, self.count, self.size)})
+        return Pages.holding(intervals, self.count, self.size)
+
+    @property
+    def bad(self) -> set[int]:
+        """Positions of rows the server cannot show: those of this sync, and earlier ones not read since."""
+        earlier = self.not_covered((position, position + 1) for position in self.state.unreadable)
+        return {*self.unreadable, *itertools.chain.from_iterable(itertools.starmap(range, earlier))}
+
+    def bad_offsets(self, page: int, size: int) -> list[int]:
+        """Where such rows stand on a page now, as offsets from the start of the list."""
+        if self.plan is None and self.state.size:
+            size = min(size, self.state.size)
+        count = (self.state.count or 0) if self.plan is None else self.latest
+        offsets = (count - 1 - position for position in self.bad)
+        return [offset for offset in offsets if (page - 1) * size <= offset < page * size]
+
+    @property
+    def lost_rows(self) -> int:
+        """How many rows of the list are not stored whole, as far as this sync or an earlier one has read it."""
+        return len(self.lost) if self.is_verified else max(len(self.lost), self.state.lost)
 
     def bookmark(self, *, now: datetime, finished: bool, known: int | None = None) -> dict[str, Any]:
         """The bookmark row: the state this reading leaves behind."""
@@ -383,6 +426,9 @@ class Reading:
                     "runs_usable": self.state.runs_usable,
                     "counted": self.state.counted,
                     "unjoined": unjoined,
+                    "held": self.state.held,
+                    "unreadable": sorted(self.bad),
+                    "lost": self.lost_rows,
                     "size": self.size if self.plan is not None else self.state.size,
                     "tried_at": tried_at.isoformat() if tried_at else None,
                 }
@@ -407,6 +453,9 @@ def state_of(bookmark: dict[str, Any], **known: Any) -> ListState:
         runs_usable=extra.get("runs_usable", True),
         counted=extra.get("counted", True),
         size=extra.get("size", 0),
+        held=extra.get("held", 0),
+        lost=extra.get("lost", 0),
+        unreadable=tuple(extra.get("unreadable", ())),
         unjoined=tuple(extra.get("unjoined", ())),
         tried_at=datetime.fromisoformat(extra["tried_at"]) if extra.get("tried_at") else None,
         **known,

@@ -21,6 +21,10 @@ KEYS = {
     "organization": ("domain_handle", "domain", "id"),
 }
 
+NO_OBJECT = "row_that_is_no_object"  # the field under which raw.payloads keeps such a row
+NAMING = ("space", "agent")  # what is stored of these is asked for: without a name it cannot be
+TOO_DEEP = "nested too deeply to be kept"
+
 # hashlib lets go of the interpreter for more bytes than these; with a thread that computes beside
 # this one, getting it back takes thousands of times as long as the hash.
 HELD = 2_047
@@ -31,6 +35,8 @@ def prepare(
 ) -> tuple[list[Record], list[Reject]]:
     """Records of the rows of a page, in their order, and what could not be one.
 
+    A row that is no object is kept as the only field of one; fields that are nested too deeply to be
+    searched for secrets and written are left out.
     `secrets` are values to be replaced wherever they stand, the API token above all; a `Redaction`
     that serves many pages spares building it anew.
     """
@@ -39,16 +45,20 @@ def prepare(
     values: list[dict[str, Any]] = []
     payloads: list[bytes] = []
     hashes: list[str] = []
+    too_deep: list[int] = []
     for row in rows:
         if not isinstance(row, dict):
-            rejects.append(_refused_row(row, resource.kind, redaction))
-            continue
+            if resource.kind in NAMING or is_too_deep([row]):
+                rejects.append(_refused_row(row, resource.kind, redaction))
+                continue
+            row = {NO_OBJECT: row}
         value = drop_usual(row)
         try:
             payloads.append(encode(value))
         except RecursionError:
-            rejects.append(_refused_row(row, resource.kind, redaction))
-            continue
+            value = {name: inner for name, inner in value.items() if not is_too_deep([inner])}
+            payloads.append(encode(value))
+            too_deep.append(len(values))
         values.append(value)
         hashes.append(content_hash(value))  # at once, while the object is in the processor's cache
     keep_token = resource.kind == "space"
@@ -61,13 +71,19 @@ def prepare(
         _record(value, payload, digest, resource, sequence, rejects)
         for value, payload, digest in zip(values, payloads, hashes, strict=True)
     ]
+    rejects += [Reject(resource.kind, records[index].id, "", "", TOO_DEEP) for index in too_deep]
     return records, rejects
 
 
 def _refused_row(row: Any, kind: str, redaction: Redaction) -> Reject:
-    if is_too_deep(row):
-        return Reject(kind, "", "", "", "row is nested too deeply")
+    if is_too_deep([row]):
+        return Reject(kind, "", "", "", TOO_DEEP)
     return Reject(kind, "", "", shorten(redaction.clean(row), 500), "row is not an object")
+
+
+def is_lost(reject: Reject) -> bool:
+    """Whether something of a row is stored nowhere."""
+    return reject.reason == TOO_DEEP or (reject.id == "" and reject.field == "")
 
 
 def merge_missing(stored_payload: str | bytes, record: Record) -> Record:
@@ -105,7 +121,13 @@ def _record(
     key = _text_key(value.get(KEYS[kind][0]))
     if key is None:
         key, reason = _other_key(value, kind, digest)
-        rejects.append(Reject(kind, key, KEYS[kind][0], shorten(value.get(KEYS[kind][0], "")), reason))
+        rejects.append(
+            Reject(
+                kind, key, "", shorten(value[NO_OBJECT], 500), "row is not an object: raw.payloads keeps it"
+            )
+            if value.keys() == {NO_OBJECT}
+            else Reject(kind, key, KEYS[kind][0], shorten(value.get(KEYS[kind][0], "")), reason)
+        )
     if kind == "execution":
         key = f"{resource.agent_handle}/{key}"
     space = key if kind == "space" else resource.space_token

@@ -14,7 +14,7 @@ from unpod_sync import columns, facts
 from unpod_sync.errors import AccessError, ApiError
 from unpod_sync.lists import ListReader
 from unpod_sync.merge import mark_deleted
-from unpod_sync.plan import last_page, merge_intervals, pages_of
+from unpod_sync.plan import Pages, last_page, merge_intervals
 from unpod_sync.privacy.guard import HIDDEN
 from unpod_sync.reading import Reading
 from unpod_sync.warehouse import key_sql, lent
@@ -22,6 +22,11 @@ from unpod_sync.warehouse import key_sql, lent
 LARGEST_PAGE = 10_000  # rows asked for at once from a list that ignores `page`
 FILLING_ROUNDS = 8  # times that holes in a list are asked for while it keeps moving
 CONFIRM_PAGES = 50  # pages read again at most to confirm that vanished rows are gone
+
+#: More than so many rows, and more than this share of a list, are marked as deleted at once only when
+#: the user says so: an emptied list, or one that a changed token narrows, looks like that many deletions.
+MOST_DELETED = 50
+MOST_DELETED_SHARE = 0.05
 
 
 def read_whole(reader: ListReader, readings: list[Reading]) -> None:
@@ -42,8 +47,9 @@ def _settle(reader: ListReader, reading: Reading) -> None:
         _settle_unpaged(reader, reading)
     else:
         # A first page shorter than the last time's may lack a row, not the server have a new limit.
-        if reading.adopt() or reading.is_short:
+        if reading.adopt() or reading.is_short or reading.is_resumed:
             reader.again(reading, [1])
+            reading.is_resumed = reading.is_resumed and not reader.may_go_on(reading)
         _fill_holes(reader, reading)
         _join(reader, reading)
         _fill_holes(reader, reading)
@@ -67,7 +73,7 @@ def _settle_uncounted(reader: ListReader, reading: Reading) -> None:
     claimed = reading.first_count or 0
     if reading.told == {claimed} == {len(reading.met)}:
         reading.state = replace(reading.state, counted=True)
-    missing = claimed - len(reading.met) - len(set(reading.unreadable)) - reading.state.explained
+    missing = claimed - len(reading.met) - len(reading.bad) - reading.state.explained
     if missing > 0 and reader.may_go_on(reading):
         reader.again(reading, range(1, last_page(claimed, reading.size) + 1))
         claimed = min(reading.latest, reading.at_top)
@@ -86,6 +92,7 @@ def _settle_unpaged(reader: ListReader, reading: Reading) -> None:
         _read_all(reader, reading)
     if reader.may_go_on(reading):
         reading.pass_over((0, max(reading.latest, reading.count)))
+        reading.is_read_whole = True
         _explain(reader, reading)
 
 
@@ -109,8 +116,7 @@ def _fill_holes(reader: ListReader, reading: Reading) -> None:
         if not holes or not reader.may_go_on(reading):
             return
         before = reading.latest
-        pages = {page for hole in holes for page in pages_of(hole, before, size)}
-        reader.again(reading, sorted(pages), size=size)
+        reader.again(reading, Pages.holding(holes, before, size), size=size)
         if reading.latest == before:
             if size < reading.size or size == 1:
                 break
@@ -209,7 +215,8 @@ def _find_missing(reader: ListReader, reading: Reading) -> None:
         if _missing(reader, reading) > 0:
             _read_on(reader, reading)
         # A list that moves meanwhile explains nothing: the next sync looks again.
-        if reader.may_go_on(reading) and (len(reading.counts) < 2 or _missing(reader, reading) <= 0):
+        reading.is_read_whole = reader.may_go_on(reading) and len(reading.counts) < 2
+        if reader.may_go_on(reading):
             _explain(reader, reading)
 
 
@@ -228,20 +235,25 @@ def _missing(reader: ListReader, reading: Reading) -> int:
         return 0
     known, grown = reader.known(reading), 0
     if state.count is not None and not state.gaps:
-        unseen = reading.expected - max(state.count, state.known) - len(set(reading.unreadable))
+        unseen = reading.expected - max(state.count, state.known) - len(reading.bad)
         grown = unseen - max(0, known - state.known)
     return max(grown, _shortfall(reading, known))
 
 
 def _shortfall(reading: Reading, known: int) -> int:
     """By how many rows the list's count exceeds what is known, beyond what is explained."""
-    return reading.expected - len(set(reading.unreadable)) - reading.state.explained - known
+    return reading.expected - len(reading.bad) - reading.state.explained - known
 
 
 def _explain(reader: ListReader, reading: Reading, vanished: int = 0) -> None:
-    """A whole reading did not cure the difference: remember it, so that it is not chased."""
-    found = reader.known(reading) - vanished + len(set(reading.unreadable))
+    """A whole reading did not cure the difference: remember it, so that it is not chased.
+
+    Without a whole reading a difference may only turn out to be smaller.
+    """
+    found = reader.known(reading) - vanished + len(reading.bad)
     gap = max(0, reading.expected - found)
+    if gap > reading.state.explained and not reading.is_read_whole:
+        return
     if gap and gap != reading.state.explained:
         reader.findings.notes.append(
             f"{reading.resource.name}: the list says {reading.expected}, a whole reading finds {gap} fewer"
@@ -260,6 +272,10 @@ def _conclude_sweep(reader: ListReader, reading: Reading) -> None:
         reading.sweep_left = min(reading.size, reading.count)
         return
     reader.forget_sweep(reading)
+    is_held = is_sure and _is_too_many(reader, reading, vanished)
+    reading.state = replace(reading.state, held=len(vanished) if is_held else 0)
+    if is_held:
+        return
     if vanished and is_sure:
         connection, kind = reader.warehouse.connection, reading.resource.kind
         facts.unlist(connection, vanished)
@@ -268,6 +284,12 @@ def _conclude_sweep(reader: ListReader, reading: Reading) -> None:
             mark_deleted(connection, kind, stored, now=reader.now())
         reader.findings.deleted[kind] = reader.findings.deleted.get(kind, 0) + len(stored)
     _explain(reader, reading, vanished=0 if is_sure else len(vanished))
+
+
+def _is_too_many(reader: ListReader, reading: Reading, vanished: list[str]) -> bool:
+    """Whether so many deletions at once need the user's word."""
+    most = max(MOST_DELETED, MOST_DELETED_SHARE * reader.known(reading))
+    return len(vanished) > most and not reader.accept_deletions
 
 
 def _gone(reader: ListReader, reading: Reading) -> tuple[list[str], bool]:
@@ -284,7 +306,7 @@ def _gone(reader: ListReader, reading: Reading) -> tuple[list[str], bool]:
         vanished = _vanished(reader, reading)
     if not vanished:
         return [], True
-    if reading.unreadable:
+    if reading.bad:
         reader.findings.notes.append(
             f"{reading.resource.name}: {len(vanished)} known rows were not met;"
             " nothing is marked as deleted while unreadable rows may be among them"
@@ -294,13 +316,15 @@ def _gone(reader: ListReader, reading: Reading) -> tuple[list[str], bool]:
         return _confirmed(reader, reading, vanished), True
     if len(reading.counts) > 1 or reader.known(reading) - len(vanished) < reading.expected:
         vanished = _confirmed(reader, reading, vanished)
+        if vanished and not reading.is_read_whole and _contradicted(reader, reading, vanished):
+            vanished = _confirmed(reader, reading, vanished, whole=True)
         return vanished, not _contradicted(reader, reading, vanished)
     return _still_gone(reader, reading, vanished), True
 
 
 def _still_gone(reader: ListReader, reading: Reading, vanished: list[str]) -> list[str]:
     """These rows when a second look lacks them all; none when it shows any: then the next sweep decides."""
-    reader.again(reading, _pages_near(reader, reading, vanished)[:CONFIRM_PAGES] or [1])
+    reader.again(reading, _pages_near(reader, reading, vanished).first(CONFIRM_PAGES) or [1])
     is_sure = reader.may_go_on(reading) and len(_vanished(reader, reading)) == len(vanished)
     return vanished if is_sure else []
 
@@ -336,11 +360,17 @@ def _vanished(reader: ListReader, reading: Reading) -> list[str]:
     return [id_ for (id_,) in rows] + refused
 
 
-def _confirmed(reader: ListReader, reading: Reading, vanished: list[str]) -> list[str]:
-    """What of the list is still not met after one more reading: rows slip past pages that shift."""
+def _confirmed(
+    reader: ListReader, reading: Reading, vanished: list[str], *, whole: bool = False
+) -> list[str]:
+    """What of the list is still not met after one more reading: rows slip past pages that shift.
+
+    Of a long list only the pages near these rows are read, unless it is to be read `whole`.
+    """
     rows = reading.latest if reading.is_counted else max(reading.latest, reader.known(reading))
-    pages = list(range(1, last_page(rows, reading.size) + 1))
-    if len(pages) > CONFIRM_PAGES:
+    pages = Pages(((1, last_page(rows, reading.size) + 1),))
+    whole = whole or len(pages) <= CONFIRM_PAGES
+    if not whole:
         pages = _pages_near(reader, reading, vanished)
     reading.counts.clear()
     reading.count = before = reading.latest
@@ -350,10 +380,11 @@ def _confirmed(reader: ListReader, reading: Reading, vanished: list[str]) -> lis
     has_moved = len(reading.counts) > 1 or (reading.is_counted and reading.latest != before)
     if has_moved or not reader.may_go_on(reading):
         return []  # the list keeps moving: the next sweep decides
+    reading.is_read_whole = whole
     return _vanished(reader, reading)
 
 
-def _pages_near(reader: ListReader, reading: Reading, vanished: list[str]) -> list[int]:
+def _pages_near(reader: ListReader, reading: Reading, vanished: list[str]) -> Pages:
     """The pages on which the vanished rows would stand, and their neighbours."""
     table = columns.BY_KIND[reading.resource.kind]
     condition, parameters = facts.scope(reading.resource)

@@ -18,8 +18,8 @@ from unpod_sync.client import Budget, Client, Event
 from unpod_sync.clock import Clock, utc_now
 from unpod_sync.config import Settings
 from unpod_sync.errors import BudgetError, CredentialsError, UnpodSyncError, WarehouseError
-from unpod_sync.lists import ListReader
-from unpod_sync.loading import Loader
+from unpod_sync.lists import AMPLE, ListReader
+from unpod_sync.loading import TWICE_LISTED, Loader
 from unpod_sync.memory import keep_memory
 from unpod_sync.merge import EARLIEST
 from unpod_sync.model import (
@@ -40,8 +40,6 @@ from unpod_sync.standing import read_standing
 from unpod_sync.vocabulary import take_notice
 from unpod_sync.warehouse import Warehouse, first_row, is_corruption, repair, with_enough_memory
 
-AMPLE = 5  # requests a list: with fewer in the budget, lists take turns
-
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -49,6 +47,13 @@ class Options:
 
     full: bool = False
     dry_run: bool = False
+    accept_deletions: bool = False
+
+    @property
+    def command(self) -> str:
+        """The command line that asks for this, as `meta.loads` keeps it."""
+        flags = (("--full", self.full), ("--accept-deletions", self.accept_deletions))
+        return " ".join(["sync", *(flag for flag, is_set in flags if is_set)])
 
 
 def sync(
@@ -241,7 +246,7 @@ class _Load:
             warehouse.close_dead_loads()
             warehouse.connection.execute(
                 "insert into meta.loads (load_id, started_at, status, command, version) values (?, ?, 'running', ?, ?)",
-                [self.load_id, self.started_at, "sync --full" if self.options.full else "sync", __version__],
+                [self.load_id, self.started_at, self.options.command, __version__],
             )
         except BaseException:
             warehouse.close()
@@ -285,6 +290,7 @@ class _Load:
         self.notes += self.privacy.notes
         if any(loader.tally.changed.values()):
             self.notes += [notice.text for notice in take_notice(warehouse, self.load_id, self.now())]
+        self._note_twice_listed(warehouse)
         result = self._result(reader, loader)
         self._record(warehouse, result)
         return result
@@ -293,6 +299,18 @@ class _Load:
         """Masks what has become too old, when both clocks agree on the time."""
         if not self.clock.doubt:
             self.privacy.age(warehouse, self.settings, self.clock())
+
+    def _note_twice_listed(self, warehouse: Warehouse) -> None:
+        """Says which objects two spaces list with different content, each once."""
+        rows = warehouse.connection.execute(
+            "select kind, split_part(id, '/', 2), split_part(id, '/', 1), value_text from meta.rejects"
+            " where load_id = ? and reason = ? order by all limit 5",
+            [self.load_id, TWICE_LISTED],
+        ).fetchall()
+        self.notes += [
+            f"{kind} {id_} is listed in the spaces {other} and {kept} with different content; that of {kept} is kept"
+            for kind, id_, other, kept in rows
+        ]
 
     def _loader(self, warehouse: Warehouse) -> Loader:
         highest = first_row(
@@ -325,6 +343,7 @@ class _Load:
             self.settings.policy,
             now=self.clock,
             full=self.options.full,
+            accept_deletions=self.options.accept_deletions,
             secrets=(self.settings.token,),
             on_page=heard,
         )
@@ -335,14 +354,18 @@ class _Load:
         listings = reader.open([SPACES], optional=bool(self.settings.spaces)) + reader.open(
             [AGENTS], optional=True
         )
-        self._read_lists(reader, listings)
+        left = self.client.counters.requests_left
+        lists: list[Reading] = []
+        if left is not None and left < AMPLE and listings[0].state.count is not None:
+            lists += listings  # they take their turn, too, or a budget of two were spent on them each time
+        else:
+            self._read_lists(reader, listings)
         if not only_plan:
             self._age(warehouse)  # by now the server has told its time, and no task has come in yet
         if warehouse.lacks_views:
             reader.loader.beside(comment_tables)  # while the first pages are on their way
             reader.loader.meanwhile(create_views)  # while the last are written
         spaces = self._spaces(warehouse, reader, listings[0])
-        lists: list[Reading] = []
         for token, is_optional in spaces:
             lists += reader.open([space_tasks(token), space_runs(token)], optional=is_optional)
         for handle, is_optional in self._agents(warehouse):
@@ -438,6 +461,7 @@ class _Load:
             notes=(*self.notes, *reader.findings.notes),
             failures=tuple(failures),
             plans=reader.findings.plans,
+            rows_held=sum(reading.state.held for reading in self.readings),
         )
 
     def _record(self, warehouse: Warehouse, result: LoadResult) -> None:

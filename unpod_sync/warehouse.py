@@ -366,6 +366,7 @@ def _rows_where(
         "payload_keys",
     ]
     names += ["modified_at", "status"] if kind == "task" else []
+    names += ["space_token"] if kind in ("task", "run") else []
     with lent(connection, wanted=wanted):
         rows = connection.execute(
             f"select {key}, {', '.join(f't.{name}' for name in names)}"

@@ -80,7 +80,12 @@ class Site:
         return Settings(api_token=TOKEN, org_handle="sim-org", database=self.files.published, **told)
 
     def sync(
-        self, *faults: Fault, full: bool = False, now: Callable[[], datetime] | None = None, **changes: Any
+        self,
+        *faults: Fault,
+        full: bool = False,
+        accept_deletions: bool = False,
+        now: Callable[[], datetime] | None = None,
+        **changes: Any,
     ) -> LoadResult:
         """One sync with these faults on."""
         if faults:
@@ -88,7 +93,7 @@ class Site:
         try:
             return sync(
                 self.settings(**changes),
-                Options(full=full),
+                Options(full=full, accept_deletions=accept_deletions),
                 now=now or (lambda: self.world.now.replace(tzinfo=None)),
                 sleep=self.slept.append,
                 monotonic=lambda: time.monotonic() + sum(self.slept),

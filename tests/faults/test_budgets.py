@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.kit import TOKEN, Site, build_world
+from tests.faults.kit import TOKEN, Site, build_world, private_task
 from tests.wire import Clock
 from unpod_sync.client import Budget, Client
 from unpod_sync.model import space_tasks
@@ -187,3 +187,24 @@ class _Time:
 
     def time(self) -> float:
         return self._clock.now().timestamp()
+
+
+@pytest.mark.parametrize("budget", [1, 3])
+def test_a_budget_of_a_few_requests_gets_everything_in_at_last(tmp_path: Path, budget: int) -> None:
+    """Every sync makes progress: 600 tasks in two spaces, while new ones come in."""
+    with Simulator(build_world(tasks=299, spaces=2), token=TOKEN) as simulator:
+        site = Site(simulator, tmp_path)
+        syncs, stored = 0, [0]
+        while stored[-1] < 600:
+            result = site.sync(max_requests=budget, page_size=100)
+            assert result.exit_status == 3
+            stored.append(
+                site.ask("select count(*) from tasks")[0][0] if site.files.published.exists() else 0
+            )
+            simulator.world.advance(timedelta(minutes=10))
+            if syncs == 6:
+                for space in site.spaces:
+                    simulator.world.add_task(space, private_task(1))
+            syncs += 1
+            assert syncs < 24 // budget + 6
+        assert site.is_complete()

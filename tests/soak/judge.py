@@ -186,6 +186,12 @@ def _space(mirror: Mirror, rules: Rules, stored: Stored, reading: Reading, space
     return found
 
 
+def is_braked(mirror: Mirror, stored: Stored, rows_held: int) -> bool:
+    """Whether a sync was right not to mark so many rows as deleted: more than 50 of a space are really gone."""
+    gone = [len(stored.live(space).keys() - mirror.alive(space).keys()) for space in mirror.spaces]
+    return rows_held > 50 and rows_held == sum(rows for rows in gone if rows > 50)
+
+
 def returned(mirror: Mirror, stored: Stored, before: Stored | None) -> frozenset[str]:
     """Tasks that the server shows again and no sync has met yet: marked as deleted before this one, and still."""
     if before is None:

@@ -22,6 +22,7 @@ FLAWS = {
     "payloads_are_unique": "insert into raw.payloads from raw.payloads",
     "payloads_have_objects": "insert into raw.payloads (kind, id) values ('run', 'nobody')",
     "roles_are_folded": "update transcript_messages set role = 'User'",
+    "rows_are_whole": """update meta.bookmarks set state_json = '{"held": 0, "lost": 2}'""",
     "runs_are_unique": "insert into runs from runs",
     "runs_have_spaces": "update runs set space_token = 'nowhere'",
     "settings_are_readable": "update meta.settings set value = 'many' where name = 'reliable_n'",

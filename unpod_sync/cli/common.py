@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import shlex
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,8 +15,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from unpod_sync.config import Settings, load
+
+PROGRAM = "unpod-sync"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -144,6 +149,23 @@ def api_options(function: F) -> F:
         return function(*args, settings=load(flags | {"max_requests": limit}), **kwargs)
 
     return wrapped  # type: ignore[return-value]
+
+
+def called_with(*more: str) -> str:
+    """The running command with the options that it was called with, and more of them: to be pasted."""
+    context = click.get_current_context()
+    words = [
+        PROGRAM if shutil.which(PROGRAM) or Path(sys.argv[0]).name != PROGRAM else sys.argv[0],
+        str(context.info_name),
+    ]
+    for option in context.command.params:
+        name = str(option.name)
+        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        value = context.params[name]
+        for one in value if isinstance(value, tuple) else (value,):
+            words += [option.opts[0]] if isinstance(one, bool) else [option.opts[0], str(one)]
+    return shlex.join([*words, *more])
 
 
 def published(settings: Settings) -> Path:

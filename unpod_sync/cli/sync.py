@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unpod_sync.cli.common import Output, api_options, output_options
+from unpod_sync.cli.common import Output, api_options, called_with, output_options
 from unpod_sync.config import Settings
 from unpod_sync.errors import EXIT_DONE, EXIT_INTERRUPTED, LockedError
 
@@ -28,10 +28,15 @@ if TYPE_CHECKING:
 @click.option(
     "--max-requests", type=click.IntRange(min=1), help="Stop after this many requests; the next sync goes on."
 )
+@click.option(
+    "--accept-deletions",
+    is_flag=True,
+    help="Mark rows as deleted also when they are many; see docs/running.md.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be read; write nothing.")
 @api_options
 @output_options
-def command(settings: Settings, output: Output, *, full: bool, dry_run: bool) -> int:
+def command(settings: Settings, output: Output, *, full: bool, accept_deletions: bool, dry_run: bool) -> int:
     """Bring the warehouse up to the server and publish it.
 
     Exit status: 0 all done, 1 failed, 3 partial, 75 another sync is at work, 77 credentials
@@ -44,7 +49,7 @@ def command(settings: Settings, output: Output, *, full: bool, dry_run: bool) ->
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, terminate)
-    options = Options(full=full, dry_run=dry_run)
+    options = Options(full=full, dry_run=dry_run, accept_deletions=accept_deletions)
     try:
         with _pinged(settings, output, is_dry=dry_run) as pinged, Progress(output) as progress:
             result = sync(settings, options, on_event=log_event(output), on_page=progress.page)
@@ -173,4 +178,6 @@ def tell(result: LoadResult, output: Output, settings: Settings) -> None:
         output.note(note)
     for failure in result.failures:
         click.secho(f"  failed: {failure}", fg="yellow", err=True)
+    if result.rows_held:
+        output.say(f"  If these rows are really gone:  {called_with('--accept-deletions')}")
     output.say(f"{'published' if result.published else 'nothing new, left as it is:'} {settings.database}")

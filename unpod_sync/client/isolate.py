@@ -6,6 +6,7 @@ The server validates whole pages: one row it cannot show fails its page at every
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from unpod_sync.client import Client
@@ -41,6 +42,7 @@ class _Search:
     pages: list[Page] = field(default_factory=list)
     bad: list[int] = field(default_factory=list)
     is_past_end: bool = False
+    known: frozenset[int] = frozenset()
 
     def look(self, offset: int, size: int, attempts: int = PIECE_ATTEMPTS) -> Page | None:
         """The rows from `offset`, which `size` must divide; None when the piece fails like its page."""
@@ -57,6 +59,10 @@ class _Search:
         self.read[offset, size] = page
         return page
 
+    def holds_known(self, offset: int, size: int) -> bool:
+        """Whether a row of this piece is known to be unreadable."""
+        return not self.known.isdisjoint(range(offset, offset + size))
+
     def split(self, offset: int, size: int) -> None:
         """Read the rows of a piece that failed, smaller piece by smaller piece."""
         part = size // _smallest_factor(size)
@@ -66,8 +72,13 @@ class _Search:
             self.take(start, part)
 
     def take(self, offset: int, size: int) -> None:
-        """Read one piece, splitting it when it fails."""
-        page = self.look(offset, size, ROW_ATTEMPTS if size == 1 else PIECE_ATTEMPTS)
+        """Read one piece, splitting it when it fails, or at once when a row in it has failed before."""
+        is_known = self.holds_known(offset, size)
+        if is_known and size > 1:
+            self.split(offset, size)
+            return
+        attempts = 1 if is_known else ROW_ATTEMPTS if size == 1 else PIECE_ATTEMPTS
+        page = self.look(offset, size, attempts)
         if page is not None:
             self.pages.append(page)
             self.is_past_end = not page.rows
@@ -77,9 +88,18 @@ class _Search:
             self.split(offset, size)
 
 
-def isolate(client: Client, resource: Resource, page: int, size: int, error: ApiError) -> Isolated:
+def isolate(
+    client: Client,
+    resource: Resource,
+    page: int,
+    size: int,
+    error: ApiError,
+    known: Collection[int] = (),
+) -> Isolated:
     """Read what can be read of a page that failed with `error` after all its retries.
 
+    `known` are the offsets of rows that an earlier search found unreadable: the pieces beside them are read
+    at once, and they themselves are tried one more time.
     The pieces' sizes divide the page's (100, 50, 25, 5, 1), so that each is a page of its own; a page of
     one row is tried once more. `error` itself is raised when it is of a kind that smaller pages cannot
     cure, and when the list is dead: neither half nor any of three single rows can be read.
@@ -88,7 +108,7 @@ def isolate(client: Client, resource: Resource, page: int, size: int, error: Api
     if not isinstance(error, (ResponseError, UnavailableError)):
         raise error
     offset = (page - 1) * size
-    search = _Search(client, resource, read={(offset, size): None})
+    search = _Search(client, resource, read={(offset, size): None}, known=frozenset(known))
     if not _is_alive(search, offset, size):
         raise error
     search.take(offset, size)
@@ -106,7 +126,11 @@ def _is_alive(search: _Search, offset: int, size: int) -> bool:
     part = size // _smallest_factor(size)
     probes = [(offset, part), (offset + part, part)]
     probes += [(offset + size * quarter // 4, 1) for quarter in (1, 2, 3)]
-    return any(search.look(start, length) is not None for start, length in probes)
+    return any(
+        search.look(start, length) is not None
+        for start, length in probes
+        if not search.holds_known(start, length)
+    )
 
 
 def _joined(pages: list[Page], resource: Resource, page: int, size: int) -> Page:
