@@ -29,7 +29,7 @@ def simulator(
     assert sync(settings_for(running, tmp_path / "x.duckdb")).exit_status == 0
     for name, value in {
         "BASE_URL": running.base_url,
-        "API_TOKEN": "sim-token",
+        "API_TOKEN": "simulator-token-0",
         "ORG_HANDLE": "sim-org",
         "DATABASE": str(tmp_path / "x.duckdb"),
     }.items():
@@ -105,6 +105,6 @@ def test_a_violated_claim_is_named_with_a_row(
 
 @pytest.mark.usefixtures("simulator")
 def test_a_refused_token_ends_it(run_cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UNPOD_API_TOKEN", "wrong")
+    monkeypatch.setenv("UNPOD_API_TOKEN", "wrong-token-of-nobody")
     assert run_cli("check").status == 77
     assert run_cli("check", "--offline").status == 0

@@ -62,22 +62,28 @@ def test_a_cron_line_survives_odd_folders() -> None:
 @pytest.mark.usefixtures("simulator")
 def test_without_questions_the_token_comes_from_a_pipe(run_cli: Callable[..., Any], tmp_path: Path) -> None:
     ran = run_cli(
-        "init", "--yes", "--timezone", "Asia/Kolkata", "--space", "Growth Outreach", stdin="sim-token\n"
+        "init",
+        "--yes",
+        "--timezone",
+        "Asia/Kolkata",
+        "--space",
+        "Growth Outreach",
+        stdin="simulator-token-0\n",
     )
     assert ran.status == 0, ran.err
     path = tmp_path / "unpod-sync.toml"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     written = tomllib.loads(path.read_text())
     assert (written["api_token"], written["org_handle"], written["timezone"]) == (
-        "sim-token",
+        "simulator-token-0",
         "sim-org",
         "Asia/Kolkata",
     )
     assert len(written["spaces"]) == 1
-    assert "sim-token" not in ran.out + ran.err
+    assert "simulator-token-0" not in ran.out + ran.err
     assert "All well" in ran.err
     assert f"cd {tmp_path} && " in ran.out
-    again = run_cli("init", "--yes", stdin="sim-token\n")
+    again = run_cli("init", "--yes", stdin="simulator-token-0\n")
     assert again.status == 78
     assert "--overwrite" in again.err
 
@@ -86,12 +92,17 @@ def test_without_questions_the_token_comes_from_a_pipe(run_cli: Callable[..., An
 @pytest.mark.parametrize(
     ("arguments", "token", "status", "words"),
     [
-        ((), "wrong", 77, "refused the token"),
+        ((), "wrong-token-of-nobody", 77, "refused the token"),
         ((), "", 78, "no API token"),
-        (("--space", "Nowhere"), "sim-token", 78, "The token sees: Care & Collections, Growth Outreach"),
-        (("--org-handle", "other"), "sim-token", 78, "It belongs to sim-org"),
-        (("--timezone", "Mars/Base"), "sim-token", 78, "no IANA time zone"),
-        (("--database", "/proc/none/x.duckdb"), "sim-token", 78, "cannot write in /proc"),
+        (
+            ("--space", "Nowhere"),
+            "simulator-token-0",
+            78,
+            "The token sees: Care & Collections, Growth Outreach",
+        ),
+        (("--org-handle", "other"), "simulator-token-0", 78, "It belongs to sim-org"),
+        (("--timezone", "Mars/Base"), "simulator-token-0", 78, "no IANA time zone"),
+        (("--database", "/proc/none/x.duckdb"), "simulator-token-0", 78, "cannot write in /proc"),
     ],
 )
 def test_without_questions_a_wrong_answer_writes_nothing(
@@ -123,8 +134,8 @@ def test_at_a_terminal_wrong_answers_are_asked_again_and_the_token_is_hidden(
     )  # fmt: skip
     shown = ""
     for prompt, answer in [
-        ("hidden", "wrong-token"),
-        ("hidden", "sim-token"),
+        ("hidden", "wrong-token-of-nobody"),
+        ("hidden", "simulator-token-0"),
         ("handle.*:", "other"),
         ("handle.*:", ""),
         ("commas", "9"),
@@ -141,7 +152,7 @@ def test_at_a_terminal_wrong_answers_are_asked_again_and_the_token_is_hidden(
     terminal.close()
     assert terminal.exitstatus == 0, shown
     assert "All well: a sync will work." in shown
-    assert "wrong-token" not in shown
-    assert "sim-token" not in shown
+    assert "wrong-token-of-nobody" not in shown
+    assert "simulator-token-0" not in shown
     assert "\x1b[3" not in shown, "NO_COLOR is honoured"
     assert "1  Care & Collections" in shown

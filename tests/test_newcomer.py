@@ -18,7 +18,7 @@ import pytest
 from unpod_sync.simulator import Simulator, World
 
 ROOT = Path(__file__).parent.parent
-TOKEN = "sim-token"
+TOKEN = "simulator-token-0"
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +92,11 @@ def test_no_token_leads_to_init(newcomer: Newcomer) -> None:
 
 
 def test_a_wrong_token_is_named_without_being_shown(newcomer: Newcomer) -> None:
-    status, _, err = newcomer.runs("sync", UNPOD_API_TOKEN="not-my-token")
+    status, _, err = newcomer.runs("sync", UNPOD_API_TOKEN="not-my-token-at-all")
     assert status == 77
     assert "the API refused the token (401)" in err
     assert "copy the key again" in err
-    assert "not-my-token" not in err
+    assert "not-my-token-at-all" not in err
 
 
 def test_a_wrong_organisation_is_named(newcomer: Newcomer) -> None:

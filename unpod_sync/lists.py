@@ -25,7 +25,7 @@ from unpod_sync.merge import write_bookmarks
 from unpod_sync.model import Page, Record, Reject, Resource, run_tasks
 from unpod_sync.plan import Policy, last_page
 from unpod_sync.reading import STAGES, Reading
-from unpod_sync.records import prepare
+from unpod_sync.records import is_mostly_rejected, prepare
 from unpod_sync.warehouse import Warehouse
 
 Prepared = tuple[Page, list[Record], list[Reject]]
@@ -43,6 +43,7 @@ class Findings:
     deleted: dict[str, int] = field(default_factory=dict)
     plans: dict[str, dict[str, int]] = field(default_factory=dict)
     halted: ApiError | None = None
+    rejecting: set[str] = field(default_factory=set)  # lists with a page whose rows are mostly rejected
 
 
 class ListReader:
@@ -189,6 +190,12 @@ class ListReader:
         """Hands a page's records on; `unreadable` are offsets of rows the server cannot show."""
         page, records, rejects = result
         self._on_page(reading, page)
+        if is_mostly_rejected(page, rejects) and reading.resource.name not in self.findings.rejecting:
+            self.findings.rejecting.add(reading.resource.name)
+            self.findings.failures.append(
+                f"{reading.resource.name}, page {page.number}: most of its {len(page.rows)} rows were rejected"
+                f" ({rejects[0].reason}); see meta.rejects"
+            )
         count = page.count if page.count is not None else reading.count
         for offset in unreadable:
             reading.unreadable.append(count - 1 - offset)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from unpod_sync.jsontext import clean_text, decode, encode, is_too_deep
-from unpod_sync.model import Record, Reject, Resource
+from unpod_sync.model import Page, Record, Reject, Resource
 from unpod_sync.normalize import is_missing, shorten
 from unpod_sync.redaction import Redaction, drop_usual
 
@@ -21,6 +21,8 @@ KEYS = {
     "organization": ("domain_handle", "domain", "id"),
 }
 
+FEW_ROWS = 10
+
 # hashlib lets go of the interpreter for more bytes than these; with a thread that computes beside
 # this one, getting it back takes thousands of times as long as the hash.
 HELD = 2_047
@@ -31,7 +33,7 @@ def prepare(
 ) -> tuple[list[Record], list[Reject]]:
     """Records of the rows of a page, in their order, and what could not be one.
 
-    `secrets` are values to be replaced wherever they stand, the API token above all; a `Redaction`
+    `secrets` are values to be replaced in every text, the API token above all; a `Redaction`
     that serves many pages spares building it anew.
     """
     redaction = secrets if isinstance(secrets, Redaction) else Redaction(secrets)
@@ -68,6 +70,16 @@ def _refused_row(row: Any, kind: str, redaction: Redaction) -> Reject:
     if is_too_deep(row):
         return Reject(kind, "", "", "", "row is nested too deeply")
     return Reject(kind, "", "", shorten(redaction.clean(row), 500), "row is not an object")
+
+
+def is_mostly_rejected(page: Page, rejects: list[Reject]) -> bool:
+    """Whether most rows of a page have no usable key or are no object: then the page is wrong, not a row.
+
+    The end of a list may be one odd row: later pages are judged from `FEW_ROWS` rows on.
+    """
+    key = KEYS[page.resource.kind][0]
+    rejected = sum(reject.field in ("", key) for reject in rejects)
+    return 2 * rejected > len(page.rows) and (page.number == 1 or len(page.rows) >= FEW_ROWS)
 
 
 def merge_missing(stored_payload: str | bytes, record: Record) -> Record:

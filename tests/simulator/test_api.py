@@ -87,10 +87,10 @@ def test_what_nobody_knows(ask: Ask, token: str) -> None:
 
 def test_credentials(ask: Ask, token: str) -> None:
     path = f"spaces/{token}/tasks/"
-    for headers in ({}, {"Authorization": "Token wrong"}, {"Authorization": "Bearer sim-token"}):
+    for headers in ({}, {"Authorization": "Token wrong"}, {"Authorization": "Bearer simulator-token-0"}):
         refused = ask(path, headers=headers)
         assert (refused.status_code, refused.json()["status_code"]) == (401, 401)
-    only_token = {"Authorization": "Token sim-token"}
+    only_token = {"Authorization": "Token simulator-token-0"}
     assert ask(path, headers=only_token).status_code == 200
     assert ask("organizations/", headers=only_token).status_code == 200
     assert ask("spaces/", headers=only_token).status_code == 400
@@ -121,7 +121,7 @@ def test_requests_are_remembered(simulator: Simulator, ask: Ask, token: str) -> 
         f"{API}spaces/{token}/runs/",
         {"page": "3"},
     )
-    assert (record.headers["authorization"], record.status) == ("Token sim-token", 200)
+    assert (record.headers["authorization"], record.status) == ("Token simulator-token-0", 200)
     assert simulator.request_counts == {"runs": 1}
 
 

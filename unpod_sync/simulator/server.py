@@ -81,7 +81,7 @@ class Simulator:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        token: str = "sim-token",  # noqa: S107 — no secret, the documented default
+        token: str = "simulator-token-0",  # noqa: S107 — no secret, the documented default
         org_handle: str = "sim-org",
         default_page_size: int = 20,
         max_page_size: int = 100,
