@@ -78,7 +78,7 @@ def _resource(bookmark: dict[str, Any]) -> Resource | None:
     if space is not None:
         lists = (space_tasks(space), space_runs(space))
     elif name.startswith("agents/"):
-        lists = (agent_executions(name.split("/")[1]),)
+        lists = (agent_executions(name.removeprefix("agents/").removesuffix("/executions")),)
     return next((resource for resource in lists if resource.name == name), None)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from unpod_sync.jsontext import clean_text, decode, encode, is_too_deep
-from unpod_sync.model import Page, Record, Reject, Resource
+from unpod_sync.model import Page, Record, Reject, Resource, is_plausible_id
 from unpod_sync.normalize import is_missing, shorten
 from unpod_sync.redaction import Redaction, drop_usual
 
@@ -22,6 +22,9 @@ KEYS = {
 }
 
 FEW_ROWS = 10
+
+# The fields of an object that become a segment of a path.
+PATH_FIELDS = {"task": ("run_id", "assignee"), "run": ("run_id",), "space": ("token",), "agent": ("handle",)}
 
 # hashlib lets go of the interpreter for more bytes than these; with a thread that computes beside
 # this one, getting it back takes thousands of times as long as the hash.
@@ -118,6 +121,10 @@ def _record(
     if key is None:
         key, reason = _other_key(value, kind, digest)
         rejects.append(Reject(kind, key, KEYS[kind][0], shorten(value.get(KEYS[kind][0], "")), reason))
+    for name in PATH_FIELDS.get(kind, ()):
+        text = _text_key(value.get(name))
+        if text is not None and not is_plausible_id(text):
+            rejects.append(Reject(kind, key, name, shorten(text), "no plausible id: it is not asked for"))
     if kind == "execution":
         key = f"{resource.agent_handle}/{key}"
     space = key if kind == "space" else resource.space_token

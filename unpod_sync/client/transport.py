@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import requests
 import urllib3
@@ -191,7 +191,10 @@ class Transport:
         self, url: str, headers: Mapping[str, str], exchange: Exchange
     ) -> tuple[int, Mapping[str, str], bytes | None]:
         request = requests.Request("GET", url, headers=dict(headers)).prepare()
-        settings = self._environment(urlsplit(url))
+        parts = urlsplit(url)
+        # requests decodes %2E, and servers take a bare .. for the folder above: the path goes out as it was given.
+        request.url = urlunsplit(urlsplit(str(request.url))._replace(path=parts.path or "/"))
+        settings = self._environment(parts)
         response = self._adapter.send(request, stream=True, timeout=self._timeout, **settings)
         raw, is_packed = response.raw, "Content-Encoding" in response.headers
         try:
