@@ -111,8 +111,9 @@ def test_a_wrong_organisation_is_named(newcomer: Newcomer) -> None:
 
 def test_an_unknown_space_is_named_with_those_there_are(newcomer: Newcomer) -> None:
     status, out, err = newcomer.runs("sync", "--space", "Groth Outreach")
-    assert status in (1, 3)
-    assert "Groth Outreach" in err
+    assert status == 78
+    assert "there is no space 'Groth Outreach'" in err
+    assert "Did you mean Growth Outreach?" in err
     status, out, _ = newcomer.runs("doctor", "--space", "Groth Outreach")
     assert status == 1
     assert "there is no such space" in out

@@ -13,7 +13,6 @@ from unpod_sync import facts
 from unpod_sync.client import Client, Job
 from unpod_sync.client.isolate import isolate
 from unpod_sync.errors import (
-    AccessError,
     ApiError,
     BudgetError,
     CredentialsError,
@@ -73,14 +72,17 @@ class ListReader:
         self._on_page = on_page
         self._unreachable = 0
 
-    def open(self, resources: Iterable[Resource], *, optional: bool = False) -> list[Reading]:
-        """Readings of these lists, from what the warehouse knows. Optional ones may be refused."""
+    def open(
+        self, resources: Iterable[Resource], *, optional: bool = False, listed: bool = False
+    ) -> list[Reading]:
+        """Readings of these lists, from what the warehouse knows; `optional` and `listed` as in `Reading`."""
         return [
             Reading(
                 resource,
                 facts.list_state(self.warehouse, resource, self._policy, self.now()),
                 self._policy,
                 optional,
+                listed,
                 is_budgeted=self.client.counters.requests_left is not None,
             )
             for resource in resources
@@ -119,7 +121,7 @@ class ListReader:
 
         results = self.client.fetch_many(admitted(), self._prepare)
         for job, result in results:
-            if isinstance(result, CredentialsError | BudgetError):
+            if isinstance(result, ApiError) and ends_sync(job[0], result):
                 self.findings.halted = self.findings.halted or result
             yield job, result
 
@@ -239,17 +241,11 @@ class ListReader:
 
     def fail(self, reading: Reading, error: ApiError) -> None:
         """Marks the list, or the whole sync when the error is nobody's in particular."""
-        if isinstance(error, CredentialsError | BudgetError):
+        if ends_sync(reading.resource, error):
             self.findings.halted = self.findings.halted or error
             reading.is_cut = True
             return
-        if reading.error is None:
-            reading.error = error
-            if reading.optional and isinstance(error, AccessError):
-                if error.message != reading.state.last_error:
-                    self.findings.notes.append(error.message)
-            else:
-                self.findings.failures.append(error.message)
+        reading.error = reading.error or error
         if isinstance(error, UnavailableError):
             self._unreachable += 1
             if self._unreachable >= OUTAGE:
@@ -355,6 +351,14 @@ class ListReader:
             ],
         )
         connection.execute("commit")
+
+
+def ends_sync(resource: Resource, error: ApiError) -> bool:
+    """Whether an error ends the sync, not only this list: a used-up budget, or a refused token.
+
+    A listing may want a login and refuse a token that every other list accepts: its 401 proves nothing.
+    """
+    return isinstance(error, BudgetError) or (isinstance(error, CredentialsError) and not resource.is_listing)
 
 
 def unread(readings: Iterable[Reading]) -> list[str]:

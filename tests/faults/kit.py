@@ -80,15 +80,20 @@ class Site:
         return Settings(api_token=TOKEN, org_handle="sim-org", database=self.files.published, **told)
 
     def sync(
-        self, *faults: Fault, full: bool = False, now: Callable[[], datetime] | None = None, **changes: Any
+        self,
+        *faults: Fault,
+        full: bool = False,
+        now: Callable[[], datetime] | None = None,
+        configured: tuple[str, ...] | None = None,
+        **changes: Any,
     ) -> LoadResult:
-        """One sync with these faults on."""
+        """One sync with these faults on. `configured`: the spaces of the configuration, when `spaces` is a flag."""
         if faults:
             self.simulator.faults = faults
         try:
             return sync(
                 self.settings(**changes),
-                Options(full=full),
+                Options(full=full, configured=configured),
                 now=now or (lambda: self.world.now.replace(tzinfo=None)),
                 sleep=self.slept.append,
                 monotonic=lambda: time.monotonic() + sum(self.slept),

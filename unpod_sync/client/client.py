@@ -232,7 +232,7 @@ class Client:
             wait = decide(outcome, attempt, policy, self._random)
             if wait is None:
                 self._tell("failed", job, attempt, outcome)
-                raise error_for(outcome, f"{resource.name}, page {page}", attempt, self._now())
+                raise error_for(outcome, resource, page, attempt, self._now())
             if outcome.kind is Kind.RATE or outcome.retry_after_seconds is not None:
                 self._throttle.pause(wait)
             with self._lock:

@@ -16,6 +16,7 @@ from typing import Any, Self
 from unpod_sync.simulator.answers import (
     Answer,
     access_answer,
+    html_answer,
     json_answer,
     message_answer,
     rate_answer,
@@ -91,6 +92,9 @@ class Simulator:
         projection: str = "full",
         ignore_page: frozenset[str] = frozenset(),
         count_offset: int = 0,
+        login_only: frozenset[str] = frozenset(),
+        missing_routes: frozenset[str] = frozenset(),
+        foreign: frozenset[str] = frozenset(),
         gzip: bool = False,
         keep_requests: bool = True,
     ) -> None:
@@ -105,7 +109,14 @@ class Simulator:
         self.request_counts: dict[str, int] = {}
         self.stopping = threading.Event()
         self._manner = Manner(
-            default_page_size, max_page_size, projection, frozenset(ignore_page), count_offset
+            default_page_size,
+            max_page_size,
+            projection,
+            frozenset(ignore_page),
+            count_offset,
+            frozenset(login_only),
+            frozenset(missing_routes),
+            frozenset(foreign),
         )
         self._rate = RateLimit(rate_limit_per_minute)
         self._state = FaultState(faults)
@@ -215,6 +226,8 @@ class Simulator:
         route = find_route(path)
         if isinstance(route, Answer):
             return route, None, {}
+        if route.name in self._manner.missing_routes:
+            return html_answer(404, "Not Found"), None, {}
         allowed, extra, wait = self._rate.take()
         if not allowed:
             return rate_answer(math.ceil(wait)), None, extra
@@ -234,6 +247,8 @@ class Simulator:
     def _refusal(self, route: Route, headers: Mapping[str, str]) -> Answer | None:
         if headers.get("authorization") != f"Token {self.token}":
             return message_answer(401, "Invalid or missing API token")
+        if route.name in self._manner.login_only:
+            return json_answer(401, {"message": "Invalid token.", "status_code": 401, "data": None})
         handle = headers.get("org-handle")
         if handle is None:
             return (
