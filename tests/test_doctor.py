@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -47,6 +48,22 @@ def test_all_is_well(run_cli: Callable[..., Any], tmp_path: Path) -> None:
     assert found["space Growth Outreach"]["text"].endswith("runs")
     assert found["token"]["text"] == "from the environment variable UNPOD_API_TOKEN (not shown)"
     assert not list(tmp_path.iterdir()), "the doctor writes nothing"
+
+
+def test_listings_for_logins_only_are_told_apart_from_a_refused_token(
+    run_cli: Callable[..., Any], simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The spaces that are configured decide; without any, a space's token is asked for."""
+    simulator.manner = dataclasses.replace(
+        simulator.manner, login_only=frozenset({"spaces", "organizations"})
+    )
+    status, found = doctor(run_cli)
+    assert (status, found["spaces"]["remedy"]) == (78, "Set UNPOD_SPACES to the token of a space.")
+    assert found["api"]["level"] == "ok"
+    monkeypatch.setenv("UNPOD_SPACES", simulator.world.spaces[0]["token"])
+    assert doctor(run_cli)[0] == 0
+    monkeypatch.setenv("UNPOD_API_TOKEN", "another-token-of-nobody")
+    assert doctor(run_cli)[0] == 77
 
 
 @pytest.mark.usefixtures("simulator")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import stat
 import sys
@@ -119,6 +120,34 @@ def test_without_questions_a_wrong_answer_writes_nothing(
     assert not (tmp_path / "unpod-sync.toml").exists()
 
 
+LOGIN_ONLY = frozenset({"spaces", "organizations"})
+
+
+@pytest.mark.parametrize(
+    "listings", [LOGIN_ONLY, LOGIN_ONLY | {"agents"}], ids=["agents shown", "nothing shown"]
+)
+def test_listings_for_logins_only_ask_for_the_space(
+    run_cli: Callable[..., Any], simulator: Simulator, tmp_path: Path, listings: frozenset[str]
+) -> None:
+    """401 on the listings is no proof of a wrong token: what is known is said, and the space asked for."""
+    simulator.manner = dataclasses.replace(simulator.manner, login_only=listings)
+    token = f"{simulator.token}\n"
+    ran = run_cli("init", "--yes", "--org-handle", "sim-org", stdin=token)
+    assert ran.status == (78 if "agents" not in listings else 77)
+    assert "UNPOD_SPACES" in ran.err
+    space = simulator.world.spaces[0]["token"]
+    wrong = run_cli(
+        "init", "--yes", "--org-handle", "sim-org", "--space", space, stdin="wrong-token-of-nobody\n"
+    )
+    assert wrong.status == 77
+    assert not (tmp_path / "unpod-sync.toml").exists()
+    ran = run_cli("init", "--yes", "--org-handle", "sim-org", "--space", space, stdin=token)
+    assert ran.status == 0, ran.err
+    assert tomllib.loads((tmp_path / "unpod-sync.toml").read_text())["spaces"] == [space]
+    assert "no list of spaces (401); the configured ones are read" in ran.out
+    assert "All well" in ran.err
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_at_a_terminal_wrong_answers_are_asked_again_and_the_token_is_hidden(
     simulator: Simulator, tmp_path: Path
@@ -135,6 +164,7 @@ def test_at_a_terminal_wrong_answers_are_asked_again_and_the_token_is_hidden(
     shown = ""
     for prompt, answer in [
         ("hidden", "wrong-token-of-nobody"),
+        ("empty: another", ""),
         ("hidden", "simulator-token-0"),
         ("handle.*:", "other"),
         ("handle.*:", ""),

@@ -58,6 +58,11 @@ class Resource:
         return unquote(self.path.rstrip("/"))
 
     @property
+    def owner(self) -> str | None:
+        """The space or agent whose list it is; None for a listing."""
+        return self.space_token or self.agent_handle
+
+    @property
     def is_listing(self) -> bool:
         """Whether the list shows what there is: organisations, spaces or agents."""
         return self.kind in LISTINGS

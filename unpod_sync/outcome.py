@@ -11,9 +11,11 @@ from unpod_sync.errors import (
     EXIT_FAILED,
     EXIT_PARTIAL,
     AccessError,
+    ApiError,
     BudgetError,
     CredentialsError,
     NoRouteError,
+    UnavailableError,
 )
 from unpod_sync.lists import Findings
 from unpod_sync.reading import Reading
@@ -68,6 +70,7 @@ class _Refused:
         found = cls()
         executions = [r for r in readings if r.resource.kind == "execution" and (r.plan or r.error)]
         has_route = not all(isinstance(r.error, NoRouteError) for r in executions)
+        answered = {r.resource.owner for r in readings if r.plan is not None}
         for reading in readings:
             error = reading.error
             if error is None:
@@ -76,7 +79,7 @@ class _Refused:
                 found.missing.append(reading)
             elif reading.optional and isinstance(error, AccessError | CredentialsError):
                 found.optional.append(reading)
-            elif reading.listed and is_foreign(reading):
+            elif reading.listed and is_foreign(reading) and reading.resource.owner not in answered:
                 found.foreign.append(reading)
             else:
                 found.failed.append(reading)
@@ -93,7 +96,7 @@ class _Refused:
         ]
         if self.missing and all(map(is_news, self.missing)):
             said.append("the server has no executions lists (404 for every agent): they are left out")
-        new = [r.resource.space_token or r.resource.agent_handle or "" for r in self.foreign if is_news(r)]
+        new = [r.resource.owner or "" for r in self.foreign if is_news(r)]
         if names := list(dict.fromkeys(new)):
             shown = ", ".join(names[:SHOWN]) + (
                 f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
@@ -123,7 +126,7 @@ def judge(readings: Sequence[Reading], findings: Findings) -> Verdict:
     of_spaces = [reading for reading in readings if reading.resource.space_token is not None]
     worked = isinstance(findings.halted, BudgetError) or any(map(_worked, of_spaces or readings))
     failed = refused.failed if worked else refused.failed + refused.foreign
-    failures = [r.error.message for r in failed if r.error is not None] + findings.failures
+    failures = _outage(failed, findings.halted) + findings.failures
     unreadable = sum(len(set(reading.unreadable)) for reading in readings)
     if unreadable:
         failures.append(
@@ -136,6 +139,16 @@ def judge(readings: Sequence[Reading], findings: Findings) -> Verdict:
         failures.append(findings.halted.message)
     status = EXIT_DONE if not failures else EXIT_PARTIAL if worked else EXIT_FAILED
     return Verdict(status, tuple(failures), tuple(refused.notes()))
+
+
+def _outage(failed: Sequence[Reading], halted: ApiError | None) -> list[str]:
+    """The messages of lists that failed; those of a server that is down are one, with its hint."""
+    errors = [reading.error for reading in failed if reading.error is not None]
+    if not isinstance(halted, UnavailableError):
+        return [error.message for error in errors]
+    others = [error.message for error in errors if not isinstance(error, UnavailableError)]
+    down = len(errors) - len(others)
+    return [*others, f"the server cannot be reached, {down} lists failed: {halted.message}. {halted.hint}"]
 
 
 def _worked(reading: Reading) -> bool:

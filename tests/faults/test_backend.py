@@ -191,3 +191,16 @@ def test_ids_out_of_payloads_and_listings_are_rejected_and_counted(site: Site) -
     ]  # fmt: skip
     assert site.ask(f"select run_id from tasks where task_id = '{task}'") == [("../../../agents",)]
     assert not [r for r in site.simulator.requests if ".." in r.path or "%2" in r.path or "a/b" in r.path]
+
+
+@pytest.mark.usefixtures("synced")
+def test_a_server_that_is_down_is_one_error_with_one_hint(site: Site) -> None:
+    """Not one for each list, also when it goes down on the way."""
+    for configured in ((), tuple(site.spaces)):
+        error = site.refused(base_url="http://127.0.0.1:1", max_attempts=1, spaces=configured)
+        assert (error.exit_status, "cannot be reached" in error.message, bool(error.hint)) == (1, True, True)
+    for space in site.spaces:
+        site.world.add_task(space, {"output": {"call_id": "new"}})
+    result = site.sync(Fault("reset", match=f"/(runs|executions)/|{max(site.spaces)}"), max_attempts=1)
+    assert (result.exit_status, len(result.failures)) == (3, 1)
+    assert "lists failed" in result.failures[0] and "The connection broke." in result.failures[0]

@@ -208,12 +208,13 @@ def _objects_page(
 ) -> Page | Answer:
     if route.name == "executions" and not _knows_agent(world, route.agent):
         return message_answer(404, "Agent not found")
-    objects = {
+    lists: dict[str, Callable[[], list[JsonObject]]] = {
         "organizations": lambda: world.organizations,
         "spaces": lambda: [space for space in world.spaces if space["token"] not in manner.unlisted],
         "agents": lambda: world.agents,
         "executions": lambda: world.executions(route.agent),
-    }[route.name]()
+    }
+    objects = lists[route.name]()
     first, last = bounds
     return Page(_MESSAGES[route.name], len(objects), [orjson.dumps(item) for item in objects[first:last]])
 
