@@ -264,7 +264,7 @@ def test_endless_answers_are_bounded_in_memory() -> None:
         transport = Transport(workers=1, timeout=(1, 1), deadline_seconds=5, max_bytes=100_000)
         outcome = transport.send(wire.url, {})
         assert isinstance(outcome, Trouble)
-        assert outcome.kind is Kind.BROKEN
+        assert outcome.kind is Kind.TOO_LARGE
         transport.close()
 
 

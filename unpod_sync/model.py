@@ -99,7 +99,7 @@ class Page:
     """One answered page: the rows as decoded JSON, in the server's order.
 
     `count` is the server's claim of how many rows the whole list has, None when it made none.
-    `sequence` rises with the time the answer was complete, so that copies can be ordered.
+    `bytes` is the size of the answer. `sequence` rises with the time the answer was complete, so that copies can be ordered.
     """
 
     resource: Resource
@@ -109,6 +109,7 @@ class Page:
     count: int | None
     sequence: int = 0
     server_time: datetime | None = None
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ from unpod_sync.client import Client
 from unpod_sync.errors import ApiError, ResponseError, UnavailableError
 from unpod_sync.model import Page, Resource
 
+MOST_BYTES = 1 << 28
+"""Of the pieces of one page; rows beyond count as unreadable, since a page's rows are held together."""
+
 PIECE_ATTEMPTS = 2
 ROW_ATTEMPTS = 4
 """A piece is tried twice, since its page has already failed after every retry. The last word on a
@@ -67,6 +70,9 @@ class _Search:
 
     def take(self, offset: int, size: int) -> None:
         """Read one piece, splitting it when it fails."""
+        if sum(page.bytes for page in self.pages) > MOST_BYTES:
+            self.bad.extend(range(offset, offset + size))
+            return
         page = self.look(offset, size, ROW_ATTEMPTS if size == 1 else PIECE_ATTEMPTS)
         if page is not None:
             self.pages.append(page)

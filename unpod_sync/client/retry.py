@@ -14,6 +14,7 @@ NEVER = frozenset(
         Kind.CREDENTIALS,
         Kind.ACCESS,
         Kind.NO_ROUTE,
+        Kind.TOO_LARGE,
         Kind.REQUEST,
         Kind.REDIRECT,
         Kind.TLS,

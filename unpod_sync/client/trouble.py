@@ -27,6 +27,7 @@ class Kind(StrEnum):
     CREDENTIALS = "credentials"
     ACCESS = "access"
     NO_ROUTE = "no_route"
+    TOO_LARGE = "too_large"
     REQUEST = "request"
     REDIRECT = "redirect"
     RATE = "rate"
@@ -65,6 +66,10 @@ _ERRORS: dict[Kind, tuple[type[ApiError], str]] = {
     Kind.ACCESS: (
         AccessError,
         "Check the space token or agent handle and UNPOD_ORG_HANDLE; the token needs an owner or editor.",
+    ),
+    Kind.TOO_LARGE: (
+        ResponseError,
+        "Pages are asked for in smaller pieces; a smaller page_size spares that.",
     ),
     Kind.NO_ROUTE: (NoRouteError, "Check UNPOD_BASE_URL; some servers do not have every list."),
     Kind.REQUEST: (
