@@ -92,7 +92,11 @@ def signal_handlers() -> Iterator[None]:
 def settings_for(simulator: Simulator, database: Path, **more: Any) -> Settings:
     """Settings that reach a simulator."""
     return Settings(
-        base_url=simulator.base_url, api_token="sim-token", org_handle="sim-org", database=database, **more
+        base_url=simulator.base_url,
+        api_token="simulator-token-0",
+        org_handle="sim-org",
+        database=database,
+        **more,
     )
 
 

@@ -78,6 +78,8 @@ def test_count_is_a_claim(count: Any, read_as: int | None) -> None:
         ({"message": "x", "errors": None}, 206, Kind.ACCESS),
         (b"<html>", 206, Kind.ACCESS),
         ({"status_code": 404, "data": {}}, 200, Kind.ACCESS),
+        (b"<!doctype html>", 404, Kind.NO_ROUTE),
+        ({"message": "Agent not found"}, 404, Kind.ACCESS),
         ({"status_code": "403"}, 200, Kind.ACCESS),
         ({"status_code": 200, "data": {}}, 200, Kind.BROKEN),
         ({"status_code": True, "data": {}}, 200, Kind.BROKEN),

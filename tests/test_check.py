@@ -29,7 +29,7 @@ def simulator(
     assert sync(settings_for(running, tmp_path / "x.duckdb")).exit_status == 0
     for name, value in {
         "BASE_URL": running.base_url,
-        "API_TOKEN": "sim-token",
+        "API_TOKEN": "simulator-token-0",
         "ORG_HANDLE": "sim-org",
         "DATABASE": str(tmp_path / "x.duckdb"),
     }.items():
@@ -105,6 +105,34 @@ def test_a_violated_claim_is_named_with_a_row(
 
 @pytest.mark.usefixtures("simulator")
 def test_a_refused_token_ends_it(run_cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UNPOD_API_TOKEN", "wrong")
+    monkeypatch.setenv("UNPOD_API_TOKEN", "wrong-token-of-nobody")
     assert run_cli("check").status == 77
     assert run_cli("check", "--offline").status == 0
+
+
+def test_a_server_with_listings_for_logins_only_holds_and_agrees(
+    run_cli: Callable[..., Any], simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No listing, no executions: what the sync takes for no failure is none here."""
+    simulator.manner = dataclasses.replace(
+        simulator.manner,
+        login_only=frozenset({"spaces", "agents"}),
+        missing_routes=frozenset({"executions"}),
+    )
+    spaces = tuple(space["token"] for space in simulator.world.spaces)
+    database = tmp_path / "other.duckdb"
+    assert sync(settings_for(simulator, database, spaces=spaces)).exit_status == 0
+    monkeypatch.setenv("UNPOD_DATABASE", str(database))
+    status, document = checked(run_cli)
+    assert [claim for claim in document["claims"] if claim["violations"]] == []
+    assert status == 0
+
+
+@pytest.mark.usefixtures("simulator")
+def test_a_server_that_is_down_is_one_error(
+    run_cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNPOD_BASE_URL", "http://127.0.0.1:1")
+    ran = run_cli("check")
+    assert ran.status == 1
+    assert ran.err.count("error:") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Callable
@@ -26,7 +27,7 @@ NOW = datetime(2026, 3, 12, 11, 30, tzinfo=UTC)
 def simulator(start_simulator: Callable[[World], Simulator], monkeypatch: pytest.MonkeyPatch) -> Simulator:
     running = start_simulator(World.generate(7, tasks=200, now=NOW))
     monkeypatch.setenv("UNPOD_BASE_URL", running.base_url)
-    monkeypatch.setenv("UNPOD_API_TOKEN", "sim-token")
+    monkeypatch.setenv("UNPOD_API_TOKEN", "simulator-token-0")
     monkeypatch.setenv("UNPOD_ORG_HANDLE", "sim-org")
     return running
 
@@ -34,7 +35,7 @@ def simulator(start_simulator: Callable[[World], Simulator], monkeypatch: pytest
 def doctor(run_cli: Callable[..., Any], *arguments: object) -> tuple[int, dict[str, dict[str, str]]]:
     """Exit status and findings by name, the worst of each name."""
     ran = run_cli("doctor", "--json", *arguments)
-    assert "sim-token" not in ran.out + ran.err
+    assert "simulator-token-0" not in ran.out + ran.err
     document = json.loads(ran.out)
     assert document["exit_status"] == ran.status
     order = ["ok", "warn", "fail"]
@@ -52,9 +53,25 @@ def test_all_is_well(run_cli: Callable[..., Any], tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir()), "the doctor writes nothing"
 
 
+def test_listings_for_logins_only_are_told_apart_from_a_refused_token(
+    run_cli: Callable[..., Any], simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The spaces that are configured decide; without any, a space's token is asked for."""
+    simulator.manner = dataclasses.replace(
+        simulator.manner, login_only=frozenset({"spaces", "organizations"})
+    )
+    status, found = doctor(run_cli)
+    assert (status, found["spaces"]["remedy"]) == (78, "Set UNPOD_SPACES to the token of a space.")
+    assert found["api"]["level"] == "ok"
+    monkeypatch.setenv("UNPOD_SPACES", simulator.world.spaces[0]["token"])
+    assert doctor(run_cli)[0] == 0
+    monkeypatch.setenv("UNPOD_API_TOKEN", "another-token-of-nobody")
+    assert doctor(run_cli)[0] == 77
+
+
 @pytest.mark.usefixtures("simulator")
 def test_a_refused_token_gives_77(run_cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UNPOD_API_TOKEN", "another")
+    monkeypatch.setenv("UNPOD_API_TOKEN", "another-token-of-nobody")
     status, found = doctor(run_cli)
     assert status == 77
     assert found["api"]["level"] == "fail"
@@ -80,13 +97,13 @@ def test_a_configuration_that_others_can_read(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "unpod-sync.toml"
-    path.write_text('api_token = "secret-in-file"\n')
+    path.write_text('api_token = "secret-token-in-file"\n')
     path.chmod(0o644)
     ran = run_cli("doctor", "--offline")
     assert ran.status == 0
     assert "warn  file: unpod-sync.toml can be read by other accounts (mode 0644)" in ran.out
     assert "fix: chmod 600 unpod-sync.toml" in ran.out
-    assert "secret-in-file" not in ran.out + ran.err
+    assert "secret-token-in-file" not in ran.out + ran.err
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes and links of POSIX")

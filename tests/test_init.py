@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import stat
 import sys
@@ -63,22 +64,28 @@ def test_a_cron_line_survives_odd_folders() -> None:
 @pytest.mark.usefixtures("simulator")
 def test_without_questions_the_token_comes_from_a_pipe(run_cli: Callable[..., Any], tmp_path: Path) -> None:
     ran = run_cli(
-        "init", "--yes", "--timezone", "Asia/Kolkata", "--space", "Growth Outreach", stdin="sim-token\n"
+        "init",
+        "--yes",
+        "--timezone",
+        "Asia/Kolkata",
+        "--space",
+        "Growth Outreach",
+        stdin="simulator-token-0\n",
     )
     assert ran.status == 0, ran.err
     path = tmp_path / "unpod-sync.toml"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     written = tomllib.loads(path.read_text())
     assert (written["api_token"], written["org_handle"], written["timezone"]) == (
-        "sim-token",
+        "simulator-token-0",
         "sim-org",
         "Asia/Kolkata",
     )
     assert len(written["spaces"]) == 1
-    assert "sim-token" not in ran.out + ran.err
+    assert "simulator-token-0" not in ran.out + ran.err
     assert "All well" in ran.err
     assert f"cd {tmp_path} && " in ran.out
-    again = run_cli("init", "--yes", stdin="sim-token\n")
+    again = run_cli("init", "--yes", stdin="simulator-token-0\n")
     assert again.status == 78
     assert "--overwrite" in again.err
 
@@ -87,12 +94,17 @@ def test_without_questions_the_token_comes_from_a_pipe(run_cli: Callable[..., An
 @pytest.mark.parametrize(
     ("arguments", "token", "status", "words"),
     [
-        ((), "wrong", 77, "refused the token"),
+        ((), "wrong-token-of-nobody", 77, "refused the token"),
         ((), "", 78, "no API token"),
-        (("--space", "Nowhere"), "sim-token", 78, "The token sees: Care & Collections, Growth Outreach"),
-        (("--org-handle", "other"), "sim-token", 78, "It belongs to sim-org"),
-        (("--timezone", "Mars/Base"), "sim-token", 78, "no IANA time zone"),
-        (("--database", "/proc/none/x.duckdb"), "sim-token", 78, "cannot write in /proc"),
+        (
+            ("--space", "Nowhere"),
+            "simulator-token-0",
+            78,
+            "The token sees: Care & Collections, Growth Outreach",
+        ),
+        (("--org-handle", "other"), "simulator-token-0", 78, "It belongs to sim-org"),
+        (("--timezone", "Mars/Base"), "simulator-token-0", 78, "no IANA time zone"),
+        (("--database", "/proc/none/x.duckdb"), "simulator-token-0", 78, "cannot write in /proc"),
     ],
 )
 def test_without_questions_a_wrong_answer_writes_nothing(
@@ -107,6 +119,34 @@ def test_without_questions_a_wrong_answer_writes_nothing(
     assert ran.status == status
     assert words in ran.err
     assert not (tmp_path / "unpod-sync.toml").exists()
+
+
+LOGIN_ONLY = frozenset({"spaces", "organizations"})
+
+
+@pytest.mark.parametrize(
+    "listings", [LOGIN_ONLY, LOGIN_ONLY | {"agents"}], ids=["agents shown", "nothing shown"]
+)
+def test_listings_for_logins_only_ask_for_the_space(
+    run_cli: Callable[..., Any], simulator: Simulator, tmp_path: Path, listings: frozenset[str]
+) -> None:
+    """401 on the listings is no proof of a wrong token: what is known is said, and the space asked for."""
+    simulator.manner = dataclasses.replace(simulator.manner, login_only=listings)
+    token = f"{simulator.token}\n"
+    ran = run_cli("init", "--yes", "--org-handle", "sim-org", stdin=token)
+    assert ran.status == (78 if "agents" not in listings else 77)
+    assert "UNPOD_SPACES" in ran.err
+    space = simulator.world.spaces[0]["token"]
+    wrong = run_cli(
+        "init", "--yes", "--org-handle", "sim-org", "--space", space, stdin="wrong-token-of-nobody\n"
+    )
+    assert wrong.status == 77
+    assert not (tmp_path / "unpod-sync.toml").exists()
+    ran = run_cli("init", "--yes", "--org-handle", "sim-org", "--space", space, stdin=token)
+    assert ran.status == 0, ran.err
+    assert tomllib.loads((tmp_path / "unpod-sync.toml").read_text())["spaces"] == [space]
+    assert "no list of spaces (401); the configured ones are read" in ran.out
+    assert "All well" in ran.err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
@@ -124,8 +164,9 @@ def test_at_a_terminal_wrong_answers_are_asked_again_and_the_token_is_hidden(
     )  # fmt: skip
     shown = ""
     for prompt, answer in [
-        ("hidden", "wrong-token"),
-        ("hidden", "sim-token"),
+        ("hidden", "wrong-token-of-nobody"),
+        ("empty: another", ""),
+        ("hidden", "simulator-token-0"),
         ("handle.*:", "other"),
         ("handle.*:", ""),
         ("commas", "9"),
@@ -142,7 +183,7 @@ def test_at_a_terminal_wrong_answers_are_asked_again_and_the_token_is_hidden(
     terminal.close()
     assert terminal.exitstatus == 0, shown
     assert "All well: a sync will work." in shown
-    assert "wrong-token" not in shown
-    assert "sim-token" not in shown
+    assert "wrong-token-of-nobody" not in shown
+    assert "simulator-token-0" not in shown
     assert "\x1b[3" not in shown, "NO_COLOR is honoured"
     assert "1  Care & Collections" in shown

@@ -18,7 +18,7 @@ import pytest
 from unpod_sync.simulator import Simulator, World
 
 ROOT = Path(__file__).parent.parent
-TOKEN = "sim-token"
+TOKEN = "simulator-token-0"
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +92,11 @@ def test_no_token_leads_to_init(newcomer: Newcomer) -> None:
 
 
 def test_a_wrong_token_is_named_without_being_shown(newcomer: Newcomer) -> None:
-    status, _, err = newcomer.runs("sync", UNPOD_API_TOKEN="not-my-token")
+    status, _, err = newcomer.runs("sync", UNPOD_API_TOKEN="not-my-token-at-all")
     assert status == 77
     assert "the API refused the token (401)" in err
     assert "copy the key again" in err
-    assert "not-my-token" not in err
+    assert "not-my-token-at-all" not in err
 
 
 def test_a_wrong_organisation_is_named(newcomer: Newcomer) -> None:
@@ -111,8 +111,9 @@ def test_a_wrong_organisation_is_named(newcomer: Newcomer) -> None:
 
 def test_an_unknown_space_is_named_with_those_there_are(newcomer: Newcomer) -> None:
     status, out, err = newcomer.runs("sync", "--space", "Groth Outreach")
-    assert status in (1, 3)
-    assert "Groth Outreach" in err
+    assert status == 78
+    assert "there is no space 'Groth Outreach'" in err
+    assert "Did you mean Growth Outreach?" in err
     status, out, _ = newcomer.runs("doctor", "--space", "Groth Outreach")
     assert status == 1
     assert "there is no such space" in out

@@ -64,7 +64,7 @@ def synced_with(
     simulator = start_simulator(World.generate(7, tasks=20, now=NOW))
     for name, value in {
         "BASE_URL": simulator.base_url,
-        "API_TOKEN": "sim-token",
+        "API_TOKEN": "simulator-token-0",
         "ORG_HANDLE": "sim-org",
         "PING_URL": monitor.url,
         "DATABASE": str(tmp_path / "x.duckdb"),
@@ -80,7 +80,7 @@ def test_start_and_success(synced_with: Callable[..., Any], monitor: Monitor) ->
 
 
 def test_failure(synced_with: Callable[..., Any], monitor: Monitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UNPOD_API_TOKEN", "wrong")
+    monkeypatch.setenv("UNPOD_API_TOKEN", "wrong-token-of-nobody")
     assert synced_with().status == 77
     assert monitor.paths == ["/uuid-secret/start", "/uuid-secret/fail"]
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from unpod_sync.client.retry import NEVER, Policy, decide, read_http_date, read_retry_after
 from unpod_sync.client.trouble import Kind, Scrubber, Trouble, error_for
+from unpod_sync.model import space_tasks
 
 POLICY = Policy()
 NOW = datetime(2025, 3, 1, 10, tzinfo=UTC)
@@ -100,7 +101,7 @@ def test_no_header_breaks_the_reading(text: str) -> None:
 @given(kind=KINDS, wait=st.none() | st.floats(0, 1e15))
 def test_every_kind_has_an_error_with_a_hint(kind: Kind, wait: float | None) -> None:
     """Message with place and cause, and what to do."""
-    error = error_for(Trouble(kind, "it broke", 0, wait), "spaces/A/tasks, page 2", 3, NOW)
+    error = error_for(Trouble(kind, "it broke", 0, wait), space_tasks("A"), 2, 3, NOW)
     assert error.message == "spaces/A/tasks, page 2: it broke (tried 3 times)"
     assert error.hint
 

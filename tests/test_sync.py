@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from tests.conftest import NOW, settings_for
+from unpod_sync.errors import AccessError
 from unpod_sync.outcome import LoadResult
 from unpod_sync.simulator import Fault, Simulator, World
 from unpod_sync.sync import Options, sync
@@ -151,13 +152,13 @@ def test_silent_edits_deletions_and_returns_are_seen(world: World, tmp_path: Pat
     assert rows(database, f"select count(*) from task_versions where task_id = '{edited}'") == [(2,)]
 
 
-def test_an_account_without_spaces_is_asked_twice_and_told(tmp_path: Path) -> None:
-    """One empty answer would pass for an empty account."""
+def test_an_account_without_spaces_is_asked_twice_and_an_error(tmp_path: Path) -> None:
+    """One empty answer would pass for an empty account; a sync that can read nothing has failed."""
     with Simulator(World(seed=1)) as running:
-        result = synced(running, tmp_path / "unpod.duckdb")
+        with pytest.raises(AccessError, match="lists no space for this token and organisation") as caught:
+            synced(running, tmp_path / "unpod.duckdb")
         asked = [request for request in running.requests if request.path.endswith("/spaces/")]
-    assert result.exit_status == 0 and result.published
-    assert "the API lists no space for this token and organisation" in result.notes
+    assert (caught.value.exit_status, bool(caught.value.hint)) == (1, True)
     assert len(asked) == 2
 
 

@@ -20,7 +20,7 @@ from unpod_sync.client.throttle import Budget
 from unpod_sync.client.transport import Answer, Transport
 from unpod_sync.client.trouble import Kind, Trouble
 from unpod_sync.errors import ConfigurationError, ResponseError, UnavailableError
-from unpod_sync.model import space_tasks
+from unpod_sync.model import agent_executions, run_tasks, space_tasks
 
 TASKS = space_tasks("8KZ")
 GOOD = answer({"data": []})
@@ -264,7 +264,7 @@ def test_endless_answers_are_bounded_in_memory() -> None:
         transport = Transport(workers=1, timeout=(1, 1), deadline_seconds=5, max_bytes=100_000)
         outcome = transport.send(wire.url, {})
         assert isinstance(outcome, Trouble)
-        assert outcome.kind is Kind.BROKEN
+        assert outcome.kind is Kind.TOO_LARGE
         transport.close()
 
 
@@ -281,3 +281,33 @@ def test_idle_connection_closed_by_the_server_is_no_failure() -> None:
         assert isinstance(transport.send(wire.url, {}), Answer)
         transport.close()
     assert wire.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("token", "segment"),
+    [
+        ("8KZ-a_b~c", "8KZ-a_b~c"),
+        ("..", "%2E%2E"),
+        (".", "%2E"),
+        ("../../agents", "..%2F..%2Fagents"),
+        ("a/b?page=9#x", "a%2Fb%3Fpage%3D9%23x"),
+        ("a%2Fb", "a%252Fb"),
+        ("tök en", "t%C3%B6k%20en"),
+        ("a@b:c;d\\e", "a%40b%3Ac%3Bd%5Ce"),
+    ],
+)
+def test_an_id_is_one_segment_of_the_path_on_the_wire(token: str, segment: str) -> None:
+    """Whatever a payload, a listing or a setting names: nothing of it leaves its place in the path."""
+    with (
+        serving(lambda _: answer({"data": [], "count": 0})) as wire,
+        Client(f"{wire.url}/base", TOKEN) as client,
+    ):
+        for resource in (space_tasks(token), run_tasks("S", token), agent_executions(token)):
+            client.fetch(resource, 1, 100)
+            assert resource.name.count(token) == 1
+    root = "/base/api/v2/platform"
+    assert [request.path for request in wire.requests] == [
+        f"{root}/spaces/{segment}/tasks/",
+        f"{root}/spaces/S/runs/{segment}/tasks/",
+        f"{root}/agents/{segment}/executions/",
+    ]

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from unpod_sync.config import Settings
-from unpod_sync.diagnosis.server import handles, open_probe
-from unpod_sync.errors import AccessError, ResponseError
-from unpod_sync.model import ORGANIZATIONS, SPACES
+from unpod_sync.diagnosis.server import accepting_answer, handles, open_probe
+from unpod_sync.errors import AccessError, ConfigurationError, CredentialsError, ResponseError
+from unpod_sync.model import ORGANIZATIONS, SPACES, is_plausible_id, space_tasks
 
 MOST_PAGES = 20
 
@@ -25,21 +25,37 @@ class SpaceOffer:
 def organizations(settings: Settings) -> list[str]:
     """Handles of the organisations of the token; empty when the API does not tell.
 
-    Raises CredentialsError for a wrong token, UnavailableError and others as they come.
+    The listings may want a login and refuse (401) a token that all else accepts: then the settings' spaces
+    and the agents decide. Raises CredentialsError when these refuse it too, UnavailableError and others as they come.
     """
     with open_probe(settings) as client:
         try:
             return handles(client.fetch(ORGANIZATIONS, 1, 100, attempts=2))
         except (AccessError, ResponseError):
             return []
+        except CredentialsError as error:
+            if accepting_answer(client, settings) is None:
+                raise error from None
+            return []
 
 
-def spaces(settings: Settings) -> list[SpaceOffer]:
-    """The spaces that token and organisation can see, by name. Raises ApiError."""
+def check_space(settings: Settings, token: str) -> None:
+    """Raises the ApiError of a space whose tasks cannot be read, ConfigurationError for what can be no token."""
+    if not is_plausible_id(token):
+        raise ConfigurationError(f"{token!r} can be no space's token", "Copy it from the space's settings.")
+    with open_probe(settings) as client:
+        client.fetch(space_tasks(token), 1, 1, attempts=2)
+
+
+def spaces(settings: Settings) -> list[SpaceOffer] | None:
+    """The spaces that token and organisation can see, by name; None when the API shows no listing (401)."""
     found: dict[str, SpaceOffer] = {}
     with open_probe(settings) as client:
         for number in range(1, MOST_PAGES + 1):
-            page = client.fetch(SPACES, number, 100, attempts=2)
+            try:
+                page = client.fetch(SPACES, number, 100, attempts=2)
+            except CredentialsError:
+                return None
             before = len(found)
             for row in page.rows:
                 if isinstance(row, Mapping) and row.get("token"):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 FILE_NAME = "unpod-sync.toml"
 DEFAULT_BASE_URL = "https://unpod.ai"
+LEAST_TOKEN = 16
+"""Characters of a token. A shorter text may stand in payloads by chance, and would be cut out of them."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -235,13 +237,19 @@ class Settings:
 
     @property
     def token(self) -> str:
-        """The API token; `ConfigurationError` when there is none."""
+        """The API token without the word "Token"; `ConfigurationError` when there is none, or a short one."""
         token = self.api_token.get_secret_value().strip() if self.api_token else ""
+        token = re.sub(r"^token\s+", "", token, flags=re.IGNORECASE)
         if not token:
             raise ConfigurationError(
                 "no API token",
                 "Run `unpod-sync init`, or set UNPOD_API_TOKEN. Tokens are made in Unpod under Settings, "
                 "API keys. To try without an account: unpod-sync demo.",
+            )
+        if len(token) < LEAST_TOKEN:
+            raise ConfigurationError(
+                f"the API token has {len(token)} characters; a token has at least {LEAST_TOKEN}",
+                "Copy the whole key from the Unpod settings into UNPOD_API_TOKEN or unpod-sync.toml.",
             )
         return token
 

@@ -8,6 +8,7 @@ The tree::
     ├── ApiError                1
     │   ├── CredentialsError   77   401: the token or the organisation was refused
     │   ├── AccessError         1   403, 404, 206 without `errors`: this one thing cannot be read
+    │   │   └── NoRouteError    1   404 without JSON: the server has no such path at all
     │   ├── RateLimitedError    1   429 after every retry
     │   ├── UnavailableError    1   5xx, time-outs, cut connections, DNS, TLS, after every retry
     │   ├── ResponseError       1   an answer that is not what the API documents, after every retry
@@ -58,7 +59,9 @@ class UsageError(UnpodSyncError):
 
 
 class ApiError(UnpodSyncError):
-    """The API could not give what was asked for."""
+    """The API could not give what was asked for. `status`: the HTTP status, 0 where no answer came."""
+
+    status = 0
 
 
 class CredentialsError(ApiError):
@@ -69,6 +72,10 @@ class CredentialsError(ApiError):
 
 class AccessError(ApiError):
     """One resource is refused or unknown (403, 404, 206 without `errors`); others may be fine."""
+
+
+class NoRouteError(AccessError):
+    """The server has no such path: a 404 that is a web page and not the API's JSON."""
 
 
 class RateLimitedError(ApiError):

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import duckdb
 
 from unpod_sync import columns
-from unpod_sync.model import TERMINAL_STATUSES, Resource
+from unpod_sync.model import TERMINAL_STATUSES, Resource, is_plausible_id
 from unpod_sync.plan import ListState, Policy, Unfinished, place
 from unpod_sync.privacy.guard import HIDDEN
 from unpod_sync.reading import state_of
@@ -179,4 +179,7 @@ def _unfinished(
             *parameters,
         ],
     ).fetchall()
-    return tuple(Unfinished(*row) for row in found)
+    return tuple(
+        Unfinished(id_, run_id if is_plausible_id(run_id) else None, older, size)
+        for id_, run_id, older, size in found
+    )

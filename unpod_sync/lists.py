@@ -13,7 +13,6 @@ from unpod_sync import facts
 from unpod_sync.client import Client, Job
 from unpod_sync.client.isolate import isolate
 from unpod_sync.errors import (
-    AccessError,
     ApiError,
     BudgetError,
     CredentialsError,
@@ -25,7 +24,7 @@ from unpod_sync.merge import write_bookmarks
 from unpod_sync.model import Page, Record, Reject, Resource, run_tasks
 from unpod_sync.plan import Policy, last_page
 from unpod_sync.reading import STAGES, Reading
-from unpod_sync.records import is_lost, prepare
+from unpod_sync.records import is_lost, is_mostly_rejected, prepare
 from unpod_sync.transactions import transaction
 from unpod_sync.warehouse import Warehouse
 
@@ -48,6 +47,7 @@ class Findings:
     deleted: dict[str, int] = field(default_factory=dict)
     plans: dict[str, dict[str, int]] = field(default_factory=dict)
     halted: ApiError | None = None
+    rejecting: set[str] = field(default_factory=set)  # lists with a page whose rows are mostly rejected
 
 
 class ListReader:
@@ -83,14 +83,17 @@ class ListReader:
         self._unreachable = 0
         self._readings: dict[str, Reading] = {}
 
-    def open(self, resources: Iterable[Resource], *, optional: bool = False) -> list[Reading]:
-        """Readings of these lists, from what the warehouse knows. Optional ones may be refused."""
+    def open(
+        self, resources: Iterable[Resource], *, optional: bool = False, listed: bool = False
+    ) -> list[Reading]:
+        """Readings of these lists, from what the warehouse knows; `optional` and `listed` as in `Reading`."""
         readings = [
             Reading(
                 resource,
                 facts.list_state(self.warehouse, resource, self._policy, self.now()),
                 self._policy,
                 optional,
+                listed,
                 is_budgeted=self.client.counters.requests_left is not None,
             )
             for resource in resources
@@ -151,7 +154,7 @@ class ListReader:
 
         results = self.client.fetch_many(admitted(), self._prepare)
         for job, result in results:
-            if isinstance(result, CredentialsError | BudgetError):
+            if isinstance(result, ApiError) and ends_sync(job[0], result):
                 self.findings.halted = self.findings.halted or result
             yield job, result
         for job in failing:
@@ -234,6 +237,12 @@ class ListReader:
         page, records, rejects = result
         self._on_page(reading, page)
         reading.lost.update(filter(is_lost, rejects))
+        if is_mostly_rejected(page, rejects) and reading.resource.name not in self.findings.rejecting:
+            self.findings.rejecting.add(reading.resource.name)
+            self.findings.failures.append(
+                f"{reading.resource.name}, page {page.number}: most of its {len(page.rows)} rows were rejected"
+                f" ({rejects[0].reason}); see meta.rejects"
+            )
         count = page.count if page.count is not None else reading.count
         for offset in unreadable:
             reading.unreadable.append(count - 1 - offset)
@@ -278,17 +287,11 @@ class ListReader:
 
     def fail(self, reading: Reading, error: ApiError) -> None:
         """Marks the list, or the whole sync when the error is nobody's in particular."""
-        if isinstance(error, CredentialsError | BudgetError):
+        if ends_sync(reading.resource, error):
             self.findings.halted = self.findings.halted or error
             reading.is_cut = True
             return
-        if reading.error is None:
-            reading.error = error
-            if reading.optional and isinstance(error, AccessError):
-                if error.message != reading.state.last_error:
-                    self.findings.notes.append(error.message)
-            else:
-                self.findings.failures.append(error.message)
+        reading.error = reading.error or error
         if isinstance(error, UnavailableError):
             self._unreachable += 1
             if self._unreachable >= OUTAGE:
@@ -417,6 +420,14 @@ class ListReader:
                 for reading in readings
             ):
                 connection.execute("update meta.revision set revision = revision + 1")  # `check` reads them
+
+
+def ends_sync(resource: Resource, error: ApiError) -> bool:
+    """Whether an error ends the sync, not only this list: a used-up budget, or a refused token.
+
+    A listing may want a login and refuse a token that every other list accepts: its 401 proves nothing.
+    """
+    return isinstance(error, BudgetError) or (isinstance(error, CredentialsError) and not resource.is_listing)
 
 
 def unread(readings: Iterable[Reading]) -> list[str]:

@@ -36,6 +36,8 @@ WORTH_A_PROCESS = 5_000  # new rows; starting it takes as long as flattening 3,0
 WORTH_A_FILTER = 20_000  # new rows; filling it costs as much a stored task as looking so many up
 WORTH_A_SET = 200_000  # ids; so many take 25 MB, and a set is asked in a tenth of a filter's time
 MOST_EXPECTED = 4_000_000  # ids a filter is made for, 16 MB: a list may claim more than it has
+CHUNK_BYTES = 16 << 20  # of payloads: fewer records than a chunk are flattened together when they are large
+BATCH_BYTES = 48 << 20  # of payloads written together: more exceed DuckDB's limit; a row group has 40 MB
 SEEN = 50_000  # unchanged objects met before progress is committed
 
 TWICE_LISTED = "listed in two spaces with different content: the copy of the space in value_text is kept"
@@ -96,6 +98,7 @@ class Loader:
         self._batch = Batch()
         self._parts: list[Part] = []
         self._rows: dict[str, int] = defaultdict(int)
+        self._bytes = 0  # of the payloads taken since the last batch
         self._lead = 0  # tasks that come before the first whole row group
         self._in_batch: set[str] = set()
         self._met: set[str] | BloomFilter | None = None  # task ids stored or taken; None: each is looked for
@@ -161,8 +164,14 @@ class Loader:
                 self._submit()
 
     def _size(self, kind: str) -> int:
-        """How many records are flattened together next."""
-        return min(self._lead or CHUNK, CHUNK) if kind == "task" else CHUNK
+        """How many records are flattened together next: a chunk, or as many as are large enough."""
+        size = min(self._lead or CHUNK, CHUNK) if kind == "task" else CHUNK
+        total = 0
+        for number, record in enumerate(self._waiting[kind][:size], start=1):
+            total += len(record.payload)
+            if total >= CHUNK_BYTES:
+                return number
+        return size
 
     def beside(self, job: Job) -> None:
         """Has the writer do something first; `drain` waits for it, and raises what it raised."""
@@ -226,6 +235,9 @@ class Loader:
                 page.known_by = stored[page.last]["load_id"]
         while pages and pages[0].left <= 0:
             self._cover(pages.popleft())
+        self._bytes += sum(len(record.payload) for record in records)
+        if self._bytes >= BATCH_BYTES:
+            self._submit()
 
     def _cover(self, done: _Covering) -> None:
         reading = done.reading
@@ -373,6 +385,7 @@ class Loader:
         self._batch_id += 1
         parts, self._parts = self._parts, []
         self._rows.clear()
+        self._bytes = 0
         self._batch, self._touched, self._in_batch = Batch(), {}, set()
         self._queue.put(lambda connection: self._write(connection, batch, parts, stamp))
 

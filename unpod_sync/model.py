@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pyarrow as pa
 
@@ -15,12 +17,33 @@ API_ROOT = "/api/v2/platform/"
 TERMINAL_STATUSES = frozenset({"completed", "failed", "partially_completed"})
 
 
+#: Kinds whose lists show what there is. They are not paged, and may want a login where an API token is refused (401).
+LISTINGS = frozenset({"organization", "space", "agent"})
+
+
+_PLAUSIBLE = re.compile(r"[\w-][\w.~@+:-]{0,199}")
+
+
+def is_plausible_id(text: str | None) -> bool:
+    """Whether a text can be a space token, run id or agent handle: no white space, no slash, no markup.
+
+    Settings, listings and payloads name them, and each becomes one segment of a path.
+    """
+    return text is not None and _PLAUSIBLE.fullmatch(text) is not None
+
+
+def _segment(text: str) -> str:
+    """`text` as one segment of a path: every reserved character, and each dot of a segment of dots, is encoded."""
+    encoded = quote(text, safe="")
+    return encoded.replace(".", "%2E") if not encoded.strip(".") else encoded
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """One list of the API.
 
     `kind` is what its rows are (organization, space, agent, run, task, execution);
-    `path` is relative to `API_ROOT` and ends in a slash.
+    `path` is relative to `API_ROOT`, percent-encoded, and ends in a slash.
     """
 
     kind: str
@@ -32,7 +55,17 @@ class Resource:
     @property
     def name(self) -> str:
         """A stable key for bookmarks and logs, e.g. `spaces/8KZ/tasks`."""
-        return self.path.rstrip("/")
+        return unquote(self.path.rstrip("/"))
+
+    @property
+    def owner(self) -> str | None:
+        """The space or agent whose list it is; None for a listing."""
+        return self.space_token or self.agent_handle
+
+    @property
+    def is_listing(self) -> bool:
+        """Whether the list shows what there is: organisations, spaces or agents."""
+        return self.kind in LISTINGS
 
 
 ORGANIZATIONS = Resource("organization", "organizations/")
@@ -42,23 +75,23 @@ AGENTS = Resource("agent", "agents/")
 
 def space_tasks(space_token: str) -> Resource:
     """All tasks of a space, newest first."""
-    return Resource("task", f"spaces/{space_token}/tasks/", space_token=space_token)
+    return Resource("task", f"spaces/{_segment(space_token)}/tasks/", space_token=space_token)
 
 
 def space_runs(space_token: str) -> Resource:
     """All runs of a space, newest first."""
-    return Resource("run", f"spaces/{space_token}/runs/", space_token=space_token)
+    return Resource("run", f"spaces/{_segment(space_token)}/runs/", space_token=space_token)
 
 
 def run_tasks(space_token: str, run_id: str) -> Resource:
     """The tasks of one run; some servers answer with fewer fields here."""
-    path = f"spaces/{space_token}/runs/{run_id}/tasks/"
+    path = f"spaces/{_segment(space_token)}/runs/{_segment(run_id)}/tasks/"
     return Resource("task", path, space_token=space_token, run_id=run_id)
 
 
 def agent_executions(agent_handle: str) -> Resource:
     """The runs of an agent as its executions list counts them."""
-    return Resource("execution", f"agents/{agent_handle}/executions/", agent_handle=agent_handle)
+    return Resource("execution", f"agents/{_segment(agent_handle)}/executions/", agent_handle=agent_handle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +99,7 @@ class Page:
     """One answered page: the rows as decoded JSON, in the server's order.
 
     `count` is the server's claim of how many rows the whole list has, None when it made none.
-    `sequence` rises with the time the answer was complete, so that copies can be ordered.
+    `bytes` is the size of the answer. `sequence` rises with the time the answer was complete, so that copies can be ordered.
     """
 
     resource: Resource
@@ -76,6 +109,7 @@ class Page:
     count: int | None
     sequence: int = 0
     server_time: datetime | None = None
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,8 @@ class Reading:
     which rows known before are expected and have not been met yet: new rows are on top, but by count
     alone they would end too high where others have vanished meanwhile. At a seam below a gap that an
     earlier sync left (True), rows which that sync stored are none of those: they may have moved down to it.
+    An `optional` list may be refused or unknown; a `listed` one, named by a listing and not by the user, may be
+    refused as long as it was never read: listings also show what belongs to others.
     `told` are the counts that a list gives which is not believed, `met` the ids it shows, `lengths` how many
     rows its pages; `load_id` the load. `is_read_whole`: every page was asked for in this sync, at one count;
     `is_resumed`: it was planned without its first page, which has not been read yet.
@@ -54,6 +56,7 @@ class Reading:
     state: ListState
     policy: Policy
     optional: bool = False
+    listed: bool = False
     count: int = 0
     size: int = 100
     plan: ListPlan | None = None

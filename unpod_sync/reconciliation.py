@@ -50,7 +50,10 @@ class ExecutionGroup:
 
 
 def compare_lists(connection: duckdb.DuckDBPyConnection, client: Client) -> Iterator[Comparison]:
-    """Every list the syncs read, asked for its count now; CredentialsError ends it."""
+    """Every list the syncs read, asked for its count now.
+
+    Raises `CredentialsError`, and the error of a server that does not answer.
+    """
     cursor = connection.execute("select * from meta.bookmarks order by resource")
     names = [column[0] for column in cursor.description or ()]
     for row in cursor.fetchall():
@@ -78,7 +81,7 @@ def _resource(bookmark: dict[str, Any]) -> Resource | None:
     if space is not None:
         lists = (space_tasks(space), space_runs(space))
     elif name.startswith("agents/"):
-        lists = (agent_executions(name.split("/")[1]),)
+        lists = (agent_executions(name.removeprefix("agents/").removesuffix("/executions")),)
     return next((resource for resource in lists if resource.name == name), None)
 
 
@@ -88,12 +91,15 @@ def _compared(
     stored = facts.known(connection, resource)
     try:
         page = client.fetch(resource, 1, 100, attempts=3)
-    except CredentialsError:
-        raise
     except ApiError as error:
-        return Comparison(
-            resource.name, None, stored, f"cannot be read now: {error.message}", is_explained=False
+        if error.status == 0 or (isinstance(error, CredentialsError) and not resource.is_listing):
+            raise  # no other list would answer
+        # What the last sync took for no failure (a listing for logins only, a space of others) is none here.
+        is_usual = error.message == bookmark["last_error"] and (
+            resource.is_listing or bookmark["api_count"] is None
         )
+        text = f"cannot be read{', as at the last sync' if is_usual else ' now'}: {error.message}"
+        return Comparison(resource.name, None, stored, text, is_explained=is_usual)
     counted = _count(page)
     if counted == stored:
         return Comparison(resource.name, counted, stored, "equal", is_explained=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from unpod_sync.jsontext import clean_text, decode, encode, is_too_deep
-from unpod_sync.model import Record, Reject, Resource
+from unpod_sync.model import Page, Record, Reject, Resource, is_plausible_id
 from unpod_sync.normalize import is_missing, shorten
 from unpod_sync.redaction import Redaction, drop_usual
 
@@ -24,6 +24,10 @@ KEYS = {
 NO_OBJECT = "row_that_is_no_object"  # the field under which raw.payloads keeps such a row
 NAMING = ("space", "agent")  # what is stored of these is asked for: without a name it cannot be
 TOO_DEEP = "nested too deeply to be kept"
+FEW_ROWS = 10
+
+# The fields of an object that become a segment of a path.
+PATH_FIELDS = {"task": ("run_id", "assignee"), "run": ("run_id",), "space": ("token",), "agent": ("handle",)}
 
 # hashlib lets go of the interpreter for more bytes than these; with a thread that computes beside
 # this one, getting it back takes thousands of times as long as the hash.
@@ -37,7 +41,7 @@ def prepare(
 
     A row that is no object is kept as the only field of one; fields that are nested too deeply to be
     searched for secrets and written are left out.
-    `secrets` are values to be replaced wherever they stand, the API token above all; a `Redaction`
+    `secrets` are values to be replaced in every text, the API token above all; a `Redaction`
     that serves many pages spares building it anew.
     """
     redaction = secrets if isinstance(secrets, Redaction) else Redaction(secrets)
@@ -86,6 +90,16 @@ def is_lost(reject: Reject) -> bool:
     return reject.reason == TOO_DEEP or (reject.id == "" and reject.field == "")
 
 
+def is_mostly_rejected(page: Page, rejects: list[Reject]) -> bool:
+    """Whether most rows of a page have no usable key or are no object: then the page is wrong, not a row.
+
+    The end of a list may be one odd row: later pages are judged from `FEW_ROWS` rows on.
+    """
+    key = KEYS[page.resource.kind][0]
+    rejected = sum(reject.field in ("", key) for reject in rejects)
+    return 2 * rejected > len(page.rows) and (page.number == 1 or len(page.rows) >= FEW_ROWS)
+
+
 def merge_missing(stored_payload: str | bytes, record: Record) -> Record:
     """The record with the top-level keys it lacks taken over from what is stored.
 
@@ -128,6 +142,10 @@ def _record(
             if value.keys() == {NO_OBJECT}
             else Reject(kind, key, KEYS[kind][0], shorten(value.get(KEYS[kind][0], "")), reason)
         )
+    for name in PATH_FIELDS.get(kind, ()):
+        text = _text_key(value.get(name))
+        if text is not None and not is_plausible_id(text):
+            rejects.append(Reject(kind, key, name, shorten(text), "no plausible id: it is not asked for"))
     if kind == "execution":
         key = f"{resource.agent_handle}/{key}"
     space = key if kind == "space" else resource.space_token

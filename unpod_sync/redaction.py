@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from unpod_sync.config import LEAST_TOKEN
 from unpod_sync.jsontext import embedded, encode_text
 
 REDACTED = "[redacted]"
@@ -35,11 +36,12 @@ _BROKEN = re.compile(rf'(?i)({_WRITTEN}\s*)(\\*"(?:[^"\\]|\\[^"])*\\*"|[^\s,}}\]
 
 
 class Redaction:
-    """Drops secret keys, and replaces the given secret values wherever they stand."""
+    """Drops secret keys, and replaces the given secrets in every text value. Keys are never changed."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        """`values`: secrets known by value, above all the API token itself."""
-        self.values = tuple(sorted({value for value in values if value}, key=len, reverse=True))
+        """`values`: secrets known by value, above all the API token; those under 16 characters are ignored."""
+        long = {value for value in values if len(value) >= LEAST_TOKEN}
+        self.values = tuple(sorted(long, key=len, reverse=True))
         written = {form for value in self.values for form in _written_forms(value)}
         self._pattern = "(?i)(?:" + "|".join([_WRITTEN, *map(re.escape, sorted(written))]) + ")"
 
@@ -68,7 +70,7 @@ class Redaction:
                 continue
             if key == "user_info":
                 inner = _without_location(inner)
-            kept[self._without_values(key)] = self.clean(inner)
+            kept[key] = self.clean(inner)
         return kept
 
     def _clean_text(self, text: str) -> str:

@@ -17,7 +17,14 @@ from unpod_sync import __version__, facts, publish, rewrite
 from unpod_sync.client import Budget, Client, Event
 from unpod_sync.clock import Clock, utc_now
 from unpod_sync.config import Settings
-from unpod_sync.errors import BudgetError, CredentialsError, UnpodSyncError, WarehouseError
+from unpod_sync.errors import (
+    AccessError,
+    BudgetError,
+    CredentialsError,
+    UnavailableError,
+    UnpodSyncError,
+    WarehouseError,
+)
 from unpod_sync.lists import AMPLE, ListReader
 from unpod_sync.loading import TWICE_LISTED, Loader
 from unpod_sync.memory import keep_memory
@@ -26,7 +33,6 @@ from unpod_sync.model import (
     AGENTS,
     SPACES,
     Page,
-    Resource,
     agent_executions,
     space_runs,
     space_tasks,
@@ -35,6 +41,16 @@ from unpod_sync.outcome import WORDS, LoadResult, judge
 from unpod_sync.privacy.opening import Privacy, complete_erasure, open_privacy
 from unpod_sync.reading import Reading
 from unpod_sync.schema import comment_tables, create_views
+from unpod_sync.selection import (
+    Choice,
+    KnownSpace,
+    known_agents,
+    known_spaces,
+    listed_spaces,
+    named_agents,
+    named_spaces,
+    note_unlisted,
+)
 from unpod_sync.settle import read_whole
 from unpod_sync.standing import read_standing
 from unpod_sync.vocabulary import take_notice
@@ -43,11 +59,15 @@ from unpod_sync.warehouse import Warehouse, first_row, is_corruption, repair, wi
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What one call of `sync` asks for beyond the settings."""
+    """What one call of `sync` asks for beyond the settings.
+
+    `configured`: the spaces of the configuration where `Settings.spaces` are others, chosen for this sync alone.
+    """
 
     full: bool = False
     dry_run: bool = False
     accept_deletions: bool = False
+    configured: tuple[str, ...] | None = None
 
     @property
     def command(self) -> str:
@@ -351,6 +371,7 @@ class _Load:
     # -- reading ------------------------------------------------------------------------------
 
     def _read(self, warehouse: Warehouse, reader: ListReader, *, only_plan: bool = False) -> None:
+        before = known_spaces(warehouse.connection)
         listings = reader.open([SPACES], optional=bool(self.settings.spaces)) + reader.open(
             [AGENTS], optional=True
         )
@@ -365,18 +386,16 @@ class _Load:
         if warehouse.lacks_views:
             reader.loader.beside(comment_tables)  # while the first pages are on their way
             reader.loader.meanwhile(create_views)  # while the last are written
-        spaces = self._spaces(warehouse, reader, listings[0])
-        for token, is_optional in spaces:
-            lists += reader.open([space_tasks(token), space_runs(token)], optional=is_optional)
-        for handle, is_optional in self._agents(warehouse):
-            lists += reader.open([agent_executions(handle)], optional=is_optional)
+        for space in self._spaces(warehouse, reader, listings[0], before):
+            resources = [space_tasks(space.id), space_runs(space.id)]
+            lists += reader.open(resources, optional=space.optional, listed=space.listed)
+        lists += self._executions(warehouse, reader)
         for group in self._groups(lists):
             self._read_lists(reader, group, only_plan=only_plan)
-        new = self._agents(warehouse)
         named = {reading.resource.agent_handle for reading in lists}
-        late: list[Resource] = [agent_executions(handle) for handle, _ in new if handle not in named]
+        late = [r for r in self._executions(warehouse, reader) if r.resource.agent_handle not in named]
         if late and not only_plan and reader.findings.halted is None:
-            self._read_lists(reader, reader.open(late, optional=True))
+            self._read_lists(reader, late)
 
     def _groups(self, lists: list[Reading]) -> list[list[Reading]]:
         """All lists at once, or one after the other while a budget is scarce.
@@ -401,36 +420,44 @@ class _Load:
         else:
             read_whole(reader, readings)
         halted = reader.findings.halted
-        if isinstance(halted, CredentialsError) and not any(r.covered for r in self.readings):
+        of_spaces = [r for r in self.readings if r.resource.space_token is not None]
+        if isinstance(halted, CredentialsError) and not any(r.covered for r in of_spaces):
             raise halted
+        if isinstance(halted, UnavailableError) and not any(r.covered for r in self.readings):
+            raise type(halted)(f"the server cannot be reached: {halted.message}", halted.hint)
 
-    def _spaces(self, warehouse: Warehouse, reader: ListReader, listing: Reading) -> list[tuple[str, bool]]:
-        """Tokens of the spaces to read, each with whether it may be refused without complaint."""
-        known = "select space_token, space_name, slug, content_type from main.spaces where deleted_at is null order by 1"
-        rows = warehouse.connection.execute(known).fetchall()
+    def _spaces(
+        self, warehouse: Warehouse, reader: ListReader, listing: Reading, before: list[KnownSpace]
+    ) -> list[Choice]:
+        """The spaces to read: those named, else those listed. `before`: what was known before the listing was read."""
+        connection, has_listing = warehouse.connection, reader.may_go_on(listing)
+        known = known_spaces(connection)
         if self.settings.spaces:
-            by_name = {name: token for token, *names, _ in rows for name in names if name}
-            return [(by_name.get(wanted, wanted), False) for wanted in dict.fromkeys(self.settings.spaces)]
-        if not rows and reader.may_go_on(listing):
+            configured = self.settings.spaces if self.options.configured is None else self.options.configured
+            return named_spaces(self.settings.spaces, known, configured=configured, has_listing=has_listing)
+        if has_listing and not any(space.is_listed for space in known):
             reader.again(listing, [1])  # everything hangs on this one answer
-            rows = warehouse.connection.execute(known).fetchall()
-            if not rows:
-                self.notes.append("the API lists no space for this token and organisation")
-        if not rows and listing.error is not None:
-            raise listing.error
-        # Only contact spaces hold calls (API_FACTS section 9): others may refuse their tasks.
-        return [(token, bool(content) and "contact" not in content.lower()) for token, _, _, content in rows]
+            known = known_spaces(connection)
+        reader.findings.failures += note_unlisted(connection, before, known)
+        spaces = listed_spaces(known)
+        if not spaces:
+            raise listing.error or AccessError(
+                "the API lists no space for this token and organisation",
+                "Check UNPOD_ORG_HANDLE and the token's rights, or set UNPOD_SPACES to the token of a space.",
+            )
+        return spaces
 
-    def _agents(self, warehouse: Warehouse) -> list[tuple[str, bool]]:
-        """Handles of the agents whose executions are read; those only tasks name may be unknown."""
-        if self.settings.agents:
-            return [(handle, False) for handle in dict.fromkeys(self.settings.agents)]
-        rows = warehouse.connection.execute(
-            "select agent_handle, false from main.agents where deleted_at is null union all"
-            " select distinct agent_handle, true from main.tasks where agent_handle is not null and deleted_at is null"
-            " and agent_handle not in (select agent_handle from main.agents) order by all"
-        ).fetchall()
-        return [(handle, bool(is_optional)) for handle, is_optional in rows]
+    def _executions(self, warehouse: Warehouse, reader: ListReader) -> list[Reading]:
+        """The executions lists of the agents named, else of those known by now."""
+        wanted = self.settings.agents
+        agents = named_agents(wanted) if wanted else known_agents(warehouse.connection)
+        return [
+            reading
+            for agent in agents
+            for reading in reader.open(
+                [agent_executions(agent.id)], optional=agent.optional, listed=agent.listed
+            )
+        ]
 
     # -- the end ------------------------------------------------------------------------------
 
@@ -442,13 +469,13 @@ class _Load:
                 " agree within a day. Set this machine's clock (timedatectl set-ntp true); when it is right,"
                 " the server's has to be set"
             )
-        failures, exit_status = judge(self.readings, reader.findings)
+        verdict = judge(self.readings, reader.findings)
         if isinstance(reader.findings.halted, BudgetError):
             self.notes.append(reader.findings.halted.message)
         return LoadResult(
             load_id=self.load_id,
-            status=status or WORDS[exit_status],
-            exit_status=exit_status,
+            status=status or WORDS[verdict.exit_status],
+            exit_status=verdict.exit_status,
             started_at=self.started_at,
             ended_at=self.now(),
             requests=self.client.requests_made,
@@ -458,8 +485,8 @@ class _Load:
             tasks_deleted=reader.findings.deleted.get("task", 0),
             rows_changed=sum(loader.tally.changed.values()) + sum(reader.findings.deleted.values()),
             published=False,
-            notes=(*self.notes, *reader.findings.notes),
-            failures=tuple(failures),
+            notes=(*self.notes, *reader.findings.notes, *verdict.notes),
+            failures=verdict.failures,
             plans=reader.findings.plans,
             rows_held=sum(reading.state.held for reading in self.readings),
         )

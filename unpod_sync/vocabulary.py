@@ -33,7 +33,7 @@ WORDS: dict[str, frozenset[str]] = {
     "tasks.status": _words(
         "pending in_progress completed failed processing scheduled hold partially_completed queued running"
     ),
-    "tasks.execution_type": _words("call email answer email_classification dealer space_call"),
+    "tasks.execution_type": _words("call email answer email_classification dealer space_call sdk_call"),
     "tasks.call_type": _words("inbound outbound sdk"),
     "tasks.call_status": _words(
         "connected not_connected failed cancelled completed busy voicemail dropped "

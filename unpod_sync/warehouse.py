@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ ROW_GROUP = (
     6_144  # rows, a multiple of 2,048; equals a write batch, so that it goes to the file, not to the log
 )
 
+OUT_OF_MEMORY = "could not allocate block|failed to pin block"  # DuckDB's words when a commit lacks memory
 MEMORY_LIMIT = "300MB"  # of DuckDB, where the settings do not say otherwise
 
 Result = TypeVar("Result")
@@ -207,7 +209,7 @@ def is_out_of_memory(error: BaseException | None) -> bool:
     A commit that lacks memory is a failed transaction to DuckDB 1.5, and only its text tells why.
     """
     return any(
-        (isinstance(one, duckdb.OutOfMemoryException) or "could not allocate block" in str(one))
+        (isinstance(one, duckdb.OutOfMemoryException) or re.search(OUT_OF_MEMORY, str(one)))
         and "disk" not in str(one).lower()
         for one in _database_errors(error)
     )

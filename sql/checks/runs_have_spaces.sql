@@ -1,6 +1,14 @@
--- Every run stands in the list of a stored space.
+-- Every run stands in the list of a space that was listed or read.
+with known as (
+    select space_token
+    from spaces
+    union
+    select space_token
+    from meta.bookmarks
+)
+
 select
     runs.run_id,
     runs.space_token
 from runs
-anti join spaces on runs.space_token = spaces.space_token
+anti join known on runs.space_token = known.space_token

@@ -1,6 +1,14 @@
--- Every task stands in the list of a stored space.
+-- Every task stands in the list of a space that was listed or read.
+with known as (
+    select space_token
+    from spaces
+    union
+    select space_token
+    from meta.bookmarks
+)
+
 select
     tasks.task_id,
     tasks.space_token
 from tasks
-anti join spaces on tasks.space_token = spaces.space_token
+anti join known on tasks.space_token = known.space_token

@@ -85,15 +85,16 @@ class Site:
         full: bool = False,
         accept_deletions: bool = False,
         now: Callable[[], datetime] | None = None,
+        configured: tuple[str, ...] | None = None,
         **changes: Any,
     ) -> LoadResult:
-        """One sync with these faults on."""
+        """One sync with these faults on. `configured`: the spaces of the configuration, when `spaces` is a flag."""
         if faults:
             self.simulator.faults = faults
         try:
             return sync(
                 self.settings(**changes),
-                Options(full=full, accept_deletions=accept_deletions),
+                Options(full=full, accept_deletions=accept_deletions, configured=configured),
                 now=now or (lambda: self.world.now.replace(tzinfo=None)),
                 sleep=self.slept.append,
                 monotonic=lambda: time.monotonic() + sum(self.slept),

@@ -15,7 +15,7 @@ import requests
 from unpod_sync.simulator import Simulator, World
 
 NOW = datetime(2026, 3, 12, 11, 30, tzinfo=UTC)
-HEADERS = {"Authorization": "Token sim-token", "Org-Handle": "sim-org"}
+HEADERS = {"Authorization": "Token simulator-token-0", "Org-Handle": "sim-org"}
 API = "/api/v2/platform/"
 
 

@@ -87,15 +87,45 @@ def test_what_nobody_knows(ask: Ask, token: str) -> None:
 
 def test_credentials(ask: Ask, token: str) -> None:
     path = f"spaces/{token}/tasks/"
-    for headers in ({}, {"Authorization": "Token wrong"}, {"Authorization": "Bearer sim-token"}):
+    for headers in ({}, {"Authorization": "Token wrong"}, {"Authorization": "Bearer simulator-token-0"}):
         refused = ask(path, headers=headers)
         assert (refused.status_code, refused.json()["status_code"]) == (401, 401)
-    only_token = {"Authorization": "Token sim-token"}
+    only_token = {"Authorization": "Token simulator-token-0"}
     assert ask(path, headers=only_token).status_code == 200
     assert ask("organizations/", headers=only_token).status_code == 200
     assert ask("spaces/", headers=only_token).status_code == 400
     assert ask("agents/", headers=only_token).status_code == 400
     assert ask("spaces/", headers={**only_token, "Org-Handle": "other"}).status_code == 206
+
+
+def test_listings_for_a_login_only(simulator: Simulator, ask: Ask, token: str) -> None:
+    simulator.manner = dataclasses.replace(
+        simulator.manner, login_only=frozenset({"spaces", "organizations"})
+    )
+    for path in ("spaces/", "organizations/"):
+        refused = ask(path)
+        assert (refused.status_code, refused.json()["data"]) == (401, None)
+    assert [ask(path).status_code for path in ("agents/", f"spaces/{token}/tasks/")] == [200, 200]
+    with pytest.raises(ValueError, match="unknown listings"):
+        dataclasses.replace(simulator.manner, login_only=frozenset({"tasks"}))
+
+
+def test_a_route_that_does_not_exist(simulator: Simulator, ask: Ask, world: World) -> None:
+    simulator.manner = dataclasses.replace(simulator.manner, missing_routes=frozenset({"executions"}))
+    answer = ask(f"agents/{world.agents[0]['handle']}/executions/")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+
+
+def test_spaces_of_others_are_listed_and_refuse(simulator: Simulator, ask: Ask, token: str) -> None:
+    simulator.manner = dataclasses.replace(simulator.manner, foreign=frozenset({token}))
+    assert ask("spaces/").json()["data"][0]["token"] == token
+    refused = ask(f"spaces/{token}/tasks/")
+    assert (refused.status_code, "errors" in refused.json()) == (206, False)
+
+
+def test_a_space_can_be_left_out_of_the_listing(simulator: Simulator, ask: Ask, token: str) -> None:
+    simulator.manner = dataclasses.replace(simulator.manner, unlisted=frozenset({token}))
+    assert (ask("spaces/").json()["data"], ask(f"spaces/{token}/tasks/").status_code) == ([], 200)
 
 
 def test_a_missing_slash_redirects_and_keeps_the_query(ask: Ask, token: str) -> None:
@@ -121,7 +151,7 @@ def test_requests_are_remembered(simulator: Simulator, ask: Ask, token: str) -> 
         f"{API}spaces/{token}/runs/",
         {"page": "3"},
     )
-    assert (record.headers["authorization"], record.status) == ("Token sim-token", 200)
+    assert (record.headers["authorization"], record.status) == ("Token simulator-token-0", 200)
     assert simulator.request_counts == {"runs": 1}
 
 

@@ -31,7 +31,7 @@ FLAWS = {
     "task_versions_are_unique": "insert into task_versions from task_versions",
     "tasks_are_unique": "insert into tasks from tasks",
     "tasks_have_payloads": "update raw.payloads set content_hash = 'other'",
-    "tasks_have_spaces": "delete from spaces",
+    "tasks_have_spaces": "update tasks set space_token = 'nowhere'",
     "tasks_have_their_version": "update task_versions set content_hash = 'older'",
     "versions_have_tasks": "update task_versions set task_id = 'nobody'",
     # an agent that talks a negative share of the time is the only rate that bad rows can bend

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -82,12 +83,18 @@ class _Interview:
         """All answers, as settings."""
         base_url = self._given.get("base_url", DEFAULT_BASE_URL)
         token, organizations = self._until(lambda: self._token(base_url), "api_token")
-        handle, offers = self._until(lambda: self._organization(base_url, token, organizations), "org_handle")
+        settings, offers = self._until(
+            lambda: self._organization(base_url, token, organizations), "org_handle"
+        )
+
+        def chosen() -> tuple[str, ...]:
+            return self._unlisted_spaces(settings) if offers is None else self._spaces(offers)
+
         return {
             "api_token": token,
-            "org_handle": handle or None,
+            "org_handle": settings.org_handle,
             "base_url": base_url if base_url != DEFAULT_BASE_URL else None,
-            "spaces": self._until(lambda: self._spaces(offers), "spaces") or None,
+            "spaces": self._until(chosen, "spaces") or None,
             "timezone": self._until(self._timezone, "timezone"),
             "database": self._until(self._database, "database"),
         }
@@ -117,9 +124,32 @@ class _Interview:
                 "no API token",
                 "Set UNPOD_API_TOKEN, or pipe it in. Tokens are made in Unpod under Settings, API keys.",
             )
-        found = organizations(Settings(api_token=Secret(token), base_url=base_url))
+        settings = Settings(
+            api_token=Secret(token),
+            base_url=base_url,
+            org_handle=self._given.get("org_handle"),
+            spaces=self._given.get("spaces", ()),
+        )
+        try:
+            found = organizations(settings)
+        except CredentialsError:
+            space = self._asked_space()
+            if not space:
+                raise
+            found = organizations(replace(settings, spaces=(space,)))
+            self._given["spaces"] = space
         self._output.say("  The token is accepted.")
         return token, found
+
+    def _asked_space(self) -> str:
+        """A space to try a token in that the listings refuse; nothing where one is given, or nobody is asked."""
+        if not self._ask or "spaces" in self._given:
+            return ""
+        self._output.say(
+            "  The API's listings refuse the token (401). They may want a login, or it is wrong."
+        )
+        text = "Token of a space, to try it there (empty: another API token)"
+        return str(click.prompt(text, default="", show_default=False, err=True)).strip()
 
     def _hidden(self) -> str:
         if not sys.stdin.isatty() and not self._ask:
@@ -128,7 +158,9 @@ class _Interview:
             return ""
         return str(click.prompt("API token (hidden)", hide_input=True, err=True)).strip()
 
-    def _organization(self, base_url: str, token: str, known: list[str]) -> tuple[str, list[SpaceOffer]]:
+    def _organization(
+        self, base_url: str, token: str, known: list[str]
+    ) -> tuple[Settings, list[SpaceOffer] | None]:
         from unpod_sync.account import spaces
 
         handle = self._given.get("org_handle") or self._asked_handle(known)
@@ -137,9 +169,13 @@ class _Interview:
                 f"the token does not belong to {handle or 'no organisation'}",
                 f"It belongs to {', '.join(known)}.",
             )
-        offers = spaces(Settings(api_token=Secret(token), base_url=base_url, org_handle=handle or None))
-        self._output.say(f"  {handle or 'The organisation'}: {len(offers)} spaces.")
-        return handle, offers
+        settings = Settings(api_token=Secret(token), base_url=base_url, org_handle=handle or None)
+        offers = spaces(settings)
+        found = (
+            "no list of spaces is shown to this token (401)" if offers is None else f"{len(offers)} spaces"
+        )
+        self._output.say(f"  {handle or 'The organisation'}: {found}.")
+        return settings, offers
 
     def _asked_handle(self, known: list[str]) -> str:
         if not self._ask:
@@ -148,6 +184,23 @@ class _Interview:
             self._output.say(f"  The token belongs to: {', '.join(known)}")
         default = known[0] if known else ""
         return str(click.prompt("Organisation handle", default=default, err=True)).strip()
+
+    def _unlisted_spaces(self, settings: Settings) -> tuple[str, ...]:
+        """Tokens of spaces, tried one by one since there is no listing to choose from."""
+        from unpod_sync.account import check_space
+
+        given: Any = self._given.get("spaces", "" if not self._ask else None)
+        if given is None:
+            given = click.prompt("Tokens of the spaces, with commas", err=True)
+        tokens = Settings(spaces=given).spaces
+        if not tokens:
+            raise ConfigurationError(
+                "the API accepts the token, but shows it no list of spaces (401)",
+                "Name the token of a space: --space or UNPOD_SPACES.",
+            )
+        for token in tokens:
+            check_space(settings, token)
+        return tokens
 
     def _spaces(self, offers: list[SpaceOffer]) -> tuple[str, ...]:
         from unpod_sync.account import choose

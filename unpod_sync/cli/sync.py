@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unpod_sync.cli.common import Output, api_options, called_with, output_options
-from unpod_sync.config import Settings
+from unpod_sync.config import Settings, load
 from unpod_sync.errors import EXIT_DONE, EXIT_INTERRUPTED, LockedError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def command(settings: Settings, output: Output, *, full: bool, accept_deletions:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, terminate)
-    options = Options(full=full, dry_run=dry_run, accept_deletions=accept_deletions)
+    options = Options(full=full, dry_run=dry_run, accept_deletions=accept_deletions, configured=load().spaces)
     try:
         with _pinged(settings, output, is_dry=dry_run) as pinged, Progress(output) as progress:
             result = sync(settings, options, on_event=log_event(output), on_page=progress.page)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from unpod_sync.client.transport import is_loopback
 from unpod_sync.client.trouble import Kind, Trouble
@@ -39,8 +39,7 @@ def check_base_url(text: str) -> str:
 
 def page_url(base_url: str, resource: Resource, page: int, size: int) -> str:
     """The URL of one page. `page_size` always goes along: documented defaults disagree."""
-    path = quote(resource.path, safe="/")
-    return f"{base_url}{API_ROOT}{path}?page={page}&page_size={size}"
+    return f"{base_url}{API_ROOT}{resource.path}?page={page}&page_size={size}"
 
 
 def redirect_target(url: str, location: str | None) -> str | Trouble:

@@ -18,9 +18,7 @@ import msgspec
 from unpod_sync.client.retry import read_retry_after
 from unpod_sync.client.transport import Answer
 from unpod_sync.client.trouble import Kind, Trouble
-
-LISTINGS = frozenset({"organization", "space", "agent"})
-"""Kinds whose lists may stand under `results` (section 9: shapes changed once)."""
+from unpod_sync.model import LISTINGS
 
 _MOST_COUNT = (1 << 63) - 1
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -107,6 +105,8 @@ def _refusal(status: int, body: Any, message: str, wait: float | None) -> Troubl
     if status == 403:
         return Trouble(Kind.ACCESS, "access denied (403)" + message, status)
     if status == 404:
+        if isinstance(body, _Nothing):
+            return Trouble(Kind.NO_ROUTE, "the server has no such path (404)", status)
         return Trouble(Kind.ACCESS, "not found (404)" + message, status)
     if status == 429:
         return Trouble(Kind.RATE, "too many requests (429)" + message, status, wait)
@@ -125,7 +125,7 @@ def _rows(body: Any, kind: str) -> list[Any] | None:
     if not isinstance(body, dict):
         return None
     rows = body.get("data")
-    if not isinstance(rows, list) and kind in LISTINGS:
+    if not isinstance(rows, list) and kind in LISTINGS:  # their shape has changed once
         rows = body.get("results")
     return rows if isinstance(rows, list) else None
 

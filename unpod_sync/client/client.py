@@ -6,12 +6,13 @@ threads; it must be closed, best as a context manager.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random as _random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar, overload
@@ -21,6 +22,7 @@ from unpod_sync.client import crew
 from unpod_sync.client.address import check_base_url, page_url, redirect_target
 from unpod_sync.client.answers import Content, read_answer
 from unpod_sync.client.crew import StoppedError
+from unpod_sync.client.holding import Holding
 from unpod_sync.client.lanes import Lanes
 from unpod_sync.client.retry import Policy, decide, read_http_date
 from unpod_sync.client.throttle import Budget, Throttle, read_rate
@@ -114,6 +116,7 @@ class Client:
         self._throttle = Throttle(self._budget, monotonic, longest_wait_seconds)
         self._lanes = Lanes(workers)
         self._transport = Transport(workers=workers, timeout=timeout, deadline_seconds=deadline_seconds)
+        self._holding = Holding()
         self._sleep, self._now, self._random, self._on_event = sleep, now, random, on_event
         self._on_time = on_time
         self._closed = threading.Event()
@@ -172,7 +175,7 @@ class Client:
         an empty one.
         """
         try:
-            return self._fetch((resource, page, size), attempts, self._closed)
+            return self._fetch((resource, page, size), attempts, self._closed, None)
         except StoppedError:
             raise RuntimeError("the client is closed") from None
 
@@ -207,9 +210,17 @@ class Client:
                 raise RuntimeError("the client is closed")
             self._stops.add(stop)
 
-        def work(job: Job) -> Any:
+        tickets: set[int] = set()
+
+        def numbered() -> Iterator[tuple[int, Job]]:
+            for job in jobs:
+                tickets.add(ticket := self._holding.enter(stop))
+                yield ticket, job
+
+        def work(numbered_job: tuple[int, Job]) -> Any:
+            ticket, job = numbered_job
             cpu = time.thread_time()
-            page = self._fetch(job, None, stop)
+            page = self._fetch(job, None, stop, ticket)
             result = page if transform is None else transform(page)
             self._lanes.worked(time.thread_time() - cpu)
             return result
@@ -218,24 +229,39 @@ class Client:
             self._transport.cut(stop)
             with self._lock:
                 self._stops.discard(stop)
+            for ticket in tickets:
+                self._holding.leave(ticket)
 
         ahead = self._lanes.most + 2 if look_ahead is None else max(1, look_ahead)
-        return crew.run(jobs, work, lanes=self._lanes, look_ahead=ahead, stop=stop, on_stop=give_up)
+        results = crew.run(numbered(), work, lanes=self._lanes, look_ahead=ahead, stop=stop, on_stop=give_up)
+        return self._taken_over(results, tickets)
 
-    def _fetch(self, job: Job, attempts: int | None, stop: threading.Event) -> Page:
+    def _taken_over(
+        self, results: Generator[tuple[tuple[int, Job], Any]], tickets: set[int]
+    ) -> Iterator[tuple[Job, Any]]:
+        """The results without their tickets, which end when the consumer asks for the next result."""
+        with contextlib.closing(results):
+            for (ticket, job), result in results:
+                yield job, result
+                del result  # held here, a page would live on while the next is awaited
+                tickets.discard(ticket)
+                self._holding.leave(ticket)
+
+    def _fetch(self, job: Job, attempts: int | None, stop: threading.Event, ticket: int | None) -> Page:
+        """`ticket`: the answer's place among those held; without one it is the only one and waits for nothing."""
         resource, page, size = job
         if page < 1 or size < 1:
             # page_size=0 means "no limit" to the server, and page=0 is an error there.
             raise ValueError("page and size count from 1")
         policy = self._policy if attempts is None else replace(self._policy, max_attempts=attempts)
         for attempt in itertools.count(1):
-            outcome = self._attempt(job, attempt, stop)
+            outcome = self._attempt(job, attempt, stop, ticket)
             if isinstance(outcome, Page):
                 return outcome
             wait = decide(outcome, attempt, policy, self._random)
             if wait is None:
                 self._tell("failed", job, attempt, outcome)
-                raise error_for(outcome, f"{resource.name}, page {page}", attempt, self._now())
+                raise error_for(outcome, resource, page, attempt, self._now())
             if outcome.kind is Kind.RATE or outcome.retry_after_seconds is not None:
                 self._throttle.pause(wait)
             with self._lock:
@@ -244,12 +270,19 @@ class Client:
             self._rest(wait, stop)
         raise AssertionError
 
-    def _attempt(self, job: Job, attempt: int, stop: threading.Event) -> Page | Trouble:
+    def _attempt(self, job: Job, attempt: int, stop: threading.Event, ticket: int | None) -> Page | Trouble:
         """One attempt, with the redirects it may follow."""
+
+        def take(number: int) -> None:
+            if ticket is not None:
+                self._holding.take(ticket, number, stop)
+
         url = page_url(self.base_url, *job)
         for _ in range(MOST_REDIRECTS + 1):
             self._admit(stop)
-            answer = self._transport.send(url, self._headers, stop)
+            if ticket is not None:
+                self._holding.drop(ticket)
+            answer = self._transport.send(url, self._headers, stop, take)
             if stop.is_set():
                 raise StoppedError
             if isinstance(answer, Trouble):
@@ -292,7 +325,16 @@ class Client:
         self._lanes.answered(answer.seconds - answer.cpu_seconds)
         if self._on_event is not None:
             self._on_event(Event("answer", *job, attempt, answer.status, answer.seconds))
-        return Page(resource, page, size, content.rows, content.count, next(self._sequence), server_time)
+        return Page(
+            resource,
+            page,
+            size,
+            content.rows,
+            content.count,
+            next(self._sequence),
+            server_time,
+            len(answer.body),
+        )
 
     def _admit(self, stop: threading.Event) -> None:
         while True:

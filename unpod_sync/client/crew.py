@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Generic, TypeVar
 
 from unpod_sync.client.lanes import Lanes
@@ -109,7 +109,7 @@ def run(
     look_ahead: int,
     stop: threading.Event,
     on_stop: Callable[[], None],
-) -> Iterator[tuple[J, R | ApiError]]:
+) -> Generator[tuple[J, R | ApiError]]:
     """Do `work` on `jobs` with several in flight; yield each job with its result, in the jobs' order.
 
     At most `look_ahead` jobs are begun and not yet yielded. `jobs` is read in the consumer's

@@ -13,6 +13,9 @@ from unpod_sync.client import Client
 from unpod_sync.errors import ApiError, ResponseError, UnavailableError
 from unpod_sync.model import Page, Resource
 
+MOST_BYTES = 1 << 28
+"""Of the pieces of one page; rows beyond count as unreadable, since a page's rows are held together."""
+
 PIECE_ATTEMPTS = 2
 ROW_ATTEMPTS = 4
 """A piece is tried twice, since its page has already failed after every retry. The last word on a
@@ -73,6 +76,9 @@ class _Search:
 
     def take(self, offset: int, size: int) -> None:
         """Read one piece, splitting it when it fails, or at once when a row in it has failed before."""
+        if sum(page.bytes for page in self.pages) > MOST_BYTES:
+            self.bad.extend(range(offset, offset + size))
+            return
         is_known = self.holds_known(offset, size)
         if is_known and size > 1:
             self.split(offset, size)

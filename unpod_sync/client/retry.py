@@ -9,7 +9,17 @@ from email.utils import parsedate_to_datetime
 
 from unpod_sync.client.trouble import Kind, Trouble
 
-NEVER = frozenset({Kind.CREDENTIALS, Kind.ACCESS, Kind.REQUEST, Kind.REDIRECT, Kind.TLS})
+NEVER = frozenset(
+    {
+        Kind.CREDENTIALS,
+        Kind.ACCESS,
+        Kind.NO_ROUTE,
+        Kind.TOO_LARGE,
+        Kind.REQUEST,
+        Kind.REDIRECT,
+        Kind.TLS,
+    }
+)
 """Asking again cannot help, and for TLS could harm."""
 
 SELDOM = frozenset({Kind.REFUSED, Kind.DNS, Kind.PROXY, Kind.PARTIAL})

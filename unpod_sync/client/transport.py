@@ -12,14 +12,15 @@ from __future__ import annotations
 import contextlib
 import http.client
 import ipaddress
+import math
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import requests
 import urllib3
@@ -73,6 +74,15 @@ class Exchange:
         """Let the socket go: from now on a cut does nothing."""
         with self._lock:
             self._socket = None
+
+    def wait_for(self, work: Callable[[], None]) -> None:
+        """Work of ours that the server is not to blame for: its time does not count."""
+        deadline, started = self.deadline, time.monotonic()
+        self.deadline = math.inf
+        try:
+            work()
+        finally:
+            self.deadline = deadline + time.monotonic() - started
 
     def _shut(self) -> None:
         if self._socket is not None:
@@ -141,7 +151,7 @@ class Transport:
     """A connection pool for several threads; `send` never raises for what the network does."""
 
     def __init__(
-        self, *, workers: int, timeout: tuple[float, float], deadline_seconds: float, max_bytes: int = 1 << 28
+        self, *, workers: int, timeout: tuple[float, float], deadline_seconds: float, max_bytes: int = 1 << 26
     ) -> None:
         """`timeout` is (connect, read) and `deadline_seconds` the whole answer, all in seconds."""
         self._adapter = _Adapter(pool_connections=4, pool_maxsize=workers)
@@ -154,12 +164,21 @@ class Transport:
         self._closed = threading.Event()
         self._watchdog: threading.Thread | None = None
 
-    def send(self, url: str, headers: Mapping[str, str], owner: object = None) -> Answer | Trouble:
-        """GET `url` once and read all of the answer; a failure of the network is a value too."""
+    def send(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        owner: object = None,
+        take: Callable[[int], None] = lambda number: None,
+    ) -> Answer | Trouble:
+        """GET `url` once and read all of the answer; a failure of the network is a value too.
+
+        `take` is called with the size of each piece before the next is read; while it waits, no deadline passes.
+        """
         with self._exchange(owner) as exchange:
             wall, cpu = time.monotonic(), time.thread_time()
             try:
-                status, received, body = self._exchange_bytes(url, headers, exchange)
+                status, received, body = self._exchange_bytes(url, headers, exchange, take)
             except (
                 requests.RequestException,
                 urllib3.exceptions.HTTPError,
@@ -169,7 +188,9 @@ class Transport:
             ) as error:
                 return _trouble(error, urlsplit(url), exchange, self._deadline_seconds)
             if body is None:
-                return Trouble(Kind.BROKEN, f"the answer is larger than {self._max_bytes >> 20} MiB", status)
+                return Trouble(
+                    Kind.TOO_LARGE, f"the answer is larger than {self._max_bytes >> 20} MiB", status
+                )
         return Answer(status, received, body, time.monotonic() - wall, time.thread_time() - cpu)
 
     def cut(self, owner: object = None) -> None:
@@ -188,10 +209,13 @@ class Transport:
         self._adapter.close()
 
     def _exchange_bytes(
-        self, url: str, headers: Mapping[str, str], exchange: Exchange
+        self, url: str, headers: Mapping[str, str], exchange: Exchange, take: Callable[[int], None]
     ) -> tuple[int, Mapping[str, str], bytes | None]:
         request = requests.Request("GET", url, headers=dict(headers)).prepare()
-        settings = self._environment(urlsplit(url))
+        parts = urlsplit(url)
+        # requests decodes %2E, and servers take a bare .. for the folder above: the path goes out as it was given.
+        request.url = urlunsplit(urlsplit(str(request.url))._replace(path=parts.path or "/"))
+        settings = self._environment(parts)
         response = self._adapter.send(request, stream=True, timeout=self._timeout, **settings)
         raw, is_packed = response.raw, "Content-Encoding" in response.headers
         try:
@@ -202,6 +226,7 @@ class Transport:
                 total += len(piece)
                 if total > self._max_bytes:
                     return response.status_code, response.headers, None
+                exchange.wait_for(lambda: take(len(piece)))
             exchange.finish()
             if exchange.is_cut:
                 raise TimeoutError

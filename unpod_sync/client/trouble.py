@@ -11,10 +11,12 @@ from unpod_sync.errors import (
     AccessError,
     ApiError,
     CredentialsError,
+    NoRouteError,
     RateLimitedError,
     ResponseError,
     UnavailableError,
 )
+from unpod_sync.model import Resource
 
 SHOWN_CHARACTERS = 200
 
@@ -24,6 +26,8 @@ class Kind(StrEnum):
 
     CREDENTIALS = "credentials"
     ACCESS = "access"
+    NO_ROUTE = "no_route"
+    TOO_LARGE = "too_large"
     REQUEST = "request"
     REDIRECT = "redirect"
     RATE = "rate"
@@ -63,6 +67,11 @@ _ERRORS: dict[Kind, tuple[type[ApiError], str]] = {
         AccessError,
         "Check the space token or agent handle and UNPOD_ORG_HANDLE; the token needs an owner or editor.",
     ),
+    Kind.TOO_LARGE: (
+        ResponseError,
+        "Pages are asked for in smaller pieces; a smaller page_size spares that.",
+    ),
+    Kind.NO_ROUTE: (NoRouteError, "Check UNPOD_BASE_URL; some servers do not have every list."),
     Kind.REQUEST: (
         ResponseError,
         "The API did not accept the request. Check UNPOD_ORG_HANDLE and UNPOD_BASE_URL.",
@@ -94,14 +103,23 @@ _ERRORS: dict[Kind, tuple[type[ApiError], str]] = {
 }
 
 
-def error_for(trouble: Trouble, where: str, attempts: int, now: datetime) -> ApiError:
-    """The error for the user: `where` names the list and page, `attempts` how often it was tried."""
+_LOGIN_HINT = (
+    "Some servers show listings to a login only: if the key is right, set UNPOD_SPACES to a space's token."
+)
+
+
+def error_for(trouble: Trouble, resource: Resource, page: int, attempts: int, now: datetime) -> ApiError:
+    """The error for the user; `attempts` says how often the page was tried."""
     error, hint = _ERRORS[trouble.kind]
+    if trouble.kind is Kind.CREDENTIALS and resource.is_listing:
+        hint = f"{hint} {_LOGIN_HINT}"
     tried = f" (tried {attempts} times)" if attempts > 1 else ""
     wait = trouble.retry_after_seconds
     if trouble.kind in (Kind.RATE, Kind.SERVER) and wait is not None:
         hint = f"The server asks to come back {_come_back(now, wait)}. {hint}"
-    return error(f"{where}: {trouble.text}{tried}", hint)
+    made = error(f"{resource.name}, page {page}: {trouble.text}{tried}", hint)
+    made.status = trouble.status
+    return made
 
 
 def _come_back(now: datetime, wait: float) -> str:

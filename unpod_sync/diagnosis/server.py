@@ -9,10 +9,26 @@ from typing import Any
 
 from unpod_sync.client import Client
 from unpod_sync.config import Settings
-from unpod_sync.diagnosis.finding import Finding, fail, failed, ok, warn
+from unpod_sync.diagnosis.finding import Finding, Level, fail, failed, ok, warn
 from unpod_sync.diagnosis.offset import call_offset
-from unpod_sync.errors import AccessError, ApiError, ConfigurationError, CredentialsError
-from unpod_sync.model import AGENTS, ORGANIZATIONS, SPACES, Page, Resource, space_runs, space_tasks
+from unpod_sync.errors import (
+    EXIT_CONFIGURATION,
+    AccessError,
+    ApiError,
+    ConfigurationError,
+    CredentialsError,
+    ResponseError,
+)
+from unpod_sync.model import (
+    AGENTS,
+    ORGANIZATIONS,
+    SPACES,
+    Page,
+    Resource,
+    is_plausible_id,
+    space_runs,
+    space_tasks,
+)
 
 ATTEMPTS = 2
 MOST_SPACES = 20  # spaces read one by one; more are named in one line
@@ -44,31 +60,50 @@ def findings(settings: Settings, now: datetime) -> Iterator[Finding]:
         yield from _examined(client, settings, now)
 
 
+def accepting_answer(client: Client, settings: Settings) -> Page | ApiError | None:
+    """An answer that accepts the token, though the listings refuse it: of a space, or the agents'; None for none."""
+    tries = [space_tasks(space) for space in settings.spaces if is_plausible_id(space)]
+    answers = (_page(client, resource) for resource in (*tries, AGENTS))
+    accepting = (a for a in answers if isinstance(a, Page | AccessError | ResponseError))
+    return next(accepting, None)
+
+
 def _examined(client: Client, settings: Settings, now: datetime) -> Iterator[Finding]:
     started = time.monotonic()
     page = _page(client, ORGANIZATIONS)
-    if isinstance(page, ApiError) and not isinstance(page, AccessError | CredentialsError):
+    if isinstance(page, ApiError) and not isinstance(page, AccessError):
         # Some servers want the Org-Handle even for the list that tells it (API_FACTS section 9).
         organizations, page = page, _page(client, SPACES)
-        if isinstance(page, ApiError):
+        accepting = accepting_answer(client, settings) if isinstance(page, CredentialsError) else None
+        if isinstance(page, ApiError) and accepting is None:
             yield failed("api", organizations if settings.org_handle is None else page)
             return
-    if isinstance(page, CredentialsError):
-        yield failed("api", page)
-        return
+        page = accepting or page
     took = (time.monotonic() - started) * 1000
     yield ok("api", f"{client.base_url} answers in {took:.0f} ms and accepts the token")
     if isinstance(page, Page):
         yield from _organisation(page, settings.org_handle)
         yield from _clock(page, now)
     spaces = _page(client, SPACES)
-    if isinstance(spaces, ApiError):
+    if isinstance(spaces, CredentialsError):
+        yield _no_listing(settings)
+        if not settings.spaces:
+            return
+    elif isinstance(spaces, ApiError):
         yield failed("spaces", spaces)
         if not settings.spaces:
             return
     listed = spaces.rows if isinstance(spaces, Page) else []
     yield from _spaces(client, settings, [row for row in listed if isinstance(row, Mapping)])
     yield from _agents(client, settings)
+
+
+def _no_listing(settings: Settings) -> Finding:
+    text = "the API accepts the token, but shows it no list of spaces (401)"
+    if settings.spaces:
+        return ok("spaces", f"{text}; the configured ones are read")
+    remedy = "Set UNPOD_SPACES to the token of a space."
+    return Finding(Level.FAIL, "spaces", text, remedy, EXIT_CONFIGURATION)
 
 
 def _page(client: Client, resource: Resource) -> Page | ApiError:
@@ -124,6 +159,12 @@ def _spaces(client: Client, settings: Settings, rows: list[Mapping[str, Any]]) -
     kinds = {str(row.get("token")): str(row.get("content_type") or "") for row in rows}
     by_name = {name: token for token, name in names.items()}
     chosen = [by_name.get(wanted, wanted) for wanted in dict.fromkeys(settings.spaces)] or list(names)
+    for odd in [token for token in chosen if not is_plausible_id(token)]:
+        chosen.remove(odd)
+        seen = ", ".join(f"{name} ({token})" for token, name in list(names.items())[:8])
+        yield fail(
+            "spaces", f"there is no such space: {odd!r}", f"The token sees: {seen}. Correct UNPOD_SPACES."
+        )
     if not chosen:
         yield warn(
             "spaces", "the token sees no space", "Is the organisation right? Ask its owner for access."

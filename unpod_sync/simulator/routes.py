@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
+from urllib.parse import unquote
 
 import orjson
 
@@ -57,18 +58,35 @@ _PROJECTIONS: Final[dict[str, Callable[[JsonObject], JsonObject]]] = {
 }
 
 
+LISTINGS: Final = frozenset({"spaces", "agents", "organizations"})
+"""The lists that show what there is; some servers give them to a login only."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How the simulated server behaves where servers differ."""
+    """How the simulated server behaves where servers differ.
+
+    `login_only`: listings that answer 401 to an API token. `missing_routes`: resources whose path does not
+    exist (a web page with 404). `foreign`: space tokens and agent handles of other organisations, listed all
+    the same, whose own lists answer an access 206. `unlisted`: space tokens that `spaces/` leaves out.
+    """
 
     default_page_size: int = 20
     max_page_size: int = 100
     projection: str = "full"
     ignore_page: frozenset[str] = frozenset()
     count_offset: int = 0
+    login_only: frozenset[str] = frozenset()
+    missing_routes: frozenset[str] = frozenset()
+    foreign: frozenset[str] = frozenset()
+    unlisted: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse names nobody knows."""
+        if unknown := self.login_only - LISTINGS:
+            raise ValueError(f"unknown listings in login_only: {', '.join(sorted(unknown))}")
+        if unknown := self.missing_routes - RESOURCES:
+            raise ValueError(f"unknown resources in missing_routes: {', '.join(sorted(unknown))}")
         if self.projection not in {"full", *_PROJECTIONS}:
             raise ValueError(f"unknown projection {self.projection!r}: full, documented or minimal")
         if unknown := self.ignore_page - RESOURCES:
@@ -105,7 +123,7 @@ def find_route(path: str) -> Route | Answer:
             if found:
                 if slashed != path:
                     return Answer(301, b"", content_type="text/html", headers={"Location": slashed})
-                return Route(name, **found.groupdict())
+                return Route(name, **{key: unquote(value) for key, value in found.groupdict().items()})
     return html_answer(404, "Not Found")
 
 
@@ -113,6 +131,8 @@ def read_page(
     world: World, route: Route, query: Mapping[str, str], manner: Manner, poison: set[str]
 ) -> Page | Answer:
     """The page asked for, read from the world in one piece and with the count that is told, or a refusal."""
+    if route.space in manner.foreign or route.agent in manner.foreign:
+        return access_answer()
     bounds = _bounds(route.name, query, manner)
     if isinstance(bounds, Answer):
         return bounds
@@ -131,7 +151,7 @@ def _page(
         return access_answer() if space is None else _space_page(space, route, bounds, manner, poison)
     if route.name == "agent_tasks":
         return _agent_tasks(world, route, bounds)
-    return _objects_page(world, route, bounds)
+    return _objects_page(world, route, bounds, manner)
 
 
 def page_answer(page: Page) -> Answer:
@@ -183,15 +203,18 @@ def _cut(listing: Listing, bounds: tuple[int, int | None]) -> list[Row | int]:
     return listing.newest(first, len(listing) if last is None else last)
 
 
-def _objects_page(world: World, route: Route, bounds: tuple[int, int | None]) -> Page | Answer:
+def _objects_page(
+    world: World, route: Route, bounds: tuple[int, int | None], manner: Manner
+) -> Page | Answer:
     if route.name == "executions" and not _knows_agent(world, route.agent):
         return message_answer(404, "Agent not found")
-    objects = {
+    lists: dict[str, Callable[[], list[JsonObject]]] = {
         "organizations": lambda: world.organizations,
-        "spaces": lambda: world.spaces,
+        "spaces": lambda: [space for space in world.spaces if space["token"] not in manner.unlisted],
         "agents": lambda: world.agents,
         "executions": lambda: world.executions(route.agent),
-    }[route.name]()
+    }
+    objects = lists[route.name]()
     first, last = bounds
     return Page(_MESSAGES[route.name], len(objects), [orjson.dumps(item) for item in objects[first:last]])
 

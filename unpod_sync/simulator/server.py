@@ -17,6 +17,7 @@ from typing import Any, Self
 from unpod_sync.simulator.answers import (
     Answer,
     access_answer,
+    html_answer,
     json_answer,
     message_answer,
     rate_answer,
@@ -82,7 +83,7 @@ class Simulator:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        token: str = "sim-token",  # noqa: S107 — no secret, the documented default
+        token: str = "simulator-token-0",  # noqa: S107 — no secret, the documented default
         org_handle: str = "sim-org",
         default_page_size: int = 20,
         max_page_size: int = 100,
@@ -92,6 +93,9 @@ class Simulator:
         projection: str = "full",
         ignore_page: frozenset[str] = frozenset(),
         count_offset: int = 0,
+        login_only: frozenset[str] = frozenset(),
+        missing_routes: frozenset[str] = frozenset(),
+        foreign: frozenset[str] = frozenset(),
         gzip: bool = False,
         keep_requests: bool = True,
     ) -> None:
@@ -107,7 +111,14 @@ class Simulator:
         self.request_counts: dict[str, int] = {}
         self.stopping = threading.Event()
         self._manner = Manner(
-            default_page_size, max_page_size, projection, frozenset(ignore_page), count_offset
+            default_page_size,
+            max_page_size,
+            projection,
+            frozenset(ignore_page),
+            count_offset,
+            frozenset(login_only),
+            frozenset(missing_routes),
+            frozenset(foreign),
         )
         self._rate = RateLimit(rate_limit_per_minute)
         self._state = FaultState(faults)
@@ -217,6 +228,8 @@ class Simulator:
         route = find_route(path)
         if isinstance(route, Answer):
             return route, None, {}
+        if route.name in self._manner.missing_routes:
+            return html_answer(404, "Not Found"), None, {}
         allowed, extra, wait = self._rate.take()
         if not allowed:
             return rate_answer(math.ceil(wait)), None, extra
@@ -236,6 +249,8 @@ class Simulator:
     def _refusal(self, route: Route, headers: Mapping[str, str]) -> Answer | None:
         if headers.get("authorization") != f"Token {self.token}":
             return message_answer(401, "Invalid or missing API token")
+        if route.name in self._manner.login_only:
+            return json_answer(401, {"message": "Invalid token.", "status_code": 401, "data": None})
         handle = headers.get("org-handle")
         if handle is None:
             return (

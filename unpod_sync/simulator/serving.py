@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m unpod_sync.simulator", description=main.__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8808)
-    parser.add_argument("--token", default="sim-token")
+    parser.add_argument("--token", default="simulator-token-0")
     parser.add_argument("--tasks", type=int, default=1500)
     parser.add_argument("--spaces", type=int, default=2)
     parser.add_argument("--seed", type=int, default=7)

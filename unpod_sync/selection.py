@@ -1,0 +1,159 @@
+"""Which spaces and agents a sync reads: those the user names, else those that the listings show."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from unpod_sync.errors import ConfigurationError
+from unpod_sync.model import is_plausible_id, space_tasks
+
+if TYPE_CHECKING:
+    import duckdb
+
+SHOWN = 8  # spaces in one hint
+NO_AGENT = "unknown"
+"""What the API writes as the assignee of a task that no agent has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A space token or agent handle to read, with what its lists may do (see `Reading`)."""
+
+    id: str
+    optional: bool = False
+    listed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSpace:
+    """A space that the warehouse knows. `is_listed`: the listing shows it."""
+
+    token: str
+    name: str
+    slug: str
+    content_type: str
+    is_listed: bool
+
+    @property
+    def label(self) -> str:
+        """Name and token for people."""
+        return f"{self.name} ({self.token})" if self.name else self.token
+
+
+def known_spaces(connection: duckdb.DuckDBPyConnection) -> list[KnownSpace]:
+    """Every space that was listed or read, in the order of the tokens."""
+    rows = connection.execute(
+        "select space_token, coalesce(space_name, ''), coalesce(slug, ''), coalesce(content_type, ''),"
+        " deleted_at is null from main.spaces union all"
+        " select distinct space_token, '', '', '', false from meta.bookmarks where space_token is not null"
+        " and space_token not in (select space_token from main.spaces) order by 1"
+    ).fetchall()
+    return [KnownSpace(*row) for row in rows]
+
+
+def listed_spaces(known: Iterable[KnownSpace]) -> list[Choice]:
+    """The listed spaces. Only contact spaces hold calls: others may refuse their tasks."""
+    return [
+        Choice(space.token, "contact" not in (space.content_type or "contact").lower(), listed=True)
+        for space in known
+        if space.is_listed and is_plausible_id(space.token)
+    ]
+
+
+def named_spaces(
+    wanted: Sequence[str], known: Sequence[KnownSpace], *, configured: Sequence[str], has_listing: bool
+) -> list[Choice]:
+    """The spaces that the user names by token, name or slug, in any case.
+
+    A token in the configuration is believed. One given for this sync alone must be known: from the
+    listing, from earlier syncs, or from the configuration; where none of these tells anything, it is
+    believed too. Raises `ConfigurationError` with the nearest name.
+    """
+    found: dict[str, None] = {}
+    for word in wanted:
+        matches = _matches(word, known)
+        if len(matches) > 1:
+            tokens = ", ".join(matches)
+            raise ConfigurationError(f"{word} is the name of {len(matches)} spaces", f"Name one of {tokens}.")
+        same = next((token for token in configured if token.lower() == word.lower()), None)
+        is_believed = same is not None or not (has_listing or known or configured)
+        if matches:
+            found[matches[0]] = None
+        elif is_believed and is_plausible_id(same or word):
+            found[same or word] = None
+        else:
+            raise _unknown(word, known, configured)
+    return [Choice(token) for token in found]
+
+
+def _matches(word: str, known: Sequence[KnownSpace]) -> list[str]:
+    """Tokens of the spaces meant: by the exact token, else by token, name or slug in any case."""
+    if any(space.token == word for space in known):
+        return [word]
+    folded = word.lower()
+    return [
+        space.token
+        for space in known
+        if folded in (space.token.lower(), space.name.lower(), space.slug.lower())
+    ]
+
+
+def _unknown(word: str, known: Sequence[KnownSpace], configured: Sequence[str]) -> ConfigurationError:
+    names = {name.lower(): name for space in known for name in (space.token, space.slug, space.name) if name}
+    names |= {token.lower(): token for token in configured if token.lower() != word.lower()}
+    near = difflib.get_close_matches(word.lower(), names, 1)
+    hint = f"Did you mean {names[near[0]]}? " if near else ""
+    labels = [space.label for space in known] or list(configured)
+    if known or configured:
+        more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
+        hint += f"Known are: {', '.join(labels[:SHOWN])}{more}."
+    else:
+        hint += "The API shows this token no listing: name the space by its token."
+    return ConfigurationError(f"there is no space {word!r}", hint)
+
+
+def note_unlisted(
+    connection: duckdb.DuckDBPyConnection, before: Iterable[KnownSpace], after: Iterable[KnownSpace]
+) -> list[str]:
+    """What to say of spaces that the listing has ceased to show; their bookmarks say it from now on.
+
+    Nothing of them is deleted: a narrowed token, or an answer that lacks a space, is no proof.
+    """
+    still = {space.token for space in after if space.is_listed}
+    gone = [space for space in before if space.is_listed and space.token not in still]
+    for space in gone:
+        connection.execute(
+            "update meta.bookmarks set last_error = ? where resource = ?",
+            ["the API's listing does not show this space any more", space_tasks(space.token).name],
+        )
+    return [
+        f"space {space.label}: the API's listing does not show it any more; its rows are kept and stay as they are"
+        for space in gone
+    ]
+
+
+def named_agents(wanted: Sequence[str]) -> list[Choice]:
+    """The agents that the user names. Raises `ConfigurationError` for what can be no handle."""
+    for handle in wanted:
+        if not is_plausible_id(handle):
+            raise ConfigurationError(
+                f"{handle!r} can be no agent's handle", "Check --agent and UNPOD_AGENTS."
+            )
+    return [Choice(handle) for handle in dict.fromkeys(wanted)]
+
+
+def known_agents(connection: duckdb.DuckDBPyConnection) -> list[Choice]:
+    """Agents that are listed, and those that only tasks name: these may be unknown to the API."""
+    rows = connection.execute(
+        "select agent_handle, false from main.agents where deleted_at is null union all"
+        " select distinct agent_handle, true from main.tasks where agent_handle is not null and deleted_at is null"
+        " and agent_handle not in (select agent_handle from main.agents) order by all"
+    ).fetchall()
+    return [
+        Choice(handle, bool(is_optional), listed=True)
+        for handle, is_optional in rows
+        if is_plausible_id(handle) and handle.lower() != NO_AGENT
+    ]
