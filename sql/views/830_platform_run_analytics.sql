@@ -62,6 +62,15 @@ buckets as (
     group by all
 ),
 
+-- spaces whose list counts no more than is stored: a row that once could not be read has come in
+whole as (
+    select space_token
+    from sync_freshness
+    where
+        count_difference <= 0
+        and space_token is not null
+),
+
 -- rows that the server cannot show, by their place in the list of their space, the oldest row being 0
 unreadable as (
     select distinct
@@ -72,6 +81,7 @@ unreadable as (
         kind = 'task'
         and field = ''
         and regexp_matches(id, '^spaces/(.+)/tasks#([0-9]+)$')
+        and regexp_extract(id, '^spaces/(.+)/tasks#([0-9]+)$', 1) not in (select whole.space_token from whole)
 ),
 
 gaps as (
@@ -92,14 +102,14 @@ listed as (
         and space_token in (select space_token from unreadable)
 ),
 
--- between two tasks of one run it belongs to this run; between two runs it may belong to either
+-- beside tasks of one run it belongs to this run; between two runs it may belong to either
 neighbours as (
     select
         gaps.space_token,
         gaps.older_tasks,
         min(listed.run_id) as one_run_id,
         max(listed.run_id) as other_run_id,
-        count(listed.run_id) = 2 and min(listed.run_id) = max(listed.run_id) as is_sure
+        count(listed.run_id) = count(*) and min(listed.run_id) = max(listed.run_id) as is_sure
     from gaps
     inner join listed
         on
@@ -233,5 +243,5 @@ comment on column platform_run_analytics.failed_calls is
 comment on column platform_run_analytics.platform_gives_up is
 'The analysis or summary of a call is there and no object (null, text, list), or a row of the run cannot be read: the '
 'platform then stops, and its dashboard shows older figures. Source: tasks.platform_gives_up, meta.rejects. '
-'Caveat: which run an unreadable row belongs to is told by the tasks before and after it in the list; NULL when they '
+'Caveat: an unreadable row is taken for one of the run of the tasks before and after it in the list; NULL when these '
 'are of two runs.';

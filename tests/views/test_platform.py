@@ -197,7 +197,7 @@ def test_a_status_that_is_no_text_counts_only_when_the_task_failed(warehouse: Wa
         ("AABB", [2], {"A": None, "B": None}),
         ("AABB", [3, 4], {"A": False, "B": True}),
         ("AABBC", [4, 5], {"A": False, "B": None, "C": None}),
-        ("AAB", [0], {"A": None, "B": False}),
+        ("AAB", [0], {"A": True, "B": False}),
         ("AAB", [7], {"A": False, "B": False}),
         ("AAB", [], {"A": False, "B": False}),
         (["A", None], [1], {"A": None}),
@@ -206,7 +206,7 @@ def test_a_status_that_is_no_text_counts_only_when_the_task_failed(warehouse: Wa
 def test_an_unreadable_row_makes_the_platform_give_up_its_run(
     warehouse: Warehouse, runs: Sequence[str | None], places: list[int], expected: dict[str, bool | None]
 ) -> None:
-    """`places` count from the oldest row. Between two tasks of one run the row is of this run."""
+    """`places` count from the oldest row. Beside tasks of one run the row is of this run."""
     for minute, run in enumerate(runs):
         warehouse.task(run_id=run, created_at=at(9, minute))
         warehouse.task(run_id=run, created_at=at(9, minute), space_token="south")
@@ -217,3 +217,14 @@ def test_an_unreadable_row_makes_the_platform_give_up_its_run(
             )
     rows = warehouse.rows("select run_id, platform_gives_up from platform_run_analytics")
     assert dict(rows) == expected
+
+
+def test_a_row_that_can_be_read_again_no_longer_counts_as_unreadable(warehouse: Warehouse) -> None:
+    """The list counts three rows: with two stored one cannot be read, with three none is left."""
+    warehouse.insert("meta.rejects", load_id="L", kind="task", id="spaces/north/tasks#1", field="")
+    warehouse.insert("meta.bookmarks", resource="spaces/north/tasks", space_token="north", api_count=3)
+    warehouse.task(created_at=at(9))
+    warehouse.task(created_at=at(11))
+    assert warehouse.row("select platform_gives_up from platform_run_analytics") == (True,)
+    warehouse.task(created_at=at(10))
+    assert warehouse.row("select platform_gives_up from platform_run_analytics") == (False,)
