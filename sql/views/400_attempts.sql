@@ -9,6 +9,7 @@ with versions as (
         call_id,
         started_at,
         observed_at,
+        row_number() over (partition by task_id order by observed_at, rowid) as version_number,
         -- rounds of a task in their order, and how many the counters say came before
         dense_rank() over (
             partition by task_id
@@ -77,7 +78,7 @@ dials as (
         min(observed_at) as first_observed_at,
         min(round_number) as first_round,
         min(counted) as counted,
-        arg_max(version_row, observed_at) as last_row
+        arg_max(version_row, version_number) as last_row
     from named
     group by all
 ),

@@ -264,6 +264,14 @@ def test_attempts_follow_the_rounds_before_the_times(warehouse: Warehouse) -> No
     assert warehouse.rows(numbered.format("C")) == [("c1", 1), ("c2", 2), ("c3", 3)]
 
 
+def test_the_last_version_of_a_dial_holds_its_result(warehouse: Warehouse) -> None:
+    """Also of two versions that one sync saw: the one stored later is the newer one."""
+    warehouse.talk(task_id="T")
+    version(warehouse, "T", 1, call_id="c1", user_message_count=0)
+    version(warehouse, "T", 1, call_id="c1", user_message_count=4, content_hash="newer")
+    assert warehouse.rows(ATTEMPTS) == [(1, "c1", True, False)]
+
+
 def test_a_voicemail_stub_is_an_attempt(warehouse: Warehouse) -> None:
     """Also in versions that were stored before a voicemail counted as dialed."""
     warehouse.talk(task_id="T")
