@@ -102,8 +102,9 @@ comment on column calls.run_id is 'Run the task belongs to.';
 comment on column calls.agent_handle is 'Agent the task is assigned to; NULL when none is.';
 comment on column calls.call_id is 'Call identifier, when sent.';
 comment on column calls.contact_key is
-'Contact number normalised, so that spellings of one number are one contact. A national number of ten digits takes '
-'the country of the configured time zone: in another zone the key can be another.';
+'Contact number normalised, so that spellings of one number are one contact. Source: tasks.contact_number. '
+'Caveat: a national number of ten digits takes the country of the configured time zone, so that the key can be '
+'another in another zone.';
 comment on column calls.ref_id is 'Reference to the contact document.';
 comment on column calls.referenced_task_id is 'Task this one follows up.';
 comment on column calls.contact_name is 'Contact''s name.';
@@ -134,8 +135,8 @@ comment on column calls.started_local_weekday is
 'Weekday of the call''s start in the configured time zone, 1 Monday to 7 Sunday.';
 comment on column calls.outcome is
 'Outcome normalised: interested, call_back, send_details, not_interested, not_connected, abandoned, dropped, error, '
-'other; NULL when none was sent. A model wrote it: it may contradict the flags. The label Connected is other: it says '
-'that the call connected, not what came of it.';
+'other; NULL when none was sent. The label Connected is other: it says that the call connected, not what came of it. '
+'Source: tasks.outcome. Caveat: a model wrote it, and it may contradict the flags.';
 comment on column calls.outcome_label is 'Outcome as sent.';
 comment on column calls.sentiment is 'Sentiment as sent, folded.';
 comment on column calls.success_label is 'Success evaluation as sent, as text.';
@@ -149,7 +150,7 @@ comment on column calls.success_points is
 'Caveat: a number without a scale is read as of 10; NULL when it lies outside its scale.';
 comment on column calls.callback_at is
 'Time the contact asked to be called back (UTC), when it can be read; a time sent without a zone is in the configured '
-'time zone.';
+'time zone. Source: tasks.callback_at. Caveat: a model wrote it down, perhaps in the contact''s own zone.';
 comment on column calls.callback_label is 'Callback time as sent.';
 comment on column calls.labels is 'Classification labels, comma-separated.';
 comment on column calls.summary is 'Summary of the call.';

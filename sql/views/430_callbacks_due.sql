@@ -56,7 +56,8 @@ comment on column callbacks_due.called_at is 'Start of the call (UTC); creation 
 comment on column callbacks_due.outcome is 'Outcome of the call, normalised.';
 comment on column callbacks_due.summary is 'Summary of the call.';
 comment on column callbacks_due.callback_at is
-'When the contact asked to be called back (UTC); a time sent without a zone is in the configured time zone.';
+'When the contact asked to be called back (UTC); a time sent without a zone is in the configured time zone. '
+'Source: calls.callback_at.';
 comment on column callbacks_due.callback_label is 'The same as sent.';
 comment on column callbacks_due.hours_overdue is
 'Hours since callback_at, at the moment of asking. Source: calls.callback_at. '
