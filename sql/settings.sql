@@ -7,7 +7,7 @@ select
 from (
     values
     ('time_zone', 'UTC', 'IANA zone of the local dates and hours; applied when a task is loaded.'),
-    ('engaged_user_turns', '3', 'A connected call with more user messages than this is engaged.'),
+    ('engaged_user_turns', '3', 'A connected call with more turns of the user than this is engaged.'),
     ('short_call_seconds', '10', 'A connected call shorter than this is short.'),
     ('success_min_score', '7', 'A call scored at least this (of 10) is successful.'),
     ('reliable_n', '30', 'A rate over fewer cases than this is marked as not reliable.'),

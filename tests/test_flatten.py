@@ -307,6 +307,26 @@ def test_a_callback_is_read_where_it_stands_and_words_stay_in_the_label():
 
 
 @pytest.mark.parametrize(
+    ("written", "zone", "moment"),
+    [
+        ("2026-03-06 16:30:00", "Asia/Kolkata", (2026, 3, 6, 11)),
+        ("2026-03-06 4:30 PM", "Asia/Kolkata", (2026, 3, 6, 11)),
+        ("2026-03-07", "Asia/Kolkata", (2026, 3, 6, 18, 30)),
+        ("2026-03-06T11:00:00Z", "Asia/Kolkata", (2026, 3, 6, 11)),
+        ("2026-03-06 06:00:00-05:00", "Asia/Kolkata", (2026, 3, 6, 11)),
+        (1772794800, "Asia/Kolkata", (2026, 3, 6, 11)),
+        ({"$date": "2026-03-06T11:00:00"}, "Asia/Kolkata", (2026, 3, 6, 11)),
+        ("2026-03-07 11:00:00", "America/New_York", (2026, 3, 7, 16)),
+        ("2026-03-09 11:00:00", "America/New_York", (2026, 3, 9, 15)),
+    ],
+)
+def test_a_callback_time_without_a_zone_is_in_the_configured_one(written, zone, moment):
+    payload = {"task_id": "T1", **call(post_call_data={"summary": {"callback_datetime": written}})}
+    (task,) = flat(payload, zone=ZoneInfo(zone)).rows.to_pylist()
+    assert task["callback_at"] == utc(*moment)
+
+
+@pytest.mark.parametrize(
     ("analysis", "is_there"),
     [
         ({"summary": {"status": "Interested"}}, True),
@@ -325,12 +345,14 @@ def test_analysis_is_there_when_it_has_content(analysis, is_there):
     assert row({"execution_type": "call"}).has_analysis is False
 
 
-def test_a_call_is_dialed_when_start_end_reason_or_error_is_known():
+def test_a_call_is_dialed_when_start_end_reason_or_error_is_known_or_a_voicemail_answered():
     assert row(call(start_time="2026-03-02 10:00:00")).is_dialed
     assert row(call(call_end_reason="Provider call dispatched successfully")).is_dialed
     assert row(call(error={"code": 486, "message": "busy"})).is_dialed
     assert not row(call(start_time="NULL", call_end_reason=None, error="")).is_dialed
     assert not row({}).is_dialed
+    stub = row(call(call_status="voicemail", data="call completed"))
+    assert (stub.started_at, stub.is_voicemail, stub.is_dialed) == (None, True, True), "someone dialed it"
 
 
 def test_voicemail_is_told_by_status_reason_error_or_message():
@@ -348,17 +370,28 @@ def test_voicemail_is_told_by_status_reason_error_or_message():
     ("output", "status", "transcript", "score", "gives_up"),
     [
         ({"post_call_data": {"summary": {"status": "interested "}}}, "interested ", False, None, False),
-        ({"post_call_data": {"summary": "text"}, "transcript": "AI: Hi"}, None, True, None, True),
-        ({"post_call_data": {"summary": None}, "transcript": {"messages": [1]}}, None, False, None, True),
-        ({"post_call_data": None, "transcript": []}, None, False, None, True),
-        ({"post_call_data": "{}", "transcript": ""}, None, False, None, True),
-        ({"post_call_data": {"success_evaluator": " 8 "}, "transcript": [{}]}, None, True, 8.0, False),
-        ({"post_call_data": {"success_evaluator": "8/10"}}, None, False, None, False),
-        ({"post_call_data": {"success_evaluator": True}}, None, False, 1.0, False),
-        ({"post_call_data": {"success_evaluator": 85}}, None, False, 85.0, False),
-        ({"post_call_data": {"success_evaluator": 0}}, None, False, None, False),
-        ({"post_call_data": {"success_evaluator": "nan"}}, None, False, None, False),
-        ({}, None, False, None, False),
+        ({"post_call_data": {"summary": {"status": None}}}, None, False, None, False),
+        ({"post_call_data": {"summary": {"status": 7}}}, None, False, None, False),
+        ({"post_call_data": {"summary": {}}}, "Unknown", False, None, False),
+        ({"post_call_data": {"summary": "text"}, "transcript": "AI: Hi"}, "Unknown", True, None, True),
+        (
+            {"post_call_data": {"summary": None}, "transcript": {"messages": [1]}},
+            "Unknown",
+            False,
+            None,
+            True,
+        ),
+        ({"post_call_data": {"summary": []}}, "Unknown", False, None, True),
+        ({"post_call_data": []}, "Unknown", False, None, True),
+        ({"post_call_data": None, "transcript": []}, "Unknown", False, None, True),
+        ({"post_call_data": "{}", "transcript": ""}, "Unknown", False, None, True),
+        ({"post_call_data": {"success_evaluator": " 8 "}, "transcript": [{}]}, "Unknown", True, 8.0, False),
+        ({"post_call_data": {"success_evaluator": "8/10"}}, "Unknown", False, None, False),
+        ({"post_call_data": {"success_evaluator": True}}, "Unknown", False, 1.0, False),
+        ({"post_call_data": {"success_evaluator": 85}}, "Unknown", False, 85.0, False),
+        ({"post_call_data": {"success_evaluator": 0}}, "Unknown", False, None, False),
+        ({"post_call_data": {"success_evaluator": "nan"}}, "Unknown", False, None, False),
+        ({}, "Unknown", False, None, False),
     ],
 )
 def test_the_platform_columns_follow_its_rules_to_the_letter(output, status, transcript, score, gives_up):
@@ -537,6 +570,7 @@ def test_the_conversation_is_counted():
     task = row(call(transcript=transcript))
     assert (task.message_count, task.user_message_count, task.agent_message_count) == (8, 3, 3)
     assert (task.turn_count, task.user_characters, task.agent_characters) == (5, 12, 5 + 4 + 6)
+    assert task.user_turn_count == 2, "two messages in a row are one turn, and a tool between does not end it"
     assert task.timed_message_count == 7
     assert task.reply_gap_p50_seconds == 6.0, "of 2, 6 and 10; from 9 back to 8 is dropped"
     assert task.longest_gap_seconds == 10.0

@@ -40,6 +40,7 @@ CONVERSATION = [
     "user_message_count",
     "agent_message_count",
     "turn_count",
+    "user_turn_count",
     "user_characters",
     "agent_characters",
     "reply_gap_p50_seconds",

@@ -215,7 +215,8 @@ TASKS = Table(
         Column(
             "contact_key",
             "VARCHAR",
-            "Contact number normalised to digits with country code where it can be told; groups spellings of one number.",
+            "Contact number normalised to digits with country code where it can be told; groups spellings of one number. "
+            "Depends on the configured time zone: a national number of ten digits takes that zone's country.",
         ),
         Column(
             "contact_email",
@@ -290,7 +291,8 @@ TASKS = Table(
         Column(
             "outcome",
             "VARCHAR",
-            "Outcome, normalised: interested, call_back, send_details, not_interested, not_connected, abandoned, dropped, error, other; NULL when none was sent.",
+            "Outcome, normalised: interested, call_back, send_details, not_interested, not_connected, abandoned, dropped, error, other; NULL when none was sent. "
+            "The label Connected is other: it says that the call connected, not what came of it.",
         ),
         Column(
             "outcome_label", "VARCHAR", "Outcome as sent: summary status, else outcome, else profile outcome."
@@ -308,7 +310,10 @@ TASKS = Table(
         ),
         Column("success_label", "VARCHAR", "success_evaluator as sent, as text."),
         Column(
-            "callback_at", "TIMESTAMP", "Time the contact asked to be called back (UTC), when it can be read."
+            "callback_at",
+            "TIMESTAMP",
+            "Time the contact asked to be called back (UTC), when it can be read; a time sent without a zone is "
+            "in the configured time zone.",
         ),
         Column("callback_label", "VARCHAR", "Callback time as sent."),
         Column("labels", "VARCHAR", "Classification labels, comma-separated."),
@@ -323,7 +328,7 @@ TASKS = Table(
         Column(
             "is_dialed",
             "BOOLEAN",
-            "started_at or call_end_reason is known, or the output carries an error of the call.",
+            "started_at or call_end_reason is known, or the output carries an error of the call, or is_voicemail.",
         ),
         Column(
             "is_voicemail",
@@ -341,6 +346,13 @@ TASKS = Table(
             "turn_count",
             "BIGINT",
             "Changes of speaker between agent and user, plus one; 0 without such messages.",
+        ),
+        Column(
+            "user_turn_count",
+            "BIGINT",
+            "Turns of the user: consecutive messages of the user are one turn; messages of other roles "
+            "than agent and user do not end it. NULL like message_count.",
+            versioned=False,
         ),
         Column("user_characters", "BIGINT", "Characters said by the user."),
         Column("agent_characters", "BIGINT", "Characters said by the agent."),
@@ -360,7 +372,8 @@ TASKS = Table(
         Column(
             "platform_status",
             "VARCHAR",
-            "post_call_data.summary.status exactly as sent: what the platform's analytics looks at.",
+            "post_call_data.summary.status exactly as sent: what the platform's analytics looks at. "
+            "Unknown where it is missing, as the platform reads it; NULL where it is null or no text.",
         ),
         Column(
             "platform_has_transcript",
@@ -375,7 +388,8 @@ TASKS = Table(
         Column(
             "platform_gives_up",
             "BOOLEAN",
-            "post_call_data or its summary is null or text: the platform stops calculating the run.",
+            "post_call_data or its summary is there and no object (null, text, list): the platform stops "
+            "calculating the run.",
         ),
         Column("created_local_date", "DATE", "Creation date in the configured time zone."),
         Column("started_local_date", "DATE", "Date of the call's start in the configured time zone."),

@@ -87,7 +87,7 @@ def nothing(label: str) -> Figures:
 def figures(window: Window) -> tuple[Figures, ...]:
     """One row per label of a window without dates."""
     rows = window.rows(
-        "select rates.agent_handle as label, rates.*, funnel.*, durations.*, costs.*"
+        "select rates.agent_handle as label, funnel.*, durations.*, costs.*, rates.*"
         " from agent_scorecard as rates"
         " left join call_funnel as funnel on rates.agent_handle = funnel.agent_handle"
         " left join call_durations as durations on rates.agent_handle = durations.agent_handle"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
@@ -146,16 +146,16 @@ def read_integer(value: Any) -> int | None:
     return whole
 
 
-def read_time(value: Any) -> datetime | None:
+def read_time(value: Any, zone: tzinfo = UTC) -> datetime | None:
     """A moment as naive UTC with microseconds.
 
-    Read are ISO 8601 (space or T, any fraction, Z or an offset; without one it is UTC, as the
-    hosted service writes it), a plain date, mail dates, 12-hour clocks, epoch seconds and
-    milliseconds (also as text) and MongoDB's `{"$date": …}`. Years outside 2000 to 2100 are
-    refused: such times come from clocks that were never set.
+    Read are ISO 8601 (space or T, any fraction, Z or an offset), a plain date, mail dates, 12-hour
+    clocks, epoch seconds and milliseconds (also as text) and MongoDB's `{"$date": …}`. A text that
+    names no zone is in `zone`: UTC for what the hosted service writes itself. Years outside 2000 to
+    2100 are refused: such times come from clocks that were never set.
     """
     if isinstance(value, str):
-        return _time_of_text(value)
+        return _time_of_text(value, zone)
     if value is None:
         return None
     if isinstance(value, Mapping) and "$date" in value:
@@ -163,7 +163,7 @@ def read_time(value: Any) -> datetime | None:
         if isinstance(inner, Mapping):
             inner = inner.get("$numberLong", "not a date")
         if isinstance(inner, str | int | float):
-            return read_time(inner)
+            return read_time(inner)  # MongoDB's dates are UTC
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _time_of_epoch(value)
     raise Refused("not a time")
@@ -177,7 +177,7 @@ def _time_of_epoch(value: float) -> datetime:
     raise Refused("a number outside the epoch seconds and milliseconds of 2000 to 2100")
 
 
-def _time_of_text(value: str) -> datetime | None:
+def _time_of_text(value: str, zone: tzinfo) -> datetime | None:
     text = value.strip()
     if is_missing(text):
         return None
@@ -187,7 +187,7 @@ def _time_of_text(value: str) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = _time_of_loose_text(text)
-    return _utc(moment)
+    return _utc(moment if moment.tzinfo else moment.replace(tzinfo=zone))
 
 
 def _time_of_loose_text(text: str) -> datetime:
@@ -210,11 +210,10 @@ def _time_of_loose_text(text: str) -> datetime:
 
 
 def _utc(moment: datetime) -> datetime:
-    if moment.tzinfo is not None:
-        try:
-            moment = moment.astimezone(UTC).replace(tzinfo=None)
-        except OverflowError:
-            raise Refused("implausible time: outside 2000 to 2100") from None
+    try:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        raise Refused("implausible time: outside 2000 to 2100") from None
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise Refused("implausible time: outside 2000 to 2100")
     return moment

@@ -19,6 +19,7 @@ where
     or is_terminal is null
     or is_final is null
     or (is_connected and (is_voicemail or not is_dialed))
-    or (is_answered and not (is_connected or is_voicemail))
+    or (is_answered <> (is_connected or is_voicemail))
+    or (is_answered and not is_dialed)
     or ((is_engaged or is_short or is_interested) and not is_connected)
     or (is_final and not is_terminal)

@@ -1,4 +1,4 @@
--- No step of the funnel is wider than the one before.
+-- Every step of the funnel is a subset of the step before it.
 select
     space_token,
     agent_handle,
@@ -11,7 +11,7 @@ select
 from call_funnel
 where
     dialed > tasks
-    or connected > dialed
+    or answered > dialed
     or connected > answered
     or engaged > connected
-    or interested > connected
+    or interested > engaged

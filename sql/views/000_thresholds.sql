@@ -16,7 +16,7 @@ from meta.settings;
 
 comment on view thresholds is 'One row: the settings that the views read, as numbers. Change them in meta.settings.';
 comment on column thresholds.engaged_user_turns is
-'A connected call with more user messages than this is engaged. Source: meta.settings.';
+'A connected call with more turns of the user than this is engaged. Source: meta.settings.';
 comment on column thresholds.short_call_seconds is
 'A connected call shorter than this is short. Source: meta.settings.';
 comment on column thresholds.success_min_score is

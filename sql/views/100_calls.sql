@@ -64,6 +64,7 @@ select
     -- conversation
     message_count,
     turn_count,
+    user_turn_count,
     user_message_count,
     agent_message_count,
     user_characters,
@@ -75,11 +76,12 @@ select
     timed_message_count::double / nullif(message_count, 0) as timed_message_share,
 
     -- flags, never NULL
-    is_dialed is true as is_dialed,
+    is_dialed is true or is_voicemail is true as is_dialed,
     is_voicemail is true as is_voicemail,
     is_dialed is true and is_voicemail is not true and coalesce(user_message_count, 0) > 0 as is_connected,
     is_connected or is_voicemail is true as is_answered,
-    is_connected and user_message_count > (select engaged_user_turns from thresholds) as is_engaged,
+    is_connected
+    and coalesce(user_turn_count > (select engaged_user_turns from thresholds), false) as is_engaged,
     is_connected
     and coalesce(duration_seconds < (select short_call_seconds from thresholds), false) as is_short,
     is_connected and coalesce(outcome = 'interested', false) as is_interested,
@@ -99,7 +101,10 @@ comment on column calls.space_token is 'Space in whose list the task stands.';
 comment on column calls.run_id is 'Run the task belongs to.';
 comment on column calls.agent_handle is 'Agent the task is assigned to; NULL when none is.';
 comment on column calls.call_id is 'Call identifier, when sent.';
-comment on column calls.contact_key is 'Contact number normalised, so that spellings of one number are one contact.';
+comment on column calls.contact_key is
+'Contact number normalised, so that spellings of one number are one contact. Source: tasks.contact_number. '
+'Caveat: a national number of ten digits takes the country of the configured time zone, so that the key can be '
+'another in another zone.';
 comment on column calls.ref_id is 'Reference to the contact document.';
 comment on column calls.referenced_task_id is 'Task this one follows up.';
 comment on column calls.contact_name is 'Contact''s name.';
@@ -130,7 +135,8 @@ comment on column calls.started_local_weekday is
 'Weekday of the call''s start in the configured time zone, 1 Monday to 7 Sunday.';
 comment on column calls.outcome is
 'Outcome normalised: interested, call_back, send_details, not_interested, not_connected, abandoned, dropped, error, '
-'other; NULL when none was sent. A model wrote it: it may contradict the flags.';
+'other; NULL when none was sent. The label Connected is other: it says that the call connected, not what came of it. '
+'Source: tasks.outcome. Caveat: a model wrote it, and it may contradict the flags.';
 comment on column calls.outcome_label is 'Outcome as sent.';
 comment on column calls.sentiment is 'Sentiment as sent, folded.';
 comment on column calls.success_label is 'Success evaluation as sent, as text.';
@@ -142,7 +148,9 @@ comment on column calls.success_score_scale is
 comment on column calls.success_points is
 'Success evaluation from 0 to 10. Source: tasks.success_score, tasks.success_score_scale. '
 'Caveat: a number without a scale is read as of 10; NULL when it lies outside its scale.';
-comment on column calls.callback_at is 'Time the contact asked to be called back (UTC), when it can be read.';
+comment on column calls.callback_at is
+'Time the contact asked to be called back (UTC), when it can be read; a time sent without a zone is in the configured '
+'time zone. Source: tasks.callback_at. Caveat: a model wrote it down, perhaps in the contact''s own zone.';
 comment on column calls.callback_label is 'Callback time as sent.';
 comment on column calls.labels is 'Classification labels, comma-separated.';
 comment on column calls.summary is 'Summary of the call.';
@@ -156,6 +164,9 @@ comment on column calls.message_count is
 'Messages of the transcript; NULL without a transcript. Source: tasks.message_count.';
 comment on column calls.turn_count is
 'Changes of speaker between agent and user, plus one. Source: tasks.turn_count.';
+comment on column calls.user_turn_count is
+'Turns of the user: consecutive messages of the user are one turn; NULL without a transcript. '
+'Source: tasks.user_turn_count.';
 comment on column calls.user_message_count is
 'Messages of role user; NULL without a transcript. Source: tasks.user_message_count.';
 comment on column calls.agent_message_count is
@@ -176,7 +187,8 @@ comment on column calls.timed_message_share is
 'Messages with a readable time / messages: the coverage of the gaps. '
 'Source: tasks.timed_message_count, tasks.message_count.';
 comment on column calls.is_dialed is
-'A start or an end reason is known, or the output carries an error of the call. Source: tasks.is_dialed.';
+'A start or an end reason is known, or the output carries an error of the call, or it reached a voicemail. '
+'Source: tasks.is_dialed, tasks.is_voicemail.';
 comment on column calls.is_voicemail is
 'The call status is voicemail, or end reason, error or message says so. Source: tasks.is_voicemail.';
 comment on column calls.is_connected is
@@ -186,8 +198,8 @@ comment on column calls.is_connected is
 comment on column calls.is_answered is
 'Connected or voicemail. Source: tasks.is_dialed, tasks.is_voicemail, tasks.user_message_count.';
 comment on column calls.is_engaged is
-'Connected, and more user messages than the setting engaged_user_turns. '
-'Source: calls.is_connected, tasks.user_message_count, meta.settings.';
+'Connected, and more turns of the user than the setting engaged_user_turns; consecutive messages are one turn. '
+'Source: calls.is_connected, tasks.user_turn_count, meta.settings.';
 comment on column calls.is_short is
 'Connected, and shorter than the setting short_call_seconds. '
 'Source: calls.is_connected, tasks.duration_seconds, meta.settings. Caveat: false when the duration is not known.';

@@ -18,6 +18,7 @@ select
     -- measures
     message_count,
     turn_count,
+    user_turn_count,
     user_message_count,
     agent_message_count,
     user_characters,
@@ -42,7 +43,7 @@ comment on column conversation_stats.local_date is
 comment on column conversation_stats.outcome is 'Outcome, normalised.';
 comment on column conversation_stats.is_connected is 'Whether the user spoke, see calls.';
 comment on column conversation_stats.is_engaged is
-'Whether the user spoke more often than the setting engaged_user_turns, see calls.';
+'Whether the user had more turns than the setting engaged_user_turns, see calls.';
 comment on column conversation_stats.duration_seconds is
 'Duration: as sent when plausible, else end less start, else NULL. Source: tasks.duration_seconds. '
 'Caveat: refused values are in meta.rejects.';
@@ -50,6 +51,9 @@ comment on column conversation_stats.message_count is
 'Messages of the transcript; NULL without a transcript. Source: tasks.message_count.';
 comment on column conversation_stats.turn_count is
 'Changes of speaker between agent and user, plus one. Source: tasks.turn_count.';
+comment on column conversation_stats.user_turn_count is
+'Turns of the user: consecutive messages of the user are one turn; NULL without a transcript. '
+'Source: tasks.user_turn_count.';
 comment on column conversation_stats.user_message_count is
 'Messages of role user; NULL without a transcript. Source: tasks.user_message_count.';
 comment on column conversation_stats.agent_message_count is

@@ -29,7 +29,8 @@ comment on column task_counts.agent_handle is 'Agent; NULL for tasks without one
 comment on column task_counts.local_date is 'Date of the tasks'' creation in the configured time zone.';
 comment on column task_counts.total_tasks is
 'Tasks that the API still lists. Source: tasks.task_id, tasks.deleted_at.';
-comment on column task_counts.completed_tasks is 'Tasks with status completed. Source: tasks.status.';
+comment on column task_counts.completed_tasks is
+'Tasks with status completed; statuses are folded first (Completed is completed). Source: tasks.status.';
 comment on column task_counts.failed_tasks is 'Tasks with status failed. Source: tasks.status.';
 comment on column task_counts.pending_tasks is
 'Tasks with status pending, scheduled, queued or hold. Source: tasks.status.';

@@ -16,10 +16,11 @@ select
     count(*) filter (where is_engaged) as engaged_count,
     count(*) filter (where is_short) as short_count,
     count(*) filter (where is_interested) as interested_count,
+    count(*) filter (where is_engaged and is_interested) as engaged_interested_count,
     count(success_points) as scored_count,
     count(*) filter (where is_successful) as successful_count,
     count(cost) as costed_count,
-    sum(cost) as total_cost
+    sum(nullif(cost, 0)) as total_cost
 
 from calls
 group by all;
@@ -41,10 +42,12 @@ comment on column call_counts.short_count is
 'Short connected calls. Source: calls.is_short, meta.settings (short_call_seconds).';
 comment on column call_counts.interested_count is
 'Connected calls with outcome interested. Source: calls.is_interested.';
+comment on column call_counts.engaged_interested_count is
+'Engaged calls with outcome interested. Source: calls.is_engaged, calls.is_interested.';
 comment on column call_counts.scored_count is
 'Calls with a success score that can be read. Source: calls.success_points.';
 comment on column call_counts.successful_count is
 'Calls with a good success score. Source: calls.is_successful, meta.settings (success_min_score).';
 comment on column call_counts.costed_count is 'Calls with a cost, 0 included. Source: calls.cost.';
 comment on column call_counts.total_cost is
-'Cost of the calls; NULL when none was sent. Source: calls.cost. Caveat: without currency.';
+'Cost of the calls; NULL when every cost is 0 or absent. Source: calls.cost. Caveat: without currency.';

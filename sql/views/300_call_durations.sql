@@ -36,9 +36,10 @@ comment on column call_durations.total_seconds is
 'Time of the connected calls together. Source: calls.duration_seconds. Caveat: lacks the calls without a duration.';
 comment on column call_durations.avg_seconds is 'total_seconds / duration_count. Source: calls.duration_seconds.';
 comment on column call_durations.median_seconds is
-'Half of the connected calls took no longer. Source: calls.duration_seconds.';
+'Half of the connected calls took no longer: quantile of type 7 (linear between the two values beside it). '
+'Source: calls.duration_seconds.';
 comment on column call_durations.p90_seconds is
-'Nine in ten connected calls took no longer, interpolated. Source: calls.duration_seconds.';
+'Nine in ten connected calls took no longer: quantile of type 7 (linear). Source: calls.duration_seconds.';
 comment on column call_durations.p95_seconds is
-'Nineteen in twenty connected calls took no longer, interpolated. Source: calls.duration_seconds.';
+'Nineteen in twenty connected calls took no longer: quantile of type 7 (linear). Source: calls.duration_seconds.';
 comment on column call_durations.max_seconds is 'The longest connected call. Source: calls.duration_seconds.';

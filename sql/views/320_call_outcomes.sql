@@ -10,7 +10,7 @@ with counts as (
         count(*) filter (where is_connected) as connected_count,
         count(duration_seconds) filter (where is_connected) as duration_count,
         avg(duration_seconds) filter (where is_connected) as avg_seconds,
-        nullif(sum(cost), 0) as total_cost
+        sum(nullif(cost, 0)) as total_cost
     from calls
     group by all
 ),

@@ -9,12 +9,18 @@ with versions as (
         call_id,
         started_at,
         observed_at,
-        coalesce(retry_attempt, 0) + coalesce(redial_count, 0) as round_number,
+        row_number() over (partition by task_id order by observed_at, rowid) as version_number,
+        -- rounds of a task in their order, and how many the counters say came before
+        dense_rank() over (
+            partition by task_id
+            order by coalesce(retry_attempt, 0), coalesce(redial_count, 0)
+        ) as round_number,
+        coalesce(retry_attempt, 0) + coalesce(redial_count, 0) as counted,
         coalesce(status in ('pending', 'scheduled', 'queued', 'hold'), false) as is_waiting
     from task_versions
     where
         execution_type = 'call'
-        and is_dialed
+        and (is_dialed or is_voicemail)
 ),
 
 -- what is known of the dial of a round, for the versions that do not name theirs
@@ -71,7 +77,8 @@ dials as (
         min(started_at) as first_started_at,
         min(observed_at) as first_observed_at,
         min(round_number) as first_round,
-        arg_max(version_row, observed_at) as last_row
+        min(counted) as counted,
+        arg_max(version_row, version_number) as last_row
     from named
     group by all
 ),
@@ -81,7 +88,7 @@ numbered as (
         *,
         row_number() over (
             partition by task_id
-            order by coalesce(first_started_at, first_observed_at), first_observed_at, dial_name
+            order by first_round, first_observed_at, first_started_at, dial_name
         ) as seen_number
     from dials
 ),
@@ -92,7 +99,7 @@ placed as (
         *,
         greatest(
             0,
-            max(first_round + 1 - seen_number) over (
+            max(counted + 1 - seen_number) over (
                 partition by task_id
                 order by seen_number
                 rows between unbounded preceding and current row
@@ -146,7 +153,8 @@ comment on view attempts is
 'between two syncs is not here; the numbers leave room for it where the counters tell.';
 comment on column attempts.task_id is 'Task.';
 comment on column attempts.attempt is
-'Number of the dial, from 1: its place among the dials seen, moved up by those that only the counters know. '
+'Number of the dial, from 1: its place among the dials seen (by retry counter, redials, the sync that saw it first, '
+'then start), moved up by those that only the counters know. '
 'Source: task_versions.call_id, task_versions.started_at, task_versions.retry_attempt, task_versions.redial_count. '
 'Caveat: the counters also count retries of tasks that were stuck before dialing.';
 comment on column attempts.space_token is 'Space.';

@@ -43,7 +43,9 @@ group by all;
 comment on view contacts is
 'One row per contact number, normalised, over all spaces: its calls, their last result, and whether it was dialed '
 'again soon. Calls without a number are left out.';
-comment on column contacts.contact_key is 'Contact number, normalised; the key.';
+comment on column contacts.contact_key is
+'Contact number, normalised; the key. Source: calls.contact_key. '
+'Caveat: a national number of ten digits takes the country of the configured time zone.';
 comment on column contacts.contact_number is 'Its newest spelling.';
 comment on column contacts.contact_name is 'Its newest name.';
 comment on column contacts.call_count is 'Calls to it, whether dialed or not. Source: calls.contact_key.';

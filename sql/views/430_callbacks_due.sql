@@ -4,7 +4,8 @@ create or replace view callbacks_due as
 with last_dials as (
     select
         contact_key,
-        max(started_at) as last_dialed_at
+        -- a dial that failed or was busy has no start
+        max(coalesce(started_at, created_at)) as last_dialed_at
     from calls
     where
         contact_key is not null
@@ -43,7 +44,7 @@ where
 
 comment on view callbacks_due is
 'One row per call whose contact asked to be called back at a time that has passed, and was not dialed since the '
-'call.';
+'call. A dial without a start (refused, busy) counts by the creation of its task.';
 comment on column callbacks_due.task_id is 'Task of the call; the key.';
 comment on column callbacks_due.space_token is 'Space.';
 comment on column callbacks_due.run_id is 'Run.';
@@ -54,7 +55,9 @@ comment on column callbacks_due.contact_number is 'Contact''s number as sent.';
 comment on column callbacks_due.called_at is 'Start of the call (UTC); creation of the task when it has no start.';
 comment on column callbacks_due.outcome is 'Outcome of the call, normalised.';
 comment on column callbacks_due.summary is 'Summary of the call.';
-comment on column callbacks_due.callback_at is 'When the contact asked to be called back (UTC).';
+comment on column callbacks_due.callback_at is
+'When the contact asked to be called back (UTC); a time sent without a zone is in the configured time zone. '
+'Source: calls.callback_at.';
 comment on column callbacks_due.callback_label is 'The same as sent.';
 comment on column callbacks_due.hours_overdue is
 'Hours since callback_at, at the moment of asking. Source: calls.callback_at. '

@@ -10,7 +10,7 @@ with counts as (
         sum(connected_count)::bigint as connected_count,
         sum(interested_count)::bigint as interested_count,
         sum(costed_count)::bigint as costed_count,
-        nullif(sum(total_cost), 0) as total_cost
+        sum(total_cost) as total_cost
     from call_counts
     group by all
 )

@@ -102,7 +102,8 @@ comment on column execution_reconciliation.completed_tasks is
 comment on column execution_reconciliation.our_total_tasks is
 'Tasks of the run stored here and still listed. Source: tasks.run_id, tasks.deleted_at.';
 comment on column execution_reconciliation.our_completed_tasks is
-'Those of them with status completed. Source: tasks.run_id, tasks.status.';
+'Those of them with status completed; statuses are folded before they are compared, so that Completed is completed. '
+'Source: tasks.run_id, tasks.status.';
 comment on column execution_reconciliation.our_agent_tasks is
 'Those of our_total_tasks that are assigned to this agent. Source: tasks.run_id, tasks.agent_handle.';
 comment on column execution_reconciliation.our_deleted_tasks is

@@ -10,7 +10,7 @@ with counts as (
         count(*) filter (where status = 'failed') as failed,
         count(*) filter (where status = 'pending') as pending,
         count(*) filter (where status = 'in_progress') as in_progress,
-        coalesce(sum(retry_attempt), 0)::bigint as total_retries,
+        sum(retry_attempt)::bigint as total_retries,
         count(*) filter (where execution_type = 'call') as calls,
         count(*) filter (where execution_type = 'call' and platform_has_transcript) as transcript_available,
         -- added up one after the other in order of creation, as the platform does: binary sums depend on the order
@@ -40,7 +40,7 @@ call_buckets as (
             when platform_status = 'Not Interested' then 'not_interested'
             when platform_status = 'Not Connected' then 'not_connected'
             when status = 'failed' then 'failed_calls'
-            when platform_status in ('Error', 'Unknown') or platform_status is null then 'failed_calls'
+            when platform_status in ('Error', 'Unknown') then 'failed_calls'
         end as bucket
     from tasks
     where
@@ -60,6 +60,82 @@ buckets as (
         count(*) filter (where bucket = 'failed_calls') as failed_calls
     from call_buckets
     group by all
+),
+
+-- spaces whose list counts no more than is stored: a row that once could not be read has come in
+whole as (
+    select space_token
+    from sync_freshness
+    where
+        count_difference <= 0
+        and space_token is not null
+),
+
+-- rows that the server cannot show, by their place in the list of their space, the oldest row being 0
+unreadable as (
+    select distinct
+        regexp_extract(id, '^spaces/(.+)/tasks#([0-9]+)$', 1) as space_token,
+        try_cast(regexp_extract(id, '^spaces/(.+)/tasks#([0-9]+)$', 2) as bigint) as place
+    from meta.rejects
+    where
+        kind = 'task'
+        and field = ''
+        and regexp_matches(id, '^spaces/(.+)/tasks#([0-9]+)$')
+        and regexp_extract(id, '^spaces/(.+)/tasks#([0-9]+)$', 1) not in (select whole.space_token from whole)
+),
+
+gaps as (
+    select distinct
+        space_token,
+        place - row_number() over (partition by space_token order by place) + 1 as older_tasks
+    from unreadable
+),
+
+listed as (
+    select
+        space_token,
+        run_id,
+        row_number() over (partition by space_token order by created_at, task_id) as place
+    from tasks
+    where
+        deleted_at is null
+        and space_token in (select space_token from unreadable)
+),
+
+-- beside tasks of one run it belongs to this run; between two runs it may belong to either
+neighbours as (
+    select
+        gaps.space_token,
+        gaps.older_tasks,
+        min(listed.run_id) as one_run_id,
+        max(listed.run_id) as other_run_id,
+        count(listed.run_id) = count(*) and min(listed.run_id) = max(listed.run_id) as is_sure
+    from gaps
+    inner join listed
+        on
+            gaps.space_token = listed.space_token
+            and listed.place between gaps.older_tasks and gaps.older_tasks + 1
+    group by all
+),
+
+either as (
+    select
+        one_run_id as run_id,
+        is_sure
+    from neighbours
+    union all
+    select
+        other_run_id as run_id,
+        is_sure
+    from neighbours
+),
+
+suspects as (
+    select
+        run_id,
+        bool_or(is_sure) as is_sure
+    from either
+    group by all
 )
 
 -- printf rounds as Python does, half to even on the exact binary value; round() does not
@@ -78,10 +154,11 @@ select
     coalesce(
         printf('%.2f', 100.0::double * (counts.completed + counts.failed) / counts.total_tasks)::double, 0
     ) as completion_rate,
-    coalesce(
-        printf('%.2f', counts.total_retries::double / counts.total_tasks)::double, 0
-    ) as avg_retry_attempts,
-    coalesce(counts.total_retries, 0) as total_retries,
+    case
+        when counts.total_tasks is null then 0
+        else printf('%.2f', counts.total_retries::double / counts.total_tasks)::double
+    end as avg_retry_attempts,
+    case when counts.total_tasks is null then 0 else counts.total_retries end as total_retries,
 
     -- calls
     coalesce(counts.calls, 0) as calls,
@@ -101,10 +178,14 @@ select
     coalesce(buckets.failed_calls, 0) as failed_calls,
 
     -- caveat
-    coalesce(counts.platform_gives_up, false) as platform_gives_up
+    case
+        when counts.platform_gives_up or suspects.is_sure then true
+        when suspects.run_id is null then false
+    end as platform_gives_up
 
 from run_completion
 left join counts on run_completion.run_id = counts.run_id
+left join suspects on run_completion.run_id = suspects.run_id
 left join buckets on run_completion.run_id = buckets.run_id;
 
 comment on view platform_run_analytics is
@@ -113,7 +194,9 @@ comment on view platform_run_analytics is
 comment on column platform_run_analytics.run_id is 'Run; the key.';
 comment on column platform_run_analytics.space_token is 'Space.';
 comment on column platform_run_analytics.total_tasks is 'All tasks of the run. Source: tasks.run_id.';
-comment on column platform_run_analytics.completed is 'Tasks with status completed. Source: tasks.status.';
+comment on column platform_run_analytics.completed is
+'Tasks with status completed. Source: tasks.status. '
+'Caveat: statuses are compared folded (Completed is completed); the platform itself compares letter by letter.';
 comment on column platform_run_analytics.failed is 'Tasks with status failed. Source: tasks.status.';
 comment on column platform_run_analytics.pending is 'Tasks with status pending and no other. Source: tasks.status.';
 comment on column platform_run_analytics.in_progress is
@@ -125,8 +208,11 @@ comment on column platform_run_analytics.completion_rate is
 '100 * (completed + failed) / total_tasks, two decimals. Source: tasks.status. '
 'Caveat: percent; failed tasks count as completed here, our processed_rate.';
 comment on column platform_run_analytics.avg_retry_attempts is
-'total_retries / total_tasks, two decimals. Source: tasks.retry_attempt.';
-comment on column platform_run_analytics.total_retries is 'Sum of the retry counters. Source: tasks.retry_attempt.';
+'total_retries / total_tasks, two decimals; NULL when no task of the run has a retry counter. '
+'Source: tasks.retry_attempt. Caveat: the lists of tasks do not send the counter, the agents'' lists do.';
+comment on column platform_run_analytics.total_retries is
+'Sum of the retry counters; NULL when no task of the run has one, 0 for a run without tasks. '
+'Source: tasks.retry_attempt.';
 comment on column platform_run_analytics.calls is
 'Tasks of execution type call in any status. Source: tasks.execution_type.';
 comment on column platform_run_analytics.transcript_available is
@@ -152,7 +238,10 @@ comment on column platform_run_analytics.not_connected is
 comment on column platform_run_analytics.failed_calls is
 'Calls in no bucket before that failed, or whose summary status is Error, Unknown or missing. '
 'Source: tasks.platform_status, tasks.status. '
-'Caveat: calls still waiting count as failed; Abandoned, Dropped and Connected fall in no bucket.';
+'Caveat: calls still waiting count as failed; Abandoned, Dropped, Connected, null and values that are no text fall in '
+'no bucket unless the task failed.';
 comment on column platform_run_analytics.platform_gives_up is
-'The analysis or summary of a call is null or text, at which the platform stops: its dashboard then shows older '
-'figures. Source: tasks.platform_gives_up.';
+'The analysis or summary of a call is there and no object (null, text, list), or a row of the run cannot be read: the '
+'platform then stops, and its dashboard shows older figures. Source: tasks.platform_gives_up, meta.rejects. '
+'Caveat: an unreadable row is taken for one of the run of the tasks before and after it in the list; NULL when these '
+'are of two runs.';

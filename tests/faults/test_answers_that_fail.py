@@ -116,8 +116,11 @@ def test_a_poisoned_row_stands_alone(site: Site, place: int) -> None:
     rejects = site.ask("select kind, reason from meta.rejects where field = ''")
     assert [kind for kind, _ in rejects] == ["task"]
     assert "cannot show" in rejects[0][1]
+    gives_up = f"select platform_gives_up from platform_run_analytics where space_token = '{space}'"
+    assert site.ask(gives_up) == [(True,)], "the platform fails on the same row"
     assert site.sync().exit_status == 0
     assert site.is_complete()
+    assert site.ask(gives_up) == [(False,)]
 
 
 def test_another_host_gets_no_token(site: Site) -> None:

@@ -61,8 +61,15 @@ class Warehouse:
         self.task(**plain | values)
 
     def talk(self, **values: Any) -> None:
-        """A completed call in which the user spoke five times."""
-        self.call(**{"message_count": 10, "user_message_count": 5, "agent_message_count": 5} | values)
+        """A completed call in which the user had five turns of one message each."""
+        plain = {
+            "message_count": 10,
+            "user_message_count": 5,
+            "agent_message_count": 5,
+            "turn_count": 10,
+            "user_turn_count": 5,
+        }
+        self.call(**plain | values)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         return self.connection.execute(sql).fetchall()

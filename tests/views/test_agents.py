@@ -110,7 +110,7 @@ def test_the_scorecard_has_n_beside_each_rate(warehouse: Warehouse) -> None:
     )
     assert warehouse.rows(f"select {columns} from agent_scorecard order by 1") == [
         ("anna", 1, 3, 2, 2 / 3, 4, 3, 0.75, 1, 0.5, 2, 1, 0.5),
-        ("idle", None, None, None, None, 0, 0, None, None, None, None, None, None),
+        ("idle", 0, 0, 0, None, 0, 0, None, 0, None, 0, 0, None),
     ]
 
 
@@ -240,6 +240,43 @@ def test_dials_without_an_id_are_told_apart_by_their_start_or_round(warehouse: W
         ("B", 1),
         ("B", 2),
     ]
+
+
+def test_attempts_follow_the_rounds_before_the_times(warehouse: Warehouse) -> None:
+    """Some start times are local: the first dial of A seems to start hours after the second and third.
+
+    B's redials begin anew with its retry: 0 and 2, then 1 and 0. C has no counters: the sync that saw a
+    dial first decides, and only then the start.
+    """
+    for task in "ABC":
+        warehouse.talk(task_id=task)
+    version(warehouse, "A", 1, call_id="a1", started_at=at(14, 30))
+    version(warehouse, "A", 2, call_id="a2", started_at=at(9, 5), retry_attempt=1)
+    version(warehouse, "A", 3, call_id="a3", started_at=at(9, 4), retry_attempt=1, redial_count=1)
+    version(warehouse, "B", 5, call_id="b2", started_at=at(9), retry_attempt=1, redial_count=0)
+    version(warehouse, "B", 6, call_id="b1", started_at=at(10), retry_attempt=0, redial_count=2)
+    version(warehouse, "C", 1, call_id="c1", started_at=at(14, 30))
+    version(warehouse, "C", 2, call_id="c3", started_at=at(9, 7))
+    version(warehouse, "C", 2, call_id="c2", started_at=at(9, 6), content_hash="other")
+    numbered = "select call_id, attempt from attempts where task_id = '{}' order by attempt"
+    assert warehouse.rows(numbered.format("A")) == [("a1", 1), ("a2", 2), ("a3", 3)]
+    assert warehouse.rows(numbered.format("B")) == [("b1", 3), ("b2", 4)]
+    assert warehouse.rows(numbered.format("C")) == [("c1", 1), ("c2", 2), ("c3", 3)]
+
+
+def test_the_last_version_of_a_dial_holds_its_result(warehouse: Warehouse) -> None:
+    """Also of two versions that one sync saw: the one stored later is the newer one."""
+    warehouse.talk(task_id="T")
+    version(warehouse, "T", 1, call_id="c1", user_message_count=0)
+    version(warehouse, "T", 1, call_id="c1", user_message_count=4, content_hash="newer")
+    assert warehouse.rows(ATTEMPTS) == [(1, "c1", True, False)]
+
+
+def test_a_voicemail_stub_is_an_attempt(warehouse: Warehouse) -> None:
+    """Also in versions that were stored before a voicemail counted as dialed."""
+    warehouse.talk(task_id="T")
+    version(warehouse, "T", 1, is_dialed=False, is_voicemail=True)
+    assert warehouse.rows("select attempt, is_voicemail from attempts") == [(1, True)]
 
 
 def test_dials_between_two_syncs_leave_room_in_the_numbers(warehouse: Warehouse) -> None:

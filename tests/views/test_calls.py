@@ -1,6 +1,6 @@
 """The flags of a call, and the views that count calls, on rows whose figures were worked out by hand."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -40,17 +40,21 @@ def test_a_call_without_messages_is_not_connected(warehouse: Warehouse) -> None:
 
 
 @pytest.mark.parametrize(("turns", "engaged"), [(1, False), (3, False), (4, True)])
-def test_engaged_means_more_than_three_user_messages(warehouse: Warehouse, turns: int, engaged: bool) -> None:
-    """Three are not enough, four are."""
-    warehouse.talk(user_message_count=turns)
+def test_engaged_means_more_than_three_turns_of_the_user(
+    warehouse: Warehouse, turns: int, engaged: bool
+) -> None:
+    """Three are not enough, four are, however many messages a turn has."""
+    warehouse.talk(user_message_count=9, user_turn_count=turns)
     assert ("engaged" in flags(warehouse)) is engaged
 
 
 def test_engaged_follows_the_setting(warehouse: Warehouse) -> None:
     """A threshold is a setting."""
-    warehouse.talk(user_message_count=4)
+    warehouse.talk(user_turn_count=4)
     warehouse.set("engaged_user_turns", "4")
     assert "engaged" not in flags(warehouse)
+    warehouse.connection.execute("update tasks set user_turn_count = 5")
+    assert "engaged" in flags(warehouse)
 
 
 @pytest.mark.parametrize(("seconds", "short"), [(9.99, True), (10.0, False), (None, False)])
@@ -192,6 +196,25 @@ def test_a_run_that_ends_before_it_starts_has_no_elapsed_time(warehouse: Warehou
     assert warehouse.row("select elapsed_seconds from run_durations") == (None,)
 
 
+def test_the_elapsed_time_of_a_run_is_unknown_where_an_end_is_missing(warehouse: Warehouse) -> None:
+    """The call without an end may be the last one; a waiting call has none to miss."""
+    columns = "dialed_count, ended_count, elapsed_seconds"
+    warehouse.talk(started_at=at(9), ended_at=at(9, 1))
+    warehouse.task()
+    assert warehouse.row(f"select {columns} from run_durations") == (1, 1, 60.0)
+    warehouse.call(started_at=at(9, 30))
+    assert warehouse.row(f"select {columns} from run_durations") == (2, 1, None)
+
+
+def test_quantiles_are_of_type_7(warehouse: Warehouse) -> None:
+    """1, 2, 4, 8: at (n - 1) p = 1.5, 2.7 and 2.85 between the sorted values, counted from 0."""
+    for seconds in (8.0, 1.0, 4.0, 2.0):
+        warehouse.talk(duration_seconds=seconds)
+    expected = (3.0, pytest.approx(6.8), pytest.approx(7.4))
+    for view in ("call_durations", "run_durations"):
+        assert warehouse.row(f"select median_seconds, p90_seconds, p95_seconds from {view}") == expected
+
+
 def test_outcome_shares_are_of_the_calls_with_an_outcome(warehouse: Warehouse) -> None:
     """Two of three labelled calls; the call without a label has a row but no share."""
     warehouse.talk(outcome="interested", duration_seconds=60.0, cost=0.5)
@@ -218,30 +241,31 @@ def test_calls_without_any_outcome_have_no_share(warehouse: Warehouse) -> None:
 
 
 def test_the_funnel_counts_each_step(warehouse: Warehouse) -> None:
-    """Contradictory labels: interest on a voicemail and on a silent call does not count."""
+    """Contradictory labels: interest on a voicemail and on a silent call does not count.
+
+    The last voicemail is a stub without start, reason or error: it was dialed, or nothing had answered.
+    Of the two connected calls with interest one is engaged.
+    """
     warehouse.task()
     warehouse.call()
     warehouse.call(outcome="interested")
     warehouse.call(is_voicemail=True, outcome="interested")
-    warehouse.talk(user_message_count=2, outcome="interested")
+    warehouse.task(is_voicemail=True, status="completed")
+    warehouse.talk(user_turn_count=2, outcome="interested")
+    warehouse.talk(outcome="interested")
     warehouse.talk(outcome="not_connected")
     warehouse.task(deleted_at=START)
-    assert warehouse.row("select * from call_funnel") == (
-        "north",
-        "anna",
-        6,
-        5,
-        3,
-        2,
-        1,
-        1,
-        5 / 6,
-        3 / 5,
-        2 / 3,
-        1 / 2,
-        1 / 2,
-        2 / 5,
-    )
+    steps = "tasks, dialed, answered, connected, engaged, interested"
+    assert warehouse.row(f"select {steps} from call_funnel") == (8, 7, 5, 3, 2, 1)
+    rates = "dialed_rate, answered_rate, connected_rate, engaged_rate, interested_rate, connect_rate"
+    assert warehouse.row(f"select {rates} from call_funnel") == (7 / 8, 5 / 7, 3 / 5, 2 / 3, 1 / 2, 3 / 7)
+    assert warehouse.row("select interested_count, interested_rate from agent_scorecard") == (2, 2 / 3)
+
+
+def test_a_voicemail_stub_is_never_answered_without_a_dial(warehouse: Warehouse) -> None:
+    """The only call of the agent: 1 of 1 answered, where 1 of 0 stood before."""
+    warehouse.task(is_voicemail=True, status="completed")
+    assert warehouse.row("select dialed, answered, answered_rate from call_funnel") == (1, 1, 1.0)
 
 
 def test_the_heat_map_needs_thirty_dials_to_be_reliable(warehouse: Warehouse) -> None:
@@ -272,6 +296,20 @@ def test_costs_are_unknown_where_every_cost_is_zero_or_absent(warehouse: Warehou
         ("bela", 2, 2, 0, 0, 1, None, None, None, None, None),
         ("cara", 1, 1, 0, 0, 1, 2.0, 2.0, 2.0, None, None),
     ]
+
+
+def test_costs_that_cancel_out_are_not_absent(warehouse: Warehouse) -> None:
+    """A charge and its refund are 0 together; 0 and nothing are unknown."""
+    warehouse.talk(cost=1.5, outcome="interested")
+    warehouse.call(cost=-1.5, outcome="interested")
+    warehouse.call(cost=0.0, outcome="other")
+    warehouse.call(cost=None, outcome="other")
+    assert warehouse.row("select total_cost, cost_per_call, cost_per_connect from call_costs") == (0, 0, 0)
+    for view in ("call_outcomes", "daily_outcomes"):
+        assert warehouse.rows(f"select outcome, total_cost from {view} order by 1") == [
+            ("interested", 0.0),
+            ("other", None),
+        ]
 
 
 def test_contacts_gather_the_spellings_of_a_number(warehouse: Warehouse) -> None:
@@ -334,6 +372,16 @@ def test_a_callback_is_due_when_its_time_has_passed_and_nobody_dialed_since(ware
         ("due", True),
         ("nobody", True),
     ]
+
+
+@pytest.mark.parametrize(("created", "is_due"), [(at(9, on=3), False), (at(8), True)])
+def test_a_later_dial_without_a_start_settles_a_callback_by_its_creation(
+    warehouse: Warehouse, created: datetime, is_due: bool
+) -> None:
+    """A busy line has no start; the task was created after the call, or before it."""
+    warehouse.call(task_id="asked", contact_key="a", callback_at=at(12))
+    warehouse.task(contact_key="a", created_at=created, status="failed", is_dialed=True, error_message="busy")
+    assert warehouse.rows("select task_id from callbacks_due") == ([("asked",)] if is_due else [])
 
 
 @pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/New_York"])

@@ -188,6 +188,29 @@ def test_definitions_are_whole(warehouse: Warehouse) -> None:
     )
 
 
+def test_what_was_settled_is_written_down(warehouse: Warehouse) -> None:
+    """Definitions that could be read in two ways say in meta.metrics which one holds."""
+    settled = {
+        ("calls", "is_engaged"): "consecutive messages are one turn",
+        ("calls", "is_dialed"): "voicemail",
+        ("calls", "outcome"): "label Connected is other",
+        ("calls", "contact_key"): "country of the configured time zone",
+        ("calls", "callback_at"): "without a zone is in the configured time zone",
+        ("call_durations", "p90_seconds"): "type 7 (linear)",
+        ("run_durations", "elapsed_seconds"): "NULL when the end of a dialed call is missing",
+        ("call_funnel", "interested"): "Of the engaged",
+        ("call_costs", "total_cost"): "NULL when every cost is 0 or absent",
+        ("execution_reconciliation", "our_completed_tasks"): "Completed is completed",
+        ("platform_run_analytics", "total_retries"): "NULL when no task of the run has one",
+    }
+    for (view, column), words in settled.items():
+        (text,) = warehouse.row(
+            "select concat_ws(' ', definition, caveat) from meta.metrics"
+            f" where view_name = '{view}' and column_name = '{column}'"
+        )
+        assert words in text, (view, column)
+
+
 def test_a_users_threshold_survives_a_rebuild(warehouse: Warehouse) -> None:
     """Building the views again changes no setting."""
     warehouse.set("engaged_user_turns", "7")

@@ -1,10 +1,14 @@
 """Completion, freshness, reconciliation and flaws, on rows whose figures were worked out by hand."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.views.conftest import START, Warehouse, at, day
+from unpod_sync.flatten import flatten
+from unpod_sync.model import space_tasks
+from unpod_sync.records import prepare
 
 COUNTS = "total_tasks, completed_tasks, failed_tasks, pending_tasks, in_progress_tasks, other_tasks"
 
@@ -166,6 +170,19 @@ def test_differences_to_the_executions_are_explained(
     (text, equal) = warehouse.row("select explanation, is_equal from execution_reconciliation")
     assert text.startswith(explanation)
     assert equal is (explanation == "equal")
+
+
+def test_statuses_are_folded_before_they_are_compared(warehouse: Warehouse) -> None:
+    """Completed, as one writer sends it, is completed for us as for the endpoint."""
+    payload = {"task_id": "T1", "run_id": "R1", "status": "Completed"}
+    records, _ = prepare([payload], space_tasks("north"))
+    warehouse.connection.register("incoming", flatten("task", records, ZoneInfo("UTC")).rows)
+    warehouse.connection.execute("insert into tasks by name from incoming")
+    warehouse.connection.unregister("incoming")
+    warehouse.insert("executions", agent_handle="anna", run_id="R1", total_tasks=1, completed_tasks=1)
+    columns = "our_completed_tasks, completed_difference, explanation"
+    assert warehouse.row(f"select {columns} from execution_reconciliation") == (1, 0, "equal")
+    assert warehouse.row("select completed from platform_run_analytics") == (1,)
 
 
 def test_a_run_known_without_tasks_is_said_to_be_unread(warehouse: Warehouse) -> None:

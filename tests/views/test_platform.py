@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from tests.views.conftest import START, Warehouse
+from tests.views.conftest import START, Warehouse, at
 
 RUNS = 4000
 STATUSES = [
@@ -35,7 +36,7 @@ LABELS = [
     "Unknown",
     "interested",
     "",
-    None,
+    None,  # sent, but null or no text; one that is missing reads as Unknown
 ]
 SCORES = [None, -1.0, 0.5, 1.0, 7.25, 8.0, 9.99, 10.0, 10.01, 80.0]
 BUCKETS = ["interested", "call_back", "send_details", "not_interested", "not_connected", "failed_calls"]
@@ -46,7 +47,8 @@ def analytics(tasks: list[dict[str, Any]]) -> dict[str, Any]:
     total = len(tasks)
     completed = sum(task["status"] == "completed" for task in tasks)
     failed = sum(task["status"] == "failed" for task in tasks)
-    retries = sum(task["retry_attempt"] or 0 for task in tasks)
+    counters = [task["retry_attempt"] for task in tasks if task["retry_attempt"] is not None]
+    retries = sum(counters) if counters or not tasks else None
     calls = [task for task in tasks if task["execution_type"] == "call"]
     available = [task for task in calls if task["platform_has_transcript"]]
     scores = [
@@ -67,7 +69,7 @@ def analytics(tasks: list[dict[str, Any]]) -> dict[str, Any]:
             buckets["not_interested"] += 1
         elif label == "Not Connected":
             buckets["not_connected"] += 1
-        elif task["status"] == "failed" or label in ("Error", "Unknown", None):
+        elif task["status"] == "failed" or label in ("Error", "Unknown"):
             buckets["failed_calls"] += 1
     return {
         "total_tasks": total,
@@ -77,7 +79,7 @@ def analytics(tasks: list[dict[str, Any]]) -> dict[str, Any]:
         "in_progress": sum(task["status"] == "in_progress" for task in tasks),
         "success_rate": round(100 * completed / total, 2) if total else 0,
         "completion_rate": round(100 * (completed + failed) / total, 2) if total else 0,
-        "avg_retry_attempts": round(retries / total, 2) if total else 0,
+        "avg_retry_attempts": (round(retries / total, 2) if total else 0) if retries is not None else None,
         "total_retries": retries,
         "calls": len(calls),
         "transcript_available": len(available),
@@ -98,14 +100,18 @@ def plain_sum(numbers: list[float]) -> float:
 
 
 def random_run(chance: random.Random) -> list[dict[str, Any]]:
-    """A run of up to 160 tasks; sizes that give ties in the third decimal come often."""
+    """A run of up to 160 tasks; sizes that give ties in the third decimal come often.
+
+    Half of the runs are known from lists that send no retry counter.
+    """
+    counters = chance.choice([[None], [None, 0, 0, 1, 2, 5]])
     size = chance.choice([0, 1, 2, 3, 7, 8, 16, 32, 40, 64, 80, 160, chance.randint(1, 50)])
     decimals = chance.random() < 0.5
     return [
         {
             "status": chance.choice(STATUSES),
             "execution_type": chance.choices(["call", "email", None], [8, 1, 1])[0],
-            "retry_attempt": chance.choice([None, 0, 0, 1, 2, 5]),
+            "retry_attempt": chance.choice(counters),
             "platform_status": chance.choice(LABELS),
             "platform_has_transcript": chance.choice([True, True, False, None]),
             "platform_success_score": round(chance.uniform(1, 10), 1) if decimals else chance.choice(SCORES),
@@ -155,7 +161,70 @@ def test_rates_round_half_to_even_on_the_binary_value(
 
 def test_deleted_tasks_are_left_out(warehouse: Warehouse) -> None:
     """The platform no longer has them either."""
-    warehouse.task(status="completed")
+    warehouse.task(status="completed", platform_status="Unknown")
     warehouse.task(status="failed", deleted_at=START)
     columns = "total_tasks, failed, calls, failed_calls, platform_gives_up"
     assert warehouse.row(f"select {columns} from platform_run_analytics") == (1, 0, 1, 1, False)
+
+
+@pytest.mark.parametrize(
+    ("counters", "total", "average"),
+    [([None, None], None, None), ([None, 0], 0, 0.0), ([None, 3], 3, 1.5), ([], 0, 0.0)],
+)
+def test_retries_are_unknown_where_no_task_has_the_counter(
+    warehouse: Warehouse, counters: list[int | None], total: int | None, average: float | None
+) -> None:
+    """The lists of tasks send none; a run without tasks has none to count."""
+    warehouse.insert("runs", run_id="R1", space_token="north")
+    for counter in counters:
+        warehouse.task(retry_attempt=counter)
+    columns = "total_retries, avg_retry_attempts"
+    assert warehouse.row(f"select {columns} from platform_run_analytics") == (total, average)
+
+
+def test_a_status_that_is_no_text_counts_only_when_the_task_failed(warehouse: Warehouse) -> None:
+    """NULL stands for a null or a number; a missing status is stored as the platform reads it, Unknown."""
+    warehouse.task(status="completed", platform_status=None)
+    warehouse.task(status="failed", platform_status=None)
+    warehouse.task(status="pending", platform_status="Unknown")
+    assert warehouse.row("select calls, failed_calls from platform_run_analytics") == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("runs", "places", "expected"),
+    [
+        ("AABB", [1], {"A": True, "B": False}),
+        ("AABB", [2], {"A": None, "B": None}),
+        ("AABB", [3, 4], {"A": False, "B": True}),
+        ("AABBC", [4, 5], {"A": False, "B": None, "C": None}),
+        ("AAB", [0], {"A": True, "B": False}),
+        ("AAB", [7], {"A": False, "B": False}),
+        ("AAB", [], {"A": False, "B": False}),
+        (["A", None], [1], {"A": None}),
+    ],
+)
+def test_an_unreadable_row_makes_the_platform_give_up_its_run(
+    warehouse: Warehouse, runs: Sequence[str | None], places: list[int], expected: dict[str, bool | None]
+) -> None:
+    """`places` count from the oldest row. Beside tasks of one run the row is of this run."""
+    for minute, run in enumerate(runs):
+        warehouse.task(run_id=run, created_at=at(9, minute))
+        warehouse.task(run_id=run, created_at=at(9, minute), space_token="south")
+    for place in places:
+        for load in ("L1", "L2"):
+            warehouse.insert(
+                "meta.rejects", load_id=load, kind="task", id=f"spaces/north/tasks#{place}", field=""
+            )
+    rows = warehouse.rows("select run_id, platform_gives_up from platform_run_analytics")
+    assert dict(rows) == expected
+
+
+def test_a_row_that_can_be_read_again_no_longer_counts_as_unreadable(warehouse: Warehouse) -> None:
+    """The list counts three rows: with two stored one cannot be read, with three none is left."""
+    warehouse.insert("meta.rejects", load_id="L", kind="task", id="spaces/north/tasks#1", field="")
+    warehouse.insert("meta.bookmarks", resource="spaces/north/tasks", space_token="north", api_count=3)
+    warehouse.task(created_at=at(9))
+    warehouse.task(created_at=at(11))
+    assert warehouse.row("select platform_gives_up from platform_run_analytics") == (True,)
+    warehouse.task(created_at=at(10))
+    assert warehouse.row("select platform_gives_up from platform_run_analytics") == (False,)

@@ -161,7 +161,10 @@ def _as_sent(value: Any) -> Any:
 
 
 def callback(batch: Batch) -> Columns:
-    """When the contact asked to be called back; a time that cannot be read stays in the label."""
+    """When the contact asked to be called back; a time that cannot be read stays in the label.
+
+    A model wrote the contact's words down: a time without a zone is in the configured one.
+    """
     times: list[datetime | None] = []
     labels: list[str | None] = []
     sources = zip(
@@ -179,7 +182,7 @@ def callback(batch: Batch) -> Columns:
         value = next((value for value in candidates if not is_missing(value)), None)
         moment = None
         try:
-            moment = read_time(value)
+            moment = read_time(value, batch.zone)
         except Refused as refusal:
             batch.reject(index, "callback_at", value, str(refusal))
         times.append(moment)

@@ -112,28 +112,32 @@ def _implausible(number: float, span: float | None) -> str | None:
 
 
 def flags(batch: Batch) -> Columns:
-    """Whether the call was dialled at all, and whether a voicemail answered."""
+    """Whether the call was dialled at all, and whether a voicemail answered: it was dialled to reach one."""
     started = batch.arrays["started_at"].is_valid().to_pylist()
     reasons, errors, messages, statuses = (
         batch.arrays[name].to_pylist()
         for name in ("call_end_reason", "error_message", "output_message", "call_status")
     )
     raw_errors = batch.raw("output.error")
-    dialed = [
-        is_started or not is_missing(reason) or (bool(error) and not is_missing(error))
-        for is_started, reason, error in zip(started, reasons, raw_errors, strict=True)
-    ]
     voicemail = [
         status == "voicemail" or any(text is not None and "voicemail" in text.lower() for text in texts)
         for status, *texts in zip(statuses, reasons, errors, messages, strict=True)
+    ]
+    dialed = [
+        is_started or is_voicemail or not is_missing(reason) or (bool(error) and not is_missing(error))
+        for is_started, is_voicemail, reason, error in zip(
+            started, voicemail, reasons, raw_errors, strict=True
+        )
     ]
     return {"is_dialed": pa.array(dialed, pa.bool_()), "is_voicemail": pa.array(voicemail, pa.bool_())}
 
 
 def platform(batch: Batch) -> Columns:
-    """What the platform's own analytics sees, by its rules to the letter (`API_FACTS.md` section 7).
+    """What the platform's own analytics sees, by its rules to the letter.
 
-    Absent keys are read as empty objects there, so only a null or a text makes it give up.
+    It reads an absent analysis or summary as an empty object and an absent status as "Unknown".
+    An analysis or summary that is there and no object (null, text, list) makes it give up the
+    run; a status that is there and no text is equal to none of its words.
     """
     statuses: list[str | None] = []
     scores: list[float | None] = []
@@ -141,10 +145,10 @@ def platform(batch: Batch) -> Columns:
     for record, output in zip(batch.records, batch.objects("output"), strict=True):
         post = output.get("post_call_data", {})
         summary = post.get("summary", {}) if type(post) is dict else {}
-        status = summary.get("status") if type(summary) is dict else None
+        status = summary.get("status", "Unknown") if type(summary) is dict else "Unknown"
         statuses.append(read_text(status) if type(status) is str else None)
         scores.append(_platform_score(post.get("success_evaluator") if type(post) is dict else None))
-        stuck = post is None or summary is None or type(post) is str or type(summary) is str
+        stuck = type(post) is not dict or type(summary) is not dict
         gives_up.append(stuck and record.value.get("execution_type") == "call")
     transcripts = batch.raw("output.transcript")
     return {

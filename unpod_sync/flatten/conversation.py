@@ -59,6 +59,7 @@ def _turns_and_gaps(by_user: pa.Array, moments: pa.Array, offsets: pa.Array) -> 
     starts_turn = pc.fill_null(other_side, True).cast(pa.int64())
     return {
         "turn_count": _sums(starts_turn, offsets),
+        "user_turn_count": _sums(pc.multiply(starts_turn, by_user), offsets),
         "reply_gap_p50_seconds": _each(_median, gap, replies, offsets),
         "longest_gap_seconds": _each(max, gap, usable, offsets),
     }

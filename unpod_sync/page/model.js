@@ -68,7 +68,7 @@ const labelled = (sums) => [...sums.outcomes].reduce((all, [key, number]) => key
 
 const MEASURES = {
   connected: { name: "Connected", cases: "dialed calls", of: (sums) => rate(sums.connected, sums.dialed), metric: "call_funnel.connect_rate" },
-  interested: { name: "Interested", cases: "connected calls", of: (sums) => rate(sums.interested, sums.connected), metric: "call_funnel.interested_rate" },
+  interested: { name: "Interested", cases: "connected calls", of: (sums) => rate(sums.interested, sums.connected), metric: "agent_scorecard.interested_rate" },
   completed: { name: "Completed", cases: "tasks", of: (sums) => rate(sums.completed, sums.total), metric: "space_completion.completion_rate" },
   answered: { name: "Answered", cases: "dialed calls", of: (sums) => rate(sums.answered, sums.dialed), metric: "call_funnel.answered_rate" },
   engaged: { name: "Engaged", cases: "connected calls", of: (sums) => rate(sums.engaged, sums.connected), metric: "call_funnel.engaged_rate" },

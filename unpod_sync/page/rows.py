@@ -23,6 +23,7 @@ METRICS = (
     "connect_heatmap.%",
     "call_durations.median_seconds",
     "space_completion.completion_rate",
+    "agent_scorecard.interested_rate",
     "agent_scorecard.success_rate",
     "task_counts.total_tasks",
 )

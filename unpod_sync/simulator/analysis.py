@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import orjson
 
-from unpod_sync.simulator import ids
 from unpod_sync.simulator.cast import Agent, Campaign
 from unpod_sync.simulator.dialogue import Talk
 from unpod_sync.simulator.people import Contact
@@ -159,7 +158,7 @@ def _callback_text(rng: Random, talk: Talk, offset: int) -> object:
         sign, minutes = "+-"[offset < 0], abs(offset)
         return f"{talk.callback_at:%Y-%m-%dT%H:%M:%S}{sign}{minutes // 60:02d}:{minutes % 60:02d}"
     if form < 0.92:
-        return ids.naive_time(ids.from_local(talk.callback_at, offset)).replace("T", " ")
+        return f"{talk.callback_at:%Y-%m-%d %H:%M:%S}"
     return talk.callback_words
 
 
