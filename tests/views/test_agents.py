@@ -1,10 +1,15 @@
 """Intervals against published examples; agents beside each other; trend and anomalies."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.views.conftest import START, Warehouse, at, day
+from unpod_sync import schema
+from unpod_sync.attention import unusual_days
+from unpod_sync.window import Filter, Windows, open_file
 
 
 def calls(warehouse: Warehouse, agent: str, connected: int, dialed: int, **values: object) -> None:
@@ -231,6 +236,30 @@ def test_completion_is_judged_by_tasks(warehouse: Warehouse) -> None:
     columns = "completion_rate, is_completion_anomaly, is_connect_anomaly, is_anomaly"
     row = warehouse.row(f"select {columns} from daily_anomalies order by local_date desc limit 1")
     assert row == (0.0, True, False, True)
+
+
+def test_only_a_low_day_needs_attention(tmp_path: Path) -> None:
+    """Of a day far below and one far above the usual, the first is listed, with what is usual."""
+    path = tmp_path / "unpod.duckdb"
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{path}' as unpod (storage_version 'v1.2.0'); use unpod")
+        schema.create_schema(connection, now=START)
+        schema.build_views(connection)
+        warehouse = Warehouse(connection)
+        for number, connected in enumerate((*(20, 21, 22) * 4, 45, 5)):
+            calls(warehouse, "anna", connected, 50, on=day(1 + number))
+        directions = warehouse.rows(
+            "select direction from daily_anomalies where is_anomaly order by local_date"
+        )
+        assert directions == [("high",), ("low",)]
+        connection.execute("use memory; detach unpod")
+    with open_file(path) as file:
+        (found,) = unusual_days(Windows(file, Filter()), None, None)
+    assert (found.local_date, found.measure, found.text[:22]) == (
+        day(14),
+        "connect",
+        "10 % of 50 connected, ",
+    )
 
 
 def version(warehouse: Warehouse, task: str, minute: int, **values: object) -> None:
