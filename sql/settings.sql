@@ -1,3 +1,6 @@
+-- Thresholds that no view reads any more.
+delete from meta.settings where name in ('reliable_n', 'anomaly_mads');
+
 -- Thresholds and words that the views read, with their defaults; a value already there is the user's and stays.
 insert into meta.settings (name, value, comment)
 select
@@ -10,12 +13,19 @@ from (
     ('engaged_user_turns', '3', 'A connected call with more turns of the user than this is engaged.'),
     ('short_call_seconds', '10', 'A connected call shorter than this is short.'),
     ('success_min_score', '7', 'A call scored at least this (of 10) is successful.'),
-    ('reliable_n', '30', 'A rate over fewer cases than this is marked as not reliable.'),
+    ('reliable_width', '0.2', 'A rate whose 95% interval is wider than this is marked as not reliable.'),
+    ('comparison_min_n', '30', 'Two agents are compared from this many cases each on.'),
+    ('comparison_min_days', '5', 'Two agents are compared from this many shared days on.'),
+    (
+        'comparison_min_hits', '10',
+        'Two agents are compared from this many hits, and as many misses, of both together on.'
+    ),
     ('late_change_days', '14', 'A task that changes this many days after its creation has changed late.'),
     ('anomaly_days', '28', 'Days before a day that make its baseline.'),
     ('anomaly_min_days', '7', 'A baseline of fewer days than this judges nothing.'),
     ('anomaly_min_n', '50', 'A day with fewer cases than this is neither judged nor part of a baseline.'),
-    ('anomaly_mads', '3', 'Median absolute deviations from the median that make an anomaly.'),
+    ('anomaly_sigmas_low', '2.7', 'Standard deviations below what is usual that make an anomaly.'),
+    ('anomaly_sigmas_high', '3.5', 'Standard deviations above what is usual that make an anomaly.'),
     (
         'opt_out_phrases',
         'do not call|don''t call|stop calling|never call|remove me|remove my number|take me off|unsubscribe'

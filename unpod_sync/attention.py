@@ -17,7 +17,7 @@ FLAW_SHARE = 0.05
 EXPECTED_FLAWS = ("deleted_tasks", "completed_voicemails", "late_changes", "untimed_calls")
 SHOWN = 3
 LEVELS = ("act", "look", "know")
-ANOMALIES = "unpod-sync query 'from daily_anomalies where is_anomaly'"
+ANOMALIES = "unpod-sync query \"from daily_anomalies where direction = 'low'\""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Unusual:
-    """A day of a space whose connect or completion rate lies outside what was usual before it."""
+    """A day of a space whose connect or completion rate lies below what was usual before it."""
 
     space_token: str
     local_date: date
@@ -70,10 +70,10 @@ def state(file: File, chosen: Filter) -> tuple[Item, ...]:
 
 
 def unusual_days(windows: Windows, since: date | None, until: date | None) -> list[Unusual]:
-    """The anomalies of some days, oldest first, judged against all days before them."""
+    """The unusually low days, oldest first, judged against all days before them; a good day needs no attention."""
     window = windows.open(None, until, others=("daily_completion", "daily_activity", "daily_anomalies"))
     rows = window.rows(
-        "from daily_anomalies where is_anomaly and (?::date is null or local_date >= ?)"
+        "from daily_anomalies where direction = 'low' and (?::date is null or local_date >= ?)"
         " order by local_date, space_token",
         [since, since],
     )
@@ -83,7 +83,7 @@ def unusual_days(windows: Windows, since: date | None, until: date | None) -> li
             ("connect", "dialed_count", "connected"),
             ("completion", "total_tasks", "completed"),
         ):
-            if row[f"is_{measure}_anomaly"]:
+            if row[f"{measure}_direction"] == "low":
                 low, high = max(0, row[f"{measure}_rate_low"]), min(1, row[f"{measure}_rate_high"])
                 text = (
                     f"{row[f'{measure}_rate']:.0%} of {row[cases]} {verb}, usual are {low:.0%} to {high:.0%}"

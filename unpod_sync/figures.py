@@ -129,14 +129,17 @@ def _figure(row: dict[str, Any]) -> Figures:
 
 
 def differences(window: Window) -> tuple[Difference, ...]:
-    """Every pair of labels, by connect and by interested rate, over the days both dialed."""
+    """Every pair of agents that has an interval, by connect and by interested rate, over the days both dialed.
+
+    The intervals are adjusted for the number of pairs: `comparison_count` of the view.
+    """
     found = []
     for row in window.rows("from agent_comparison order by agent_handle, other_agent_handle"):
         for measure, hits, cases in (
             ("connect", "connected", "dialed"),
             ("interested", "interested", "connected"),
         ):
-            if row[f"{measure}_difference"] is None:
+            if row[f"is_{measure}_significant"] is None:
                 continue
             found.append(
                 Difference(

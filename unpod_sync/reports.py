@@ -6,6 +6,7 @@ dataclasses, and what needs attention is chosen. A rate always travels with its 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -119,17 +120,18 @@ def _ask(
     detail_window = _open(windows, detail, ALL)
     earlier = windows.open(detail.since - timedelta(days=detail.days), detail.since - DAY, label=ALL)
     due = replace(chosen, since=period.since, until=period.until) if is_dated else chosen
+    now, earlier_figures = whole(_open(windows, period, ALL)), whole(_open(windows, before, ALL))
     return Report(
         scope=scope,
-        now=whole(_open(windows, period, ALL)),
-        before=whole(_open(windows, before, ALL)),
+        now=now,
+        before=earlier_figures,
         trend=_trend(windows, period),
         detail=whole(detail_window),
         agents=_named(figures(_open(windows, detail, AGENT)), names["agent"], "no agent"),
         spaces=_named(figures(_open(windows, detail, SPACE)), names["space"], "no space"),
         outcomes=_outcomes(detail_window, earlier),
         hours=_hours(detail_window),
-        changes=_changes(windows, scope),
+        changes=_changes(now, earlier_figures),
         comparisons=_comparisons(windows, detail, names["agent"]),
         attention=attention(windows, chosen, due, (period.since, period.until), names["space"]),
     )
@@ -139,12 +141,21 @@ def _open(windows: Windows, period: Period, label: str | None, *others: str) -> 
     return windows.open(period.since, period.until, label=label, others=others)
 
 
-def _changes(windows: Windows, scope: Scope) -> tuple[Difference, ...]:
-    """The period against the one before: the view that compares agents, given two labels."""
-    label = f"case when local_date >= date '{scope.period.since}' then 'a' else 'b' end"
-    both = Period(scope.before.since, scope.period.until)
-    rows = differences(_open(windows, both, label, "agent_comparison"))
-    return tuple(replace(row, one="now", other="before") for row in rows)
+def _changes(now: Figures, before: Figures) -> tuple[Difference, ...]:
+    """The period against the one before, with the 95% interval of Newcombe (1998), method 10, of two Wilson intervals."""
+    found = []
+    for measure, one, other in (
+        ("connect", now.connected, before.connected),
+        ("interested", now.interested, before.interested),
+    ):
+        if None in (one.rate, one.low, one.high, other.rate, other.low, other.high):
+            continue
+        difference = one.rate - other.rate  # type: ignore[operator]
+        low = difference - math.hypot(one.rate - one.low, other.high - other.rate)  # type: ignore[operator]
+        high = difference + math.hypot(one.high - one.rate, other.rate - other.low)  # type: ignore[operator]
+        is_apart = low > 0 or high < 0
+        found.append(Difference(measure, "now", "before", one, other, difference, low, high, is_apart))
+    return tuple(found)
 
 
 def _comparisons(windows: Windows, period: Period, names: dict[str, str]) -> tuple[Difference, ...]:

@@ -40,7 +40,7 @@ OTHERS = ("agent_comparison", "daily_completion", "daily_activity", "daily_anoma
 CALL_COLUMNS = (
     "space_token, agent_handle, local_date, started_local_hour, started_local_weekday, outcome,"
     " is_dialed, is_voicemail, is_connected, is_answered, is_engaged, is_short, is_interested,"
-    " is_successful, success_points, duration_seconds, cost"
+    " is_successful, success_points, duration_seconds, cost, contact_key"
 )
 #: Labels of a window, each an SQL expression over the columns that `calls` and `task_counts` share.
 ALL = "'all'"

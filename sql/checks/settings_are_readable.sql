@@ -5,9 +5,13 @@ where
     engaged_user_turns is null
     or short_call_seconds is null
     or success_min_score is null
-    or reliable_n is null
+    or reliable_width is null
+    or comparison_min_n is null
+    or comparison_min_days is null
+    or comparison_min_hits is null
     or late_change_days is null
     or anomaly_days is null
     or anomaly_min_days is null
     or anomaly_min_n is null
-    or anomaly_mads is null
+    or anomaly_sigmas_low is null
+    or anomaly_sigmas_high is null

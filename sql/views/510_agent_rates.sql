@@ -1,16 +1,15 @@
--- One row per agent, partner and measure: a rate and its 95 % Wilson interval; without a partner over all days,
--- with one over the days on which both dialed.
+-- One row per agent and measure: a rate and its 95% Wilson interval.
 create or replace view agent_rates as
 
 with constants as (
-    -- the 97.5 % point of the normal distribution: 95 % of it lies within plus and minus z
+    -- the 97.5% point of the normal distribution: 95% of it lies within plus and minus z
     select 1.959963984540054::double as z
 ),
 
-days as materialized (
+totals as (
     select
         agent_handle,
-        local_date,
+        count(distinct local_date) filter (where dialed_count > 0) as day_count,
         sum(dialed_count)::bigint as dialed_count,
         sum(connected_count)::bigint as connected_count,
         sum(interested_count)::bigint as interested_count,
@@ -21,43 +20,9 @@ days as materialized (
     group by all
 ),
 
-compared_days as (
-    select
-        *,
-        null::varchar as partner_handle
-    from days
-    union all
-    select
-        mine.*,
-        theirs.agent_handle as partner_handle
-    from days as mine
-    inner join days as theirs
-        on
-            mine.local_date = theirs.local_date
-            and mine.agent_handle <> theirs.agent_handle
-    where
-        mine.dialed_count > 0
-        and theirs.dialed_count > 0
-),
-
-totals as (
-    select
-        agent_handle,
-        partner_handle,
-        count(*) filter (where dialed_count > 0) as day_count,
-        sum(dialed_count)::bigint as dialed_count,
-        sum(connected_count)::bigint as connected_count,
-        sum(interested_count)::bigint as interested_count,
-        sum(scored_count)::bigint as scored_count,
-        sum(successful_count)::bigint as successful_count
-    from compared_days
-    group by all
-),
-
 samples as (
     select
         totals.agent_handle,
-        totals.partner_handle,
         measures.measure,
         totals.day_count,
         case measures.measure
@@ -75,7 +40,6 @@ samples as (
     union all
     select
         agent_handle,
-        null as partner_handle,
         'completion' as measure,
         null as day_count,
         completed_tasks as hit_count,
@@ -101,7 +65,6 @@ wilson as (
 select
     -- keys
     agent_handle,
-    partner_handle,
     measure,
 
     -- measures
@@ -114,16 +77,13 @@ select
 
 from wilson;
 
-comment on view agent_rates is
-'One row per agent, partner and measure: a rate and its 95 % Wilson interval; without a partner over all days, with '
-'one over the days on which both dialed.';
+comment on view agent_rates is 'One row per agent and measure: a rate and its 95% Wilson interval.';
 comment on column agent_rates.agent_handle is 'Agent.';
-comment on column agent_rates.partner_handle is 'Agent with whom it shares the days counted; NULL: all days.';
 comment on column agent_rates.measure is
 'connect (connected of dialed calls), interested (interested of connected calls), success (successful of scored '
-'calls), completion (completed of all tasks, over all days only).';
+'calls), completion (completed of all tasks).';
 comment on column agent_rates.day_count is
-'Days with a dialed call among those counted; NULL for completion. '
+'Days with a dialed call; NULL for completion. '
 'Source: call_counts.local_date, call_counts.dialed_count.';
 comment on column agent_rates.hit_count is
 'Cases that are a hit of the measure. Source: call_counts, agent_completion.completed_tasks.';
@@ -131,8 +91,8 @@ comment on column agent_rates.case_count is
 'Cases that count for the measure. Source: call_counts, agent_completion.total_tasks.';
 comment on column agent_rates.rate is 'hit_count / case_count. Source: call_counts, agent_completion.';
 comment on column agent_rates.rate_low is
-'Lower end of the 95 % Wilson score interval of rate. Source: call_counts, agent_completion. '
+'Lower end of the 95% Wilson score interval of rate. Source: call_counts, agent_completion. '
 'Caveat: takes calls as independent; calls to one contact are not.';
 comment on column agent_rates.rate_high is
-'Upper end of the 95 % Wilson score interval of rate. Source: call_counts, agent_completion. '
+'Upper end of the 95% Wilson score interval of rate. Source: call_counts, agent_completion. '
 'Caveat: takes calls as independent; calls to one contact are not.';

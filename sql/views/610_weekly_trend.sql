@@ -1,7 +1,16 @@
--- One row per space and local ISO week: counts, rates and their change against the week before.
+-- One row per space and local ISO week: counts, rates and, between complete weeks, their change from week to week.
 create or replace view weekly_trend as
 
-with weeks as (
+with synced as (
+    select
+        space_token,
+        max(last_synced_at) as last_synced_at
+    from meta.bookmarks
+    where resource = 'spaces/' || space_token || '/tasks'
+    group by all
+),
+
+weeks as (
     select
         space_token,
         date_trunc('week', local_date)::date as week_start,
@@ -10,60 +19,93 @@ with weeks as (
         sum(call_count)::bigint as call_count,
         sum(dialed_count)::bigint as dialed_count,
         sum(connected_count)::bigint as connected_count,
-        sum(interested_count)::bigint as interested_count
+        sum(interested_count)::bigint as interested_count,
+        min(local_date) as first_date
     from daily_activity
     group by all
 ),
 
 rates as (
     select
-        *,
+        weeks.*,
+        -- Over in every time zone when the space was last synced, or followed by a later week; the first week of a
+        -- space is whole when it has a Monday.
+        (
+            week_start < max(week_start) over (partition by weeks.space_token)
+            or coalesce(synced.last_synced_at >= week_start + interval 180 hours, false)
+        )
+        and (
+            week_start > min(week_start) over (partition by weeks.space_token)
+            or first_date = week_start
+        ) as is_complete,
         completed_tasks::double / nullif(total_tasks, 0) as completion_rate,
         connected_count::double / nullif(dialed_count, 0) as connect_rate,
         interested_count::double / nullif(connected_count, 0) as interested_rate
     from weeks
+    left join synced
+        on weeks.space_token = synced.space_token
+),
+
+comparable as (
+    -- what changes are taken of: the numbers of complete weeks
+    select
+        space_token,
+        week_start,
+        total_tasks,
+        dialed_count,
+        connected_count,
+        interested_count,
+        completion_rate,
+        connect_rate,
+        interested_rate
+    from rates
+    where is_complete
 )
 
 select
     -- keys
-    space_token,
-    week_start,
-    isoyear(week_start)::bigint as iso_year,
-    week(week_start)::bigint as iso_week,
+    rates.space_token,
+    rates.week_start,
+    isoyear(rates.week_start)::bigint as iso_year,
+    week(rates.week_start)::bigint as iso_week,
 
     -- measures
-    total_tasks,
-    completed_tasks,
-    completion_rate,
-    call_count,
-    dialed_count,
-    connected_count,
-    connect_rate,
-    interested_count,
-    interested_rate,
-    total_tasks - max(total_tasks) over week_before as total_tasks_change,
-    dialed_count - max(dialed_count) over week_before as dialed_change,
-    connected_count - max(connected_count) over week_before as connected_change,
-    interested_count - max(interested_count) over week_before as interested_change,
-    completion_rate - max(completion_rate) over week_before as completion_rate_change,
-    connect_rate - max(connect_rate) over week_before as connect_rate_change,
-    interested_rate - max(interested_rate) over week_before as interested_rate_change
+    rates.is_complete,
+    rates.total_tasks,
+    rates.completed_tasks,
+    rates.completion_rate,
+    rates.call_count,
+    rates.dialed_count,
+    rates.connected_count,
+    rates.connect_rate,
+    rates.interested_count,
+    rates.interested_rate,
+    rates.total_tasks - earlier.total_tasks as total_tasks_change,
+    rates.dialed_count - earlier.dialed_count as dialed_change,
+    rates.connected_count - earlier.connected_count as connected_change,
+    rates.interested_count - earlier.interested_count as interested_change,
+    rates.completion_rate - earlier.completion_rate as completion_rate_change,
+    rates.connect_rate - earlier.connect_rate as connect_rate_change,
+    rates.interested_rate - earlier.interested_rate as interested_rate_change
 
 from rates
-window week_before as (
-    partition by space_token
-    order by week_start
-    range between interval 7 days preceding and interval 7 days preceding
-);
+left join comparable as earlier
+    on
+        rates.is_complete
+        and rates.space_token is not distinct from earlier.space_token
+        and rates.week_start = earlier.week_start + 7;
 
 comment on view weekly_trend is
-'One row per space and local ISO week: counts, rates and their change against the week before.';
+'One row per space and local ISO week: counts, rates and, between complete weeks, their change from week to week.';
 comment on column weekly_trend.space_token is 'Space.';
 comment on column weekly_trend.week_start is 'Monday of the week, in the configured time zone.';
 comment on column weekly_trend.iso_year is 'ISO year of the week.';
 comment on column weekly_trend.iso_week is 'ISO number of the week, 1 to 53.';
-comment on column weekly_trend.total_tasks is
-'Tasks created that week. Source: daily_activity.total_tasks. Caveat: the running week is not over.';
+comment on column weekly_trend.is_complete is
+'The week is over and was synced since, or a later week follows; the first week of a space is complete only when it '
+'has a Monday. Only complete weeks are compared. Source: daily_activity.local_date, meta.bookmarks.last_synced_at. '
+'Caveat: a week counts as over 12 hours after it ends in UTC, when it has ended in every time zone.';
+comment on column weekly_trend.total_tasks is 'Tasks created that week. Source: daily_activity.total_tasks.';
 comment on column weekly_trend.completed_tasks is
 'Of these, completed by now. Source: daily_activity.completed_tasks.';
 comment on column weekly_trend.completion_rate is
@@ -77,7 +119,7 @@ comment on column weekly_trend.interested_count is
 'Of the connected, those with outcome interested. Source: daily_activity.interested_count.';
 comment on column weekly_trend.interested_rate is 'interested_count / connected_count. Source: daily_activity.';
 comment on column weekly_trend.total_tasks_change is
-'total_tasks less that of the week before; NULL when that week has no row. Source: daily_activity.total_tasks.';
+'total_tasks less that of the week before; NULL unless both weeks are complete. Source: daily_activity.total_tasks.';
 comment on column weekly_trend.dialed_change is
 'dialed_count less that of the week before. Source: daily_activity.dialed_count.';
 comment on column weekly_trend.connected_change is

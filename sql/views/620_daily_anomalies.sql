@@ -5,6 +5,7 @@ with rates as (
     select
         daily_activity.space_token,
         daily_activity.local_date,
+        isodow(daily_activity.local_date) as weekday,
         measures.measure,
         case measures.measure
             when 'connect' then daily_activity.connected_count
@@ -15,10 +16,15 @@ with rates as (
             when 'completion' then daily_activity.total_tasks
         end as case_count,
         hit_count::double / nullif(case_count, 0) as rate,
+        -- a day of few cases is neither judged nor part of a baseline
         case when case_count >= thresholds.anomaly_min_n then rate end as judged_rate,
+        case when judged_rate is not null then hit_count end as judged_hits,
+        case when judged_rate is not null then case_count end as judged_cases,
+        1 / judged_cases::double as per_case,
         to_days(thresholds.anomaly_days::integer) as baseline_span,
         thresholds.anomaly_min_days,
-        thresholds.anomaly_mads
+        thresholds.anomaly_sigmas_low,
+        thresholds.anomaly_sigmas_high
     from daily_activity
     cross join thresholds
     cross join (values ('connect'), ('completion')) as measures (measure)
@@ -30,26 +36,74 @@ baselines as (
         *,
         count(judged_rate) over days_before as baseline_days,
         median(judged_rate) over days_before as baseline_median,
-        mad(judged_rate) over days_before as baseline_mad
+        mad(judged_rate) over days_before as baseline_mad,
+        sum(judged_hits) over days_before / nullif(sum(judged_cases) over days_before, 0)::double as baseline_rate,
+        baseline_rate * (1 - baseline_rate) as case_variance,
+        avg(per_case) over days_before as baseline_per_case,
+        count(judged_rate) over weekdays_before as weekday_days,
+        avg(judged_rate) over weekdays_before as weekday_rate,
+        avg(per_case) over weekdays_before as weekday_per_case
     from rates
-    window days_before as (
-        partition by space_token, measure
-        order by local_date
-        range between baseline_span preceding and interval 1 day preceding
-    )
+    window
+        days_before as (
+            partition by space_token, measure
+            order by local_date
+            range between baseline_span preceding and interval 1 day preceding
+        ),
+        weekdays_before as (
+            partition by space_token, measure, weekday
+            order by local_date
+            range between baseline_span preceding and interval 1 day preceding
+        )
 ),
 
-judged as (
+-- Two parts of variance, as in Laney, Improved control charts for attributes, Quality Engineering 14 (2002) 531-537,
+-- but added: chance within a day, which its own number of cases decides, and what days differ beyond chance. The latter
+-- is the squared scaled MAD (1.4826 MAD is the standard deviation of a normal distribution) less the chance of the
+-- baseline's days. Few days show a spread badly; the factor makes up for that (1.25 at 28 days, 5 at 7).
+spreads as (
     select
         *,
-        baseline_median - anomaly_mads * baseline_mad as rate_low,
-        baseline_median + anomaly_mads * baseline_mad as rate_high,
+        greatest(
+            pow(1.4826 * baseline_mad, 2) * (1 + pow(14.0 / baseline_days, 2)) - case_variance * baseline_per_case,
+            0
+        ) as day_variance,
+        sqrt(case_variance * per_case + day_variance) as sigma,
+        -- the same weekday: the day's own deviation and that of the mean of its baseline
+        sqrt(
+            case_variance * per_case + day_variance
+            + (case_variance * weekday_per_case + day_variance) / weekday_days
+        ) as weekday_sigma,
+        -- a rate near 0 or 1 strays farther to the middle: the first term of Cornish and Fisher (1938)
+        (1 - 2 * baseline_rate) * per_case / 6 as skewness
+    from baselines
+),
+
+-- a rate is usual within the limits of all days, and within two standard deviations of the same weekday
+limits as (
+    select
+        *,
+        baseline_days >= anomaly_min_days and weekday_days > 0 and judged_rate is not null as is_judged,
+        case
+            when is_judged
+                then least(
+                    baseline_median - anomaly_sigmas_low * sigma + (pow(anomaly_sigmas_low, 2) - 1) * skewness,
+                    weekday_rate - 2 * weekday_sigma
+                )
+        end as rate_low,
+        case
+            when is_judged
+                then greatest(
+                    baseline_median + anomaly_sigmas_high * sigma + (pow(anomaly_sigmas_high, 2) - 1) * skewness,
+                    weekday_rate + 2 * weekday_sigma
+                )
+        end as rate_high,
         -- a rate on the very edge is inside, whatever its last binary digit
         case
-            when baseline_days >= anomaly_min_days
-                then judged_rate not between rate_low - 1e-9 and rate_high + 1e-9
-        end as is_outside
-    from baselines
+            when rate < rate_low - 1e-9 then 'low'
+            when rate > rate_high + 1e-9 then 'high'
+        end as direction
+    from spreads
 )
 
 select
@@ -65,7 +119,8 @@ select
     max(baseline_median) filter (where measure = 'connect') as connect_rate_median,
     max(rate_low) filter (where measure = 'connect') as connect_rate_low,
     max(rate_high) filter (where measure = 'connect') as connect_rate_high,
-    bool_or(is_outside) filter (where measure = 'connect') as is_connect_anomaly,
+    bool_or(direction is not null) filter (where measure = 'connect' and is_judged) as is_connect_anomaly,
+    max(direction) filter (where measure = 'connect') as connect_direction,
     max(case_count) filter (where measure = 'completion') as total_tasks,
     max(hit_count) filter (where measure = 'completion') as completed_tasks,
     max(rate) filter (where measure = 'completion') as completion_rate,
@@ -73,15 +128,18 @@ select
     max(baseline_median) filter (where measure = 'completion') as completion_rate_median,
     max(rate_low) filter (where measure = 'completion') as completion_rate_low,
     max(rate_high) filter (where measure = 'completion') as completion_rate_high,
-    bool_or(is_outside) filter (where measure = 'completion') as is_completion_anomaly,
-    bool_or(is_outside) as is_anomaly
+    bool_or(direction is not null) filter (where measure = 'completion' and is_judged) as is_completion_anomaly,
+    max(direction) filter (where measure = 'completion') as completion_direction,
+    bool_or(direction is not null) filter (where is_judged) as is_anomaly,
+    -- low comes before a high of the other rate
+    max(direction) as direction
 
-from judged
+from limits
 group by all;
 
 comment on view daily_anomalies is
-'One row per space and local date: its connect and completion rate against the median of the days before it, plus '
-'and minus a multiple of their median absolute deviation.';
+'One row per space and local date: its connect and completion rate against the days before it. On quiet days at most '
+'one rate in a hundred is an anomaly, whether or not days or weekdays differ.';
 comment on column daily_anomalies.space_token is 'Space.';
 comment on column daily_anomalies.local_date is 'Date in the configured time zone.';
 comment on column daily_anomalies.dialed_count is 'Dialed calls of that day. Source: daily_activity.dialed_count.';
@@ -94,33 +152,41 @@ comment on column daily_anomalies.completion_rate is
 'completed_tasks / total_tasks. Source: daily_activity. Caveat: the tasks of the last days may still complete.';
 comment on column daily_anomalies.is_anomaly is
 'One of the two rates is an anomaly; NULL when neither can be judged. Source: daily_activity, meta.settings.';
+comment on column daily_anomalies.direction is
+'low when one of the two rates is unusually low, else high when one is unusually high, else NULL.';
 comment on column daily_anomalies.connect_baseline_days is
 'Days of the baseline: those of the last anomaly_days before it with at least anomaly_min_n cases. '
 'Source: daily_activity, meta.settings.';
 comment on column daily_anomalies.connect_rate_median is
 'Median of connect_rate over the baseline. Source: daily_activity, meta.settings.';
 comment on column daily_anomalies.connect_rate_low is
-'The median less anomaly_mads times the median absolute deviation. Source: daily_activity, meta.settings. '
-'Caveat: may lie below 0.';
+'The lower of two: the median of the baseline less anomaly_sigmas_low standard deviations; the mean of the same '
+'weekday less 2. The variance is that of chance among the day''s own cases plus that between days (square of 1.4826 '
+'median absolute deviations, less chance). Source: daily_activity, meta.settings. '
+'Caveat: may lie below 0; NULL where the day is not judged.';
 comment on column daily_anomalies.connect_rate_high is
-'The median plus anomaly_mads times the median absolute deviation. Source: daily_activity, meta.settings. '
-'Caveat: may lie above 1.';
+'The higher of two: the median of the baseline plus anomaly_sigmas_high standard deviations; the mean of the same '
+'weekday plus 2. Source: daily_activity, meta.settings. Caveat: may lie above 1; NULL where the day is not judged.';
 comment on column daily_anomalies.is_connect_anomaly is
-'The rate lies outside the two; NULL when the day has fewer cases than anomaly_min_n or its baseline fewer days '
-'than anomaly_min_days. Source: daily_activity, meta.settings. '
-'Caveat: a baseline of equal days makes any change an anomaly.';
+'The rate lies outside the two; NULL when the day has fewer cases than anomaly_min_n, or its baseline fewer days than '
+'anomaly_min_days or none of the same weekday. Source: daily_activity, meta.settings.';
+comment on column daily_anomalies.connect_direction is
+'low or high when connect_rate is an anomaly, else NULL.';
 comment on column daily_anomalies.completion_baseline_days is
 'Days of the baseline: those of the last anomaly_days before it with at least anomaly_min_n cases. '
 'Source: daily_activity, meta.settings.';
 comment on column daily_anomalies.completion_rate_median is
 'Median of completion_rate over the baseline. Source: daily_activity, meta.settings.';
 comment on column daily_anomalies.completion_rate_low is
-'The median less anomaly_mads times the median absolute deviation. Source: daily_activity, meta.settings. '
-'Caveat: may lie below 0.';
+'The lower of two: the median of the baseline less anomaly_sigmas_low standard deviations; the mean of the same '
+'weekday less 2. The variance is that of chance among the day''s own cases plus that between days (square of 1.4826 '
+'median absolute deviations, less chance). Source: daily_activity, meta.settings. '
+'Caveat: may lie below 0; NULL where the day is not judged.';
 comment on column daily_anomalies.completion_rate_high is
-'The median plus anomaly_mads times the median absolute deviation. Source: daily_activity, meta.settings. '
-'Caveat: may lie above 1.';
+'The higher of two: the median of the baseline plus anomaly_sigmas_high standard deviations; the mean of the same '
+'weekday plus 2. Source: daily_activity, meta.settings. Caveat: may lie above 1; NULL where the day is not judged.';
 comment on column daily_anomalies.is_completion_anomaly is
-'The rate lies outside the two; NULL when the day has fewer cases than anomaly_min_n or its baseline fewer days '
-'than anomaly_min_days. Source: daily_activity, meta.settings. '
-'Caveat: a baseline of equal days makes any change an anomaly.';
+'The rate lies outside the two; NULL when the day has fewer cases than anomaly_min_n, or its baseline fewer days than '
+'anomaly_min_days or none of the same weekday. Source: daily_activity, meta.settings.';
+comment on column daily_anomalies.completion_direction is
+'low or high when completion_rate is an anomaly, else NULL.';

@@ -1,10 +1,15 @@
 """Intervals against published examples; agents beside each other; trend and anomalies."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.views.conftest import START, Warehouse, at, day
+from unpod_sync import schema
+from unpod_sync.attention import unusual_days
+from unpod_sync.window import Filter, Windows, open_file
 
 
 def calls(warehouse: Warehouse, agent: str, connected: int, dialed: int, **values: object) -> None:
@@ -42,38 +47,6 @@ def test_wilson_intervals_are_the_published_ones(
     assert row[3:] == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
 
 
-@pytest.mark.parametrize(
-    ("mine", "theirs", "difference", "low", "high"),
-    [
-        # Newcombe, Interval estimation for the difference between independent proportions,
-        # Statistics in Medicine 17 (1998) 873-890, table II, method 10
-        ((56, 70), (48, 80), 0.2, 0.0524, 0.3339),
-        ((9, 10), (3, 10), 0.6, 0.1705, 0.8090),
-        ((6, 7), (2, 7), 0.5714, 0.0582, 0.8062),
-        ((5, 56), (0, 29), 0.0893, -0.0381, 0.1926),
-        ((0, 10), (0, 20), 0.0, -0.1611, 0.2775),
-        ((0, 10), (0, 10), 0.0, -0.2775, 0.2775),
-        ((10, 10), (0, 20), 1.0, 0.6791, 1.0),
-        ((10, 10), (0, 10), 1.0, 0.6075, 1.0),
-    ],
-)
-def test_newcombe_intervals_are_the_published_ones(
-    warehouse: Warehouse,
-    mine: tuple[int, int],
-    theirs: tuple[int, int],
-    difference: float,
-    low: float,
-    high: float,
-) -> None:
-    """To the four digits printed; significant when 0 lies outside."""
-    calls(warehouse, "anna", *mine)
-    calls(warehouse, "bela", *theirs)
-    columns = "connect_difference, connect_difference_low, connect_difference_high, is_connect_significant"
-    row = warehouse.row(f"select {columns} from agent_comparison")
-    assert row[:3] == tuple(pytest.approx(figure, abs=5e-5) for figure in (difference, low, high))
-    assert row[3] is (low > 0 or high < 0)
-
-
 def test_agents_are_compared_over_the_days_both_dialed(warehouse: Warehouse) -> None:
     """Of three days one is shared; a pair stands once."""
     calls(warehouse, "anna", 5, 10, on=day(2))
@@ -86,8 +59,16 @@ def test_agents_are_compared_over_the_days_both_dialed(warehouse: Warehouse) -> 
         "other_dialed_count, other_connected_count, interested_rate, other_interested_rate, is_significant"
     )
     assert warehouse.rows(f"select {columns} from agent_comparison") == [
-        ("anna", "bela", 1, 10, 5, 0.5, 10, 1, 0.0, 0.0, False)
+        ("anna", "bela", 1, 10, 5, 0.5, 10, 1, 0.0, 0.0, None)
     ]
+
+
+def test_agents_of_different_spaces_are_not_compared(warehouse: Warehouse) -> None:
+    """The same day in another space is another list of contacts."""
+    calls(warehouse, "anna", 5, 10)
+    calls(warehouse, "bela", 5, 10)
+    warehouse.connection.execute("update tasks set space_token = 'south' where agent_handle = 'bela'")
+    assert warehouse.rows("select * from agent_comparison") == []
 
 
 def test_agents_without_a_shared_day_are_not_compared(warehouse: Warehouse) -> None:
@@ -118,11 +99,45 @@ def test_weeks_are_iso_weeks_and_change_against_the_week_before(warehouse: Wareh
     """Monday 2026-03-02 opens week 10; after a week without calls there is nothing to compare."""
     for on, connected, dialed in ((day(2), 1, 4), (day(8), 1, 4), (day(9), 6, 8), (day(23), 1, 1)):
         calls(warehouse, "anna", connected, dialed, on=on)
-    columns = "week_start, iso_year, iso_week, dialed_count, connect_rate, dialed_change, connect_rate_change"
+    columns = (
+        "week_start, iso_year, iso_week, is_complete, dialed_count, connect_rate, dialed_change,"
+        " connect_rate_change"
+    )
     assert warehouse.rows(f"select {columns} from weekly_trend order by 1") == [
-        (day(2), 2026, 10, 8, 0.25, None, None),
-        (day(9), 2026, 11, 8, 0.75, 0, 0.5),
-        (day(23), 2026, 13, 1, 1.0, None, None),
+        (day(2), 2026, 10, True, 8, 0.25, None, None),
+        (day(9), 2026, 11, True, 8, 0.75, 0, 0.5),
+        (day(23), 2026, 13, False, 1, 1.0, None, None),
+    ]
+
+
+TREND = "select week_start, is_complete, dialed_change from weekly_trend order by 1"
+
+
+@pytest.mark.parametrize(
+    ("synced_at", "is_complete"), [(None, False), (at(11, 59, 59, on=16), False), (at(12, on=16), True)]
+)
+def test_the_last_week_is_complete_once_it_is_over_everywhere_and_synced(
+    warehouse: Warehouse, synced_at: object, is_complete: bool
+) -> None:
+    """The week ends on the 15th; at 12:00 UTC of the 16th it has ended in every time zone."""
+    calls(warehouse, "anna", 1, 4, on=day(2))
+    calls(warehouse, "anna", 1, 6, on=day(15))
+    warehouse.insert(
+        "meta.bookmarks", resource="spaces/north/tasks", space_token="north", last_synced_at=synced_at
+    )
+    expected = [(day(2), True, None), (day(9), is_complete, 2 if is_complete else None)]
+    assert warehouse.rows(TREND) == expected
+
+
+def test_a_history_that_begins_within_a_week_has_no_complete_first_week(warehouse: Warehouse) -> None:
+    """From Tuesday on; the change of the next week is NULL."""
+    for on in (day(3), day(9), day(16), day(23)):
+        calls(warehouse, "anna", 1, 4, on=on)
+    assert warehouse.rows(TREND) == [
+        (day(2), False, None),
+        (day(9), True, None),
+        (day(16), True, 0),
+        (day(23), False, None),
     ]
 
 
@@ -147,26 +162,34 @@ def baseline(warehouse: Warehouse, days: int, today: int, dialed: int = 50) -> N
 
 ANOMALY = (
     "select connect_rate, connect_baseline_days, connect_rate_median, connect_rate_low, connect_rate_high,"
-    " is_connect_anomaly, is_anomaly from daily_anomalies order by local_date desc limit 1"
+    " is_connect_anomaly, connect_direction, is_anomaly, direction"
+    " from daily_anomalies order by local_date desc limit 1"
 )
+#: Of nine days of 20, 21, 22 of 50: these lie within chance, so that 50 cases alone decide the limits,
+#: 0.42 - 2.7 * sqrt(0.42 * 0.58 / 50) and 0.42 + 3.5 * the same, and a little for the skewness.
+LIMITS = (pytest.approx(0.2349, abs=1e-4), pytest.approx(0.6703, abs=1e-4))
 
 
-@pytest.mark.parametrize(("connected", "anomaly"), [(17, True), (18, False), (24, False), (25, True)])
-def test_an_anomaly_lies_three_mads_from_the_median(
-    warehouse: Warehouse, connected: int, anomaly: bool
+@pytest.mark.parametrize(
+    ("connected", "direction"), [(11, "low"), (12, None), (21, None), (33, None), (34, "high")]
+)
+def test_an_anomaly_lies_outside_of_chance_and_of_what_days_differ(
+    warehouse: Warehouse, connected: int, direction: str | None
 ) -> None:
-    """Nine days of 20, 21, 22: median 0.42, MAD 0.02, so 0.36 to 0.48."""
+    """A fall is low, a rise is high; the usual has no direction."""
     baseline(warehouse, 9, connected)
-    expected = (connected / 50, 9, 0.42, pytest.approx(0.36), pytest.approx(0.48), anomaly)
-    assert warehouse.row(ANOMALY)[:6] == expected
+    is_anomaly = direction is not None
+    expected = (connected / 50, 9, 0.42, *LIMITS, is_anomaly, direction, is_anomaly, direction)
+    assert warehouse.row(ANOMALY) == expected
 
 
 def test_a_day_of_few_calls_is_not_judged(warehouse: Warehouse) -> None:
     """49 calls are too few, and are no part of a later baseline."""
     baseline(warehouse, 9, 0, dialed=49)
-    assert warehouse.row(ANOMALY)[5:] == (None, None)
+    assert warehouse.row(ANOMALY)[3:] == (None,) * 6
     calls(warehouse, "anna", 0, 50, on=day(11))
-    assert warehouse.row(ANOMALY)[1:] == (9, 0.42, pytest.approx(0.36), pytest.approx(0.48), True, True)
+    row = warehouse.row(ANOMALY)
+    assert (row[1:3], row[5:]) == ((9, 0.42), (True, "low", True, "low"))
 
 
 def test_a_short_history_judges_nothing(warehouse: Warehouse) -> None:
@@ -175,6 +198,28 @@ def test_a_short_history_judges_nothing(warehouse: Warehouse) -> None:
     assert warehouse.row(ANOMALY)[5] is None
     calls(warehouse, "anna", 0, 50, on=day(8))
     assert warehouse.row(ANOMALY)[5] is True
+
+
+def test_a_weekday_without_a_day_of_its_own_judges_nothing(warehouse: Warehouse) -> None:
+    """Ten workdays say nothing of the first Saturday, the 14th."""
+    for on in (*range(2, 7), *range(9, 14)):
+        calls(warehouse, "anna", 21, 50, on=day(on))
+    calls(warehouse, "anna", 0, 50, on=day(14))
+    assert warehouse.row(ANOMALY)[5] is None
+
+
+def test_a_weekday_that_is_always_low_is_usual(warehouse: Warehouse) -> None:
+    """Sundays of 15 among days of 25: 15 are low on a Tuesday only, 3 on a Sunday too."""
+    for number in range(28):
+        calls(warehouse, "anna", 15 if number % 7 == 6 else 25, 50, on=day(2) + timedelta(days=number))
+    for on, connected, direction in (
+        (day(30), 25, None),
+        (day(31), 15, "low"),
+        (date(2026, 4, 5), 15, None),
+        (date(2026, 4, 12), 3, "low"),
+    ):
+        calls(warehouse, "anna", connected, 50, on=on)
+        assert warehouse.row(ANOMALY)[6] == direction
 
 
 def test_the_baseline_is_the_28_days_before(warehouse: Warehouse) -> None:
@@ -191,6 +236,30 @@ def test_completion_is_judged_by_tasks(warehouse: Warehouse) -> None:
     columns = "completion_rate, is_completion_anomaly, is_connect_anomaly, is_anomaly"
     row = warehouse.row(f"select {columns} from daily_anomalies order by local_date desc limit 1")
     assert row == (0.0, True, False, True)
+
+
+def test_only_a_low_day_needs_attention(tmp_path: Path) -> None:
+    """Of a day far below and one far above the usual, the first is listed, with what is usual."""
+    path = tmp_path / "unpod.duckdb"
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{path}' as unpod (storage_version 'v1.2.0'); use unpod")
+        schema.create_schema(connection, now=START)
+        schema.build_views(connection)
+        warehouse = Warehouse(connection)
+        for number, connected in enumerate((*(20, 21, 22) * 4, 45, 5)):
+            calls(warehouse, "anna", connected, 50, on=day(1 + number))
+        directions = warehouse.rows(
+            "select direction from daily_anomalies where is_anomaly order by local_date"
+        )
+        assert directions == [("high",), ("low",)]
+        connection.execute("use memory; detach unpod")
+    with open_file(path) as file:
+        (found,) = unusual_days(Windows(file, Filter()), None, None)
+    assert (found.local_date, found.measure, found.text[:22]) == (
+        day(14),
+        "connect",
+        "10 % of 50 connected, ",
+    )
 
 
 def version(warehouse: Warehouse, task: str, minute: int, **values: object) -> None:

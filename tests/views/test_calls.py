@@ -268,18 +268,19 @@ def test_a_voicemail_stub_is_never_answered_without_a_dial(warehouse: Warehouse)
     assert warehouse.row("select dialed, answered, answered_rate from call_funnel") == (1, 1, 1.0)
 
 
-def test_the_heat_map_needs_thirty_dials_to_be_reliable(warehouse: Warehouse) -> None:
-    """29 are not, 30 are; a dial without a start has no hour."""
-    for number in range(29):
+def test_the_heat_map_is_reliable_where_its_interval_is_narrow(warehouse: Warehouse) -> None:
+    """30 dials leave 32 points of doubt; a dial without a start has no hour."""
+    for number in range(30):
         warehouse.call(user_message_count=1 if number < 10 else 0)
     warehouse.call(
         started_at=None, started_local_hour=None, started_local_weekday=None, error_message="refused"
     )
     warehouse.task(started_local_hour=9, started_local_weekday=1)
     cell = "select * from connect_heatmap"
-    assert warehouse.rows(cell) == [("north", 1, 9, 29, 10, 10 / 29, False)]
-    warehouse.call()
-    assert warehouse.rows(cell) == [("north", 1, 9, 30, 10, 10 / 30, True)]
+    bounds = (pytest.approx(0.1923, abs=5e-5), pytest.approx(0.5122, abs=5e-5))
+    assert warehouse.rows(cell) == [("north", 1, 9, 30, 10, 10 / 30, *bounds, False)]
+    warehouse.set("reliable_width", "0.32")
+    assert warehouse.rows(cell) == [("north", 1, 9, 30, 10, 10 / 30, *bounds, True)]
 
 
 def test_costs_are_unknown_where_every_cost_is_zero_or_absent(warehouse: Warehouse) -> None:

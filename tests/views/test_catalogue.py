@@ -37,7 +37,8 @@ PROMISED = {
     "daily_outcomes": "space_token local_date outcome call_count outcome_share avg_seconds total_cost",
     "call_funnel": "space_token agent_handle tasks dialed answered connected engaged interested",
     "connect_heatmap": (
-        "space_token local_weekday local_hour dialed_count connected_count connect_rate is_reliable"
+        "space_token local_weekday local_hour dialed_count connected_count connect_rate "
+        "connect_rate_low connect_rate_high is_reliable"
     ),
     "attempts": "task_id attempt",
     "retry_yield": "space_token attempt dialed_count connected_count connect_rate is_approximate",
@@ -48,10 +49,12 @@ PROMISED = {
     "call_costs": "space_token agent_handle total_cost cost_per_call cost_per_connect cost_per_interested",
     "agent_scorecard": "agent_handle connect_rate completion_rate interested_rate success_rate",
     "agent_comparison": (
-        "agent_handle other_agent_handle connect_difference interested_difference is_significant"
+        "agent_handle other_agent_handle connect_difference connect_difference_low connect_difference_high "
+        "is_connect_significant interested_difference interested_difference_low interested_difference_high "
+        "is_interested_significant is_significant comparison_count"
     ),
-    "weekly_trend": "space_token week_start",
-    "daily_anomalies": "space_token local_date connect_rate completion_rate is_anomaly",
+    "weekly_trend": "space_token week_start is_complete",
+    "daily_anomalies": "space_token local_date connect_rate completion_rate is_anomaly direction",
     "conversation_stats": (
         "task_id turn_count user_message_count agent_message_count user_characters agent_characters "
         "agent_talk_share reply_gap_p50_seconds longest_gap_seconds"

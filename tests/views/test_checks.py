@@ -25,7 +25,7 @@ FLAWS = {
     "rows_are_whole": """update meta.bookmarks set state_json = '{"held": 0, "lost": 2}'""",
     "runs_are_unique": "insert into runs from runs",
     "runs_have_spaces": "update runs set space_token = 'nowhere'",
-    "settings_are_readable": "update meta.settings set value = 'many' where name = 'reliable_n'",
+    "settings_are_readable": "update meta.settings set value = 'many' where name = 'reliable_width'",
     "settings_are_unique": "insert into meta.settings from meta.settings",
     "spaces_are_unique": "insert into spaces from spaces",
     "task_versions_are_unique": "insert into task_versions from task_versions",

@@ -108,7 +108,7 @@ function heat() {
   const cells = new Map([...sums].map(([key, [hits, cases]]) => [key, rate(hits, cases)])), used = [...cells.keys()].map((key) => key % 24);
   const first = Math.min(...used), hours = used.length ? Array.from({ length: Math.max(...used) - first + 1 }, (_, place) => first + place) : [];
   const figure = drawHeat(cells, hours);
-  note(figure, `Stronger colour connects better; a cell is full from ${DATA.reliable_n} dialed calls on. Hours in ${DATA.zone}.`);
+  note(figure, `Stronger colour connects better; a cell is full where its 95 % interval is at most ${Math.round(100 * DATA.reliable_width)} points wide. Hours in ${DATA.zone}.`);
   const names = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
   table(figure, ["Weekday", "Hour", ["Dialed", "connect_heatmap.dialed_count"], ["Connected", "connect_heatmap.connected_count"], ["Rate", "connect_heatmap.connect_rate"], "95 %"],
     [...cells].sort((one, other) => one[0] - other[0]).map(([key, cell]) => [names[Math.floor(key / 24)], key % 24 + ":00", number(cell.cases), number(cell.hits), percent(cell.rate), span(cell)]));

@@ -109,7 +109,7 @@ function drawFunnel(steps) {
   });
 }
 
-// Weekdays by hours: colour is the rate, size the number of calls up to the number that makes a rate reliable.
+// Weekdays by hours: colour is the rate; a cell grows as its interval narrows, up to the width that is reliable.
 function drawHeat(cells, hours) {
   const left = 36, names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], found = [...cells.values()];
   return chart("heat", 7 * 26 + 24, !found.length, (svg, width) => {
@@ -122,10 +122,10 @@ function drawHeat(cells, hours) {
         put(svg, "rect", { x: left + step * column + 1, y: row * 26 + 1, width: step - 2, height: 24, rx: 3, fill: "var(--line)", opacity: .35 });
         const cell = cells.get(row * 24 + hour);
         if (!cell) continue;
-        const size = Math.min(1, Math.sqrt(cell.cases / DATA.reliable_n)), wide = (step - 2) * size, tall = 24 * size;
+        const doubt = cell.high - cell.low, size = Math.min(1, DATA.reliable_width / doubt), wide = (step - 2) * size, tall = 24 * size;
         const shade = .15 + .85 * Math.min(1, Math.max(0, (cell.rate - low) / (high - low)));
         put(svg, "rect", { x: left + step * (column + .5) - wide / 2, y: row * 26 + 13 - tall / 2, width: wide, height: tall, rx: 2, fill: "var(--accent)", opacity: shade,
-          tip: `${names[row]} ${hour}:00\n${ofCases(cell)} connected\n95 %: ${span(cell)}` + (cell.cases < DATA.reliable_n ? "\ntoo few to rely on" : "") });
+          tip: `${names[row]} ${hour}:00\n${ofCases(cell)} connected\n95 %: ${span(cell)}` + (doubt > DATA.reliable_width ? "\ntoo few to rely on" : "") });
       }
     });
   });

@@ -147,7 +147,7 @@ class _Page:
             ],
             "flaws": self._flaws(),
             "metrics": self._metrics(),
-            "reliable_n": self._file.rows("select reliable_n from thresholds")[0]["reliable_n"],
+            "reliable_width": self._file.rows("select reliable_width from thresholds")[0]["reliable_width"],
             "spaces": self._spaces.labels,
             "agents": self._agents.labels,
             "outcome_names": self._outcomes.labels,
