@@ -25,6 +25,16 @@ lists as (
     group by all
 ),
 
+-- erased and refused, but still counted by the API
+refused as (
+    select
+        space_token,
+        count(*) as forgotten_count
+    from meta.forgotten
+    where kind = 'task'
+    group by all
+),
+
 known as (
     select space_token
     from spaces
@@ -53,13 +63,15 @@ select
     -- completeness
     coalesce(stored.task_count, 0) as task_count,
     lists.api_count,
-    lists.api_count - coalesce(stored.task_count, 0) as count_difference,
+    coalesce(refused.forgotten_count, 0) as forgotten_count,
+    lists.api_count - coalesce(stored.task_count, 0) - coalesce(refused.forgotten_count, 0) as count_difference,
     lists.explained_gap,
     coalesce(stored.deleted_count, 0) as deleted_count
 
 from known
 left join spaces on known.space_token = spaces.space_token
 left join stored on known.space_token = stored.space_token
+left join refused on known.space_token = refused.space_token
 left join lists on known.space_token = lists.space_token;
 
 comment on view sync_freshness is 'One row per space: how fresh and how complete what is stored of it is.';
@@ -77,8 +89,10 @@ comment on column sync_freshness.task_count is
 'Tasks stored and still listed. Source: tasks.task_id, tasks.deleted_at.';
 comment on column sync_freshness.api_count is
 'Tasks as the list itself counts them. Source: meta.bookmarks.api_count.';
+comment on column sync_freshness.forgotten_count is
+'Tasks of forgotten contacts: erased here, still counted by the API. Source: meta.forgotten.';
 comment on column sync_freshness.count_difference is
-'api_count - task_count. Source: meta.bookmarks.api_count, tasks. '
+'api_count - task_count - forgotten_count. Source: meta.bookmarks.api_count, tasks, meta.forgotten. '
 'Caveat: tasks created since the last sync, and sweeps not yet complete, make it differ.';
 comment on column sync_freshness.explained_gap is
 'Difference that a complete sweep did not cure and that is therefore not chased. '
