@@ -60,7 +60,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How far the rate of one part lies above that of another, with its 95 % interval."""
+    """How far the rate of one part lies above that of another, with its 95% interval; None where there is none."""
 
     measure: str
     one: str
@@ -68,8 +68,8 @@ class Difference:
     one_rate: Rate
     other_rate: Rate
     difference: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     is_significant: bool
 
 
@@ -87,7 +87,7 @@ def nothing(label: str) -> Figures:
 def figures(window: Window) -> tuple[Figures, ...]:
     """One row per label of a window without dates."""
     rows = window.rows(
-        "select rates.agent_handle as label, rates.*, funnel.*, durations.*, costs.*"
+        "select rates.agent_handle as label, funnel.*, durations.*, costs.*, rates.*"
         " from agent_scorecard as rates"
         " left join call_funnel as funnel on rates.agent_handle = funnel.agent_handle"
         " left join call_durations as durations on rates.agent_handle = durations.agent_handle"
@@ -129,14 +129,14 @@ def _figure(row: dict[str, Any]) -> Figures:
 
 
 def differences(window: Window) -> tuple[Difference, ...]:
-    """Every pair of labels, by connect and by interested rate, over the days both dialed."""
+    """Every pair of agents that has an interval, by connect and by interested rate, over the days both dialed."""
     found = []
     for row in window.rows("from agent_comparison order by agent_handle, other_agent_handle"):
         for measure, hits, cases in (
             ("connect", "connected", "dialed"),
             ("interested", "interested", "connected"),
         ):
-            if row[f"{measure}_difference"] is None:
+            if row[f"is_{measure}_significant"] is None:
                 continue
             found.append(
                 Difference(
