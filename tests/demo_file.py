@@ -48,3 +48,10 @@ def changed_copy(target: Path, *statements: str) -> Path:
         for sql in statements:
             connection.execute(sql)
     return target
+
+
+@functools.cache
+def complete_file() -> Path:
+    """The same, as if it had been synced two days later: every day of its data is complete."""
+    later = "update meta.bookmarks set last_synced_at = last_synced_at + interval 2 day"
+    return changed_copy(demo_file().with_name("complete.duckdb"), later)

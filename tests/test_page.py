@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.demo_file import changed_copy, demo_file
+from tests.demo_file import changed_copy, complete_file, demo_file
 from unpod_sync.errors import UsageError
 from unpod_sync.page import as_script, build, write
 from unpod_sync.page.rows import read
@@ -81,8 +81,8 @@ def test_hostile_names_stay_names(tmp_path: Path) -> None:
 
 def test_rows_add_up_to_the_report() -> None:
     """The counts in the page are those of the report over the same dates."""
-    content = read(demo_file(), Request())
-    whole = report(demo_file(), Request(since=date(2000, 1, 1))).now
+    content = read(complete_file(), Request())
+    whole = report(complete_file(), Request(since=date(2000, 1, 1))).now
     calls = content["calls"]
     assert sum(calls["calls"]) == whole.calls
     assert sum(calls["dialed"]) == whole.connected.cases
@@ -107,6 +107,15 @@ def test_filters_cut_what_the_page_carries() -> None:
     assert cut["first"] == whole["first"]
     assert max(cut["calls"]["day"]) < cut["days"]
     assert 0 < sum(cut["calls"]["calls"]) < sum(whole["calls"]["calls"])
+
+
+def test_costs_that_cancel_out_are_no_absent_costs(tmp_path: Path) -> None:
+    """The page knows of each sum whether any cost was other than 0."""
+    half = "update tasks set cost = case when hash(task_id) % 2 = 0 then 1 else -1 end"
+    for change, is_paid in ((half, True), ("update tasks set cost = 0", False)):
+        calls = read(changed_copy(tmp_path / f"{is_paid}.duckdb", change), Request())["calls"]
+        assert (sum(calls["paid"]) > 0) == is_paid
+        assert sum(calls["costed"]) > 0
 
 
 def test_definitions_are_those_of_the_file(page: str) -> None:

@@ -16,7 +16,7 @@ from tests.demo_file import changed_copy, demo_file
 from unpod_sync import render
 from unpod_sync import wording as say
 from unpod_sync.cli import group
-from unpod_sync.figures import Rate, nothing
+from unpod_sync.figures import Difference, Rate, nothing
 from unpod_sync.reports import Report, Request, report
 
 
@@ -44,7 +44,7 @@ def test_fits_the_terminal(content: Report, width: int) -> None:
     """No line is wider than the terminal, and the whole stays about a screen and a half."""
     lines = [line.rstrip() for line in text_of(content, width).splitlines()]
     assert max(map(cell_len, lines)) <= width
-    assert len(lines) <= 66
+    assert len(lines) <= 68
 
 
 def test_first_lines_say_how_it_went_and_what_to_do(content: Report) -> None:
@@ -121,13 +121,57 @@ def test_options_reach_the_report() -> None:
     assert run("--since", "yesterday").exit_code == 2
 
 
+def test_differences_of_agents_say_how_many_pairs_were_compared(content: Report) -> None:
+    """One pair and one more difference are singular; without any difference the pairs are named too."""
+    one = Difference(
+        "connect", "Asha", "Vikram", Rate(60, 100, 0.6), Rate(40, 100, 0.4), 0.2, 0.07, 0.33, True
+    )
+    for differences, pairs, expected in (
+        ((), 1, "1 pair of agents compared; no clear difference."),
+        ((one,), 10, "10 pairs of agents compared; no other clear difference."),
+        ((one,) * 3, 10, "10 pairs of agents compared; 1 more clear difference:"),
+        ((one,) * 4, 10, "10 pairs of agents compared; 2 more clear differences:"),
+    ):
+        changed = dataclasses.replace(content, comparisons=differences, pairs_compared=pairs)
+        text = text_of(changed, 120)
+        assert expected in text
+        assert ("Asha is 20 points above Vikram in connects" in text) == bool(differences)
+
+
+def test_one_rule_for_sentences_and_marks(content: Report) -> None:
+    """A rate has ▲ or ▼ exactly where its interval excludes 0; the sentence gives the interval."""
+    for low, high, words, mark in (
+        (0.02, 0.2, "up from 30% of 100 (95% interval +2 to +20 points).", "▲"),
+        (-0.02, 0.2, "30% of 100 before, no clear change.", ""),
+        (None, None, "30% of 100 before, too few days to judge a change.", ""),
+    ):
+        rates = Rate(41, 100, 0.41), Rate(30, 100, 0.3)
+        is_clear = low is not None and low > 0
+        rows = [
+            Difference(name, "now", "before", *rates, 0.11, low, high, is_clear)
+            for name in ("connect", "interested", "engaged", "successful", "completed")
+        ]
+        names = ("connected", "interested", "engaged", "successful", "completed")
+        now, before = (dataclasses.replace(content.now, **dict.fromkeys(names, value)) for value in rates)
+        lines = text_of(
+            dataclasses.replace(content, now=now, before=before, changes=tuple(rows)), 120
+        ).splitlines()
+        assert lines[3] == f"41% of 100 dialed calls connected; {words}"
+        assert lines[4] == f"41% of 100 connected calls had the outcome interested; {words}"
+        for name in names:
+            line = next(line for line in lines[5:] if line.startswith(name.capitalize()))
+            assert ("▲" in line) == bool(mark)
+
+
 def test_wording() -> None:
     """How numbers read."""
-    assert say.rate(Rate(228, 373, 228 / 373)) == "61 % of 373"
+    assert say.rate(Rate(228, 373, 228 / 373)) == "61% of 373"
     assert say.rate(Rate(0, 0, None)) == say.UNKNOWN
-    assert say.percent(0.0) == "0 %"
-    assert say.percent(0.003) == "0.3 %"
-    assert say.percent(0.9999) == "> 99.9 %"
+    assert say.percent(0.0) == "0%"
+    assert say.percent(0.003) == "0.3%"
+    assert say.percent(0.9999) == "> 99.9%"
+    assert (say.percent(0.125), say.percent(0.135)) == ("13%", "14%"), "half is rounded up, as on the page"
+    assert (say.plural(1, "day"), say.plural(2000, "day")) == ("1 day", "2,000 days")
     assert say.clock(84) == "1:24"
     assert say.clock(3684) == "1:01:24"
     assert say.points(-0.123) == "−12 pts"

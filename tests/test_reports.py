@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 
-from tests.demo_file import changed_copy, demo_file
+from tests.demo_file import changed_copy, complete_file, demo_file
+from unpod_sync import wording as say
 from unpod_sync.errors import UsageError, WarehouseError
 from unpod_sync.figures import Rate
 from unpod_sync.reports import Report, Request, report
@@ -22,7 +23,7 @@ EMPTY = tuple(f"delete from {table}" for table in ("tasks", "runs", "task_versio
 @pytest.fixture(scope="module")
 def whole() -> Report:
     """The report of all dates."""
-    return report(demo_file(), Request(since=date(2000, 1, 1)))
+    return report(complete_file(), Request(since=date(2000, 1, 1)))
 
 
 def _rounded(rows: list[dict[str, object]]) -> list[list[object]]:
@@ -69,7 +70,7 @@ def test_filters_act_on_every_figure(agent: str | None, days: tuple[int, int]) -
     assert isinstance(last, date)
     since, until = (last - timedelta(days=number) for number in days)
     chosen = Request(agents=(agent,) if agent else (), since=since, until=until)
-    figures = report(demo_file(), chosen).now
+    figures = report(complete_file(), chosen).now
     who = (
         f"agent_handle = (select agent_handle from agents where agent_name = '{agent}')" if agent else "true"
     )
@@ -178,6 +179,58 @@ def test_attention_names_what_is_wrong(tmp_path: Path) -> None:
     assert all(item.hint for item in items.values())
 
 
+def test_forgotten_tasks_are_not_missing(tmp_path: Path) -> None:
+    """What was erased is still counted by the API: that is no difference to look into."""
+    path = changed_copy(
+        tmp_path / "forgotten.duckdb",
+        "update meta.bookmarks set api_count = api_count + 2 where resource like 'spaces/%/tasks'",
+        "insert into meta.forgotten (hash, kind, space_token) select space_token || n, 'task', space_token"
+        " from spaces, range(2) as numbers (n)",
+    )
+    assert "count_difference" not in {item.kind for item in report(path, Request()).attention}
+    with duckdb.connect(str(path), read_only=True) as connection:
+        assert connection.execute(
+            "select distinct forgotten_count, count_difference from sync_freshness"
+        ).fetchall() == [(2, 0)]
+
+
+def test_a_clock_that_was_ahead_is_named(tmp_path: Path) -> None:
+    """A sync in the future does not make the data look fresh, nor minus three days old."""
+    path = changed_copy(
+        tmp_path / "ahead.duckdb",
+        "update meta.bookmarks set last_synced_at = (select now_at from utc_clock) + interval 3 day",
+    )
+    texts = [item.text for item in report(path, Request()).attention if item.kind == "stale"]
+    assert texts
+    assert all("3 days in the future" in text for text in texts)
+
+
+@pytest.mark.parametrize(("usual", "is_bad"), [("failed", False), ("completed", True)])
+def test_only_bad_days_need_attention(tmp_path: Path, usual: str, is_bad: bool) -> None:
+    """A day on which everything completed is unusual too, where one in five does, and good."""
+    period = report(demo_file(), Request()).scope.period
+    other = "failed" if usual == "completed" else "completed"
+    day = by_hand(
+        f"select local_date from daily_completion where local_date between '{period.since}' and '{period.until}'"
+        " order by total_tasks desc limit 1"
+    )[0]
+    assert isinstance(day, date)
+    path = changed_copy(
+        tmp_path / "day.duckdb",
+        f"update tasks set status = case when hash(task_id) % 10 < 8 then '{usual}' else '{other}' end",
+        f"update tasks set status = '{other}' where created_local_date = '{day}'",
+        "update meta.settings set value = '10' where name = 'anomaly_min_n'",
+    )
+    with duckdb.connect(str(path), read_only=True) as connection:
+        row = connection.execute(
+            f"select count(*) from daily_anomalies where is_completion_anomaly and local_date = '{day}'"
+        ).fetchone()
+    assert row
+    assert row[0] > 0
+    found = [item for item in report(path, Request()).attention if item.kind == "completion_anomaly"]
+    assert any(say.day(day) in item.text for item in found) == is_bad
+
+
 def test_due_callbacks_follow_the_filters() -> None:
     """The callbacks of an agent are those of the view, judged against the calls of all agents."""
     due = by_hand(
@@ -210,8 +263,8 @@ def test_asking_changes_nothing() -> None:
 def test_the_report_has_stable_keys(whole: Report) -> None:
     """What --json promises: names of sections and figures."""
     content = dataclasses.asdict(whole)
-    sections = "scope now before trend detail agents spaces outcomes hours changes comparisons attention"
-    assert list(content) == sections.split()
+    sections = "scope now before today callbacks_due trend detail agents spaces outcomes hours changes"
+    assert list(content) == [*sections.split(), "comparisons", "pairs_compared", "attention"]
     figures = "label tasks calls completed answered connected engaged interested successful durations costs"
     assert list(content["now"]) == figures.split()
     assert list(content["now"]["connected"]) == ["hits", "cases", "rate", "low", "high"]

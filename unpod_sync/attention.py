@@ -42,21 +42,22 @@ class Unusual:
 
 
 def attention(
-    windows: Windows, chosen: Filter, due: Filter, period: tuple[date, date], space_names: dict[str, str]
+    windows: Windows, chosen: Filter, period: tuple[date, date], space_names: dict[str, str]
 ) -> tuple[Item, ...]:
     """Everything that needs attention, the most urgent first.
 
-    `chosen` has the spaces and agents, `due` also the dates of callbacks, if any.
+    `chosen` has the spaces and agents. The period is that of unusual days and flaws only: a callback
+    stays due, and stale data stay stale, whatever dates are asked for.
     """
     days = unusual_days(windows, *period)
     found = [
         *state(windows.file, chosen),
-        *_callbacks(windows.file, due),
+        *_callbacks(callbacks_due(windows.file, chosen)),
         *(_anomaly(day, space_names) for day in days[-SHOWN:]),
         *flaws(quality(windows.file, replace(chosen, since=period[0], until=period[1]))),
     ]
     if len(days) > SHOWN:
-        text = f"{len(days) - SHOWN} earlier unusual days"
+        text = say.plural(len(days) - SHOWN, "earlier unusual day")
         found.append(Item("more_anomalies", "look", len(days) - SHOWN, text, ANOMALIES))
     return tuple(sorted(found, key=lambda item: LEVELS.index(item.level)))
 
@@ -70,7 +71,10 @@ def state(file: File, chosen: Filter) -> tuple[Item, ...]:
 
 
 def unusual_days(windows: Windows, since: date | None, until: date | None) -> list[Unusual]:
-    """The unusually low days, oldest first, judged against all days before them; a good day needs no attention."""
+    """Days below what is usual, oldest first, judged against all days before them.
+
+    An unusually good day needs no attention.
+    """
     window = windows.open(None, until, others=("daily_completion", "daily_activity", "daily_anomalies"))
     rows = window.rows(
         "from daily_anomalies where direction = 'low' and (?::date is null or local_date >= ?)"
@@ -83,12 +87,14 @@ def unusual_days(windows: Windows, since: date | None, until: date | None) -> li
             ("connect", "dialed_count", "connected"),
             ("completion", "total_tasks", "completed"),
         ):
-            if row[f"{measure}_direction"] == "low":
-                low, high = max(0, row[f"{measure}_rate_low"]), min(1, row[f"{measure}_rate_high"])
+            share, least = row[f"{measure}_rate"], row[f"{measure}_rate_low"]
+            if row[f"is_{measure}_anomaly"] and share < least:
+                most = min(1, row[f"{measure}_rate_high"])
                 text = (
-                    f"{row[f'{measure}_rate']:.0%} of {row[cases]} {verb}, usual are {low:.0%} to {high:.0%}"
+                    f"{say.percent(share)} of {say.count(row[cases])} {verb},"
+                    f" usual is {say.percent(least)} to {say.percent(most)}"
                 )
-                found.append(Unusual(row["space_token"], row["local_date"], measure, text.replace("%", " %")))
+                found.append(Unusual(row["space_token"], row["local_date"], measure, text))
     return found
 
 
@@ -101,24 +107,21 @@ def _freshness(rows: list[dict[str, Any]]) -> Iterator[Item]:
             )
         if row["last_synced_at"] is None:
             yield Item("stale", "act", 1, f"{name} has never been synced", "unpod-sync sync")
-        elif row["age_seconds"] > STALE_HOURS * 3600 or row["age_seconds"] < -3600:
-            hours = (row["now_at"] - row["last_synced_at"]).total_seconds() / 3600
-            yield Item(
-                "stale",
-                "act",
-                1,
-                f"{name}: the data are {_age(hours)} old",
-                "unpod-sync sync, or mend its cron job",
-            )
+        elif row["age_seconds"] > STALE_HOURS * 3600:
+            text = f"{name}: the data are {_age(row['age_seconds'] / 3600)} old"
+            yield Item("stale", "act", 1, text, "unpod-sync sync, or check its cron job")
+        elif row["age_seconds"] < -3600:
+            text = f"{name}: the last sync lies {_age(-row['age_seconds'] / 3600)} in the future"
+            yield Item("stale", "act", 1, text, "correct the clock of this machine, then unpod-sync sync")
         gap = (row["count_difference"] or 0) - (row["explained_gap"] or 0)
         if gap:
-            lists = f"the API counts {abs(gap)} {'more' if gap > 0 else 'fewer'} tasks than are here"
-            yield Item("count_difference", "look", abs(gap), f"{name}: {lists}", "unpod-sync sync --full")
+            tasks = say.plural(abs(gap), f"{'more' if gap > 0 else 'fewer'} task")
+            text = f"{name}: the API counts {tasks} than are here"
+            yield Item("count_difference", "look", abs(gap), text, "unpod-sync sync --full")
         if row["pending_sweep"]:
-            text = f"{name}: {row['pending_sweep']:,} tasks wait to be verified"
-            yield Item(
-                "pending_sweep", "know", row["pending_sweep"], text, "the next syncs go on by themselves"
-            )
+            number = row["pending_sweep"]
+            text = f"{name}: {say.plural(number, 'task')} still to be verified"
+            yield Item("pending_sweep", "know", number, text, "the next syncs go on by themselves")
 
 
 def _last_load(rows: list[dict[str, Any]]) -> Iterator[Item]:
@@ -128,19 +131,21 @@ def _last_load(rows: list[dict[str, Any]]) -> Iterator[Item]:
             yield Item("last_sync", "act", 1, text, "unpod-sync doctor, then unpod-sync sync")
 
 
-def _callbacks(file: File, due: Filter) -> Iterator[Item]:
+def callbacks_due(file: File, chosen: Filter) -> dict[str, Any]:
+    """Callbacks due of some spaces and agents, of every date: `due`, `fresh` (under a day), `oldest` (hours)."""
     # asked of the whole file: a colleague of another space may have called the contact since
-    row = file.rows(
-        "select count(*) as due, max(hours_overdue) as oldest,"
-        " count(*) filter (where hours_overdue < 24) as fresh"
-        " from (select callbacks_due.*, calls.local_date"
-        " from callbacks_due inner join calls on callbacks_due.task_id = calls.task_id)"
-        f" where {due.places} and {due.dates()}"
+    return file.rows(
+        "select count(*) as due, count(*) filter (where hours_overdue < 24) as fresh,"
+        f" max(hours_overdue) as oldest from callbacks_due where {chosen.places}"
     )[0]
+
+
+def _callbacks(row: dict[str, Any]) -> Iterator[Item]:
     if row["due"]:
-        plural = "callbacks are" if row["due"] > 1 else "callback is"
-        fresh, oldest = f"{row['fresh']:,} since yesterday", _age(row["oldest"])
-        text = f"{row['due']:,} promised {plural} due, {fresh}; the oldest for {oldest}"
+        promised = say.plural(row["due"], "promised callback is", "promised callbacks are")
+        text = (
+            f"{promised} due, {say.count(row['fresh'])} since yesterday; the oldest for {_age(row['oldest'])}"
+        )
         yield Item("callbacks_due", "act", row["due"], text, "unpod-sync query 'from callbacks_due'")
 
 
@@ -166,6 +171,4 @@ def flaws(rows: list[dict[str, Any]]) -> list[Item]:
 
 
 def _age(hours: float) -> str:
-    if hours < 48:
-        return f"{hours:.0f} hours"
-    return f"{hours / 24:.0f} days"
+    return say.plural(round(hours), "hour") if hours < 48 else say.plural(round(hours / 24), "day")

@@ -60,7 +60,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How far the rate of one part lies above that of another, with its 95 % interval."""
+    """How far the rate of one part lies above that of another, with its 95% interval; None where there is none."""
 
     measure: str
     one: str
@@ -68,8 +68,8 @@ class Difference:
     one_rate: Rate
     other_rate: Rate
     difference: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     is_significant: bool
 
 

@@ -6,6 +6,7 @@ First what was reached and what changed, then what to do, then the numbers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from rich.cells import cell_len
@@ -16,16 +17,24 @@ from rich.text import Text
 from unpod_sync import wording as say
 from unpod_sync.attention import Item
 from unpod_sync.figures import Difference, Figures, Rate
-from unpod_sync.reports import Report, Scope
+from unpod_sync.reports import WEEK, Hour, Report, Scope
 
 #: From these widths on there is room for the week before, and for drawn intervals.
 MEDIUM = 76
 WIDE = 110
 MARKS = {"act": ("!", "bold red"), "look": ("?", "yellow"), "know": ("·", "dim")}
 NOTES = 3
+#: What the other columns of agents or spaces take, the name aside.
+UNDRAWN = 86
 #: How many agents or spaces are shown, the busiest first.
 ROWS = 8
-FOOT = Text("What a number means: unpod-sync metrics · With charts: unpod-sync report --html FILE", "dim")
+FOOT = Text(
+    "up, down, ▲ ▼: 95% interval by day and contact excludes 0.\n"
+    "What a number means: unpod-sync metrics · With charts: unpod-sync report --html FILE",
+    "dim",
+)
+#: The two rates of the head, in words that go on after `56% of 196`; the page has the same.
+CONNECTED, INTERESTED = "dialed calls connected", "connected calls had the outcome interested"
 
 
 def report(content: Report, width: int) -> Group:
@@ -35,7 +44,7 @@ def report(content: Report, width: int) -> Group:
     if content.detail.calls:
         parts += [
             *_parts("Agents", content, content.agents, width),
-            *_comparisons(content.comparisons, width),
+            *_comparisons(content, width),
             Text(),
         ]
         if len(content.spaces) > 1:
@@ -52,19 +61,21 @@ def _head(content: Report) -> Iterator[Text]:
     )
     yield Text(_freshness(scope), "dim")
     yield Text()
-    now, before = content.now, content.before
-    if not now.calls and not now.tasks:
+    now = content.now
+    if now.calls or now.tasks:
+        yield _sentence(content, CONNECTED, lambda figures: figures.connected, "connect")
+        yield _sentence(content, INTERESTED, lambda figures: figures.interested, "interested")
+    else:
         yield Text("No calls in this period.", "bold")
-        return
-    yield _sentence(
-        now.connected, "dialed calls connected", _change(content.changes, "connect"), before.connected
-    )
-    yield _sentence(
-        now.interested,
-        "connected contacts were interested",
-        _change(content.changes, "interested"),
-        before.interested,
-    )
+    if content.today is not None and content.scope.today is not None:
+        yield _today(content.today, content.scope.today)
+
+
+def _today(figures: Figures, today: date) -> Text:
+    """The day of the last sync, which is no part of any period."""
+    connected = f", {say.percent(figures.connected.rate)} connected" if figures.connected.cases else ""
+    counts = f"{say.plural(figures.tasks, 'task')}, {say.count(figures.connected.cases)} dialed"
+    return Text(f"{say.day(today)} so far: {counts}{connected}.", "dim")
 
 
 def _filters(scope: Scope) -> str:
@@ -72,7 +83,11 @@ def _filters(scope: Scope) -> str:
 
 
 def _freshness(scope: Scope) -> str:
-    against = f"against {say.days(scope.before.since, scope.before.until)}"
+    against = (
+        "a part of a day, compared with nothing"
+        if scope.is_partial
+        else f"against {say.days(scope.before.since, scope.before.until)}"
+    )
     if scope.synced_at is None:
         return f"never synced · {against}"
     local = scope.synced_at.astimezone(ZoneInfo(scope.time_zone))
@@ -83,18 +98,22 @@ def _change(changes: Iterable[Difference], measure: str) -> Difference | None:
     return next((change for change in changes if change.measure == measure), None)
 
 
-def _sentence(now: Rate, what: str, change: Difference | None, before: Rate) -> Text:
-    text = Text.assemble((say.percent(now.rate), "bold"), f" of {say.count(now.cases)} {what}")
+def _sentence(content: Report, what: str, value: Callable[[Figures], Rate], measure: str) -> Text:
+    now, before, change = value(content.now), value(content.before), _change(content.changes, measure)
     if now.rate is None:
         return Text(f"No {what.split(' ', 1)[0]} calls.", "bold")
+    text = Text.assemble((say.percent(now.rate), "bold"), f" of {say.count(now.cases)} {what}")
     if change is None:
-        return text.append("; nothing to compare with.")
+        return text.append("." if content.scope.is_partial else "; nothing to compare with.")
+    if change.low is None or change.high is None:
+        return text.append(f"; {say.rate(before)} before, too few days to judge a change.")
     if not change.is_significant:
         return text.append(f"; {say.rate(before)} before, no clear change.")
     risen = change.difference > 0
-    return text.append("; ").append(
-        f"{'up' if risen else 'down'} from {say.rate(before)}, more than chance.",
-        "bold green" if risen else "bold red",
+    return (
+        text.append("; ")
+        .append(f"{'up' if risen else 'down'} from {say.rate(before)}", "bold green" if risen else "bold red")
+        .append(f" (95% interval {say.between(change.low, change.high)}).")
     )
 
 
@@ -118,7 +137,8 @@ def _attention(items: tuple[Item, ...], width: int) -> Iterator[RenderableType]:
             text.append("  " if fits else "\n").append("→ " + item.hint, "cyan")
         table.add_row(Text(mark, style), text)
     if len(notes) > shown:
-        more = f"{len(notes) - shown} more kinds of flaw: unpod-sync query 'from data_quality'"
+        kinds = say.plural(len(notes) - shown, "more kind of flaw", "more kinds of flaw")
+        more = f"{kinds}: unpod-sync query 'from data_quality'"
         table.add_row("", Text(more, "dim"))
     yield table
 
@@ -149,13 +169,9 @@ def _spans(content: Report) -> str:
     """What the sparks stand for: `8 weeks`, or `8 × 4 days`."""
     days = content.scope.trend_days
     number = len(content.trend)
-    return (
-        f"{number} weeks"
-        if days == 7
-        else f"{number} day{'s' * (number > 1)}"
-        if days == 1
-        else f"{number} × {days} days"
-    )
+    if days == WEEK:
+        return say.plural(number, "week")
+    return say.plural(number, "day") if days == 1 else f"{number} × {days} days"
 
 
 Line = tuple[str, Callable[[Figures], str], Callable[[Figures], float | None], Text]
@@ -167,7 +183,7 @@ def _lines(content: Report) -> Iterator[Line]:
     def grown(value: Callable[[Figures], float | None]) -> Text:
         return Text(say.growth(value(now), value(before)), "dim")
 
-    def moved(value: Callable[[Figures], Rate], measure: str = "") -> Text:
+    def moved(value: Callable[[Figures], Rate], measure: str) -> Text:
         return _moved(value(now), value(before), _change(content.changes, measure))
 
     yield "Tasks", lambda f: say.count(f.tasks), lambda f: f.tasks, grown(lambda f: f.tasks)
@@ -175,7 +191,7 @@ def _lines(content: Report) -> Iterator[Line]:
         "Completed",
         lambda f: say.rate(f.completed),
         lambda f: f.completed.rate,
-        moved(lambda f: f.completed),
+        moved(lambda f: f.completed, "completed"),
     )
     yield (
         "Dialed",
@@ -189,7 +205,12 @@ def _lines(content: Report) -> Iterator[Line]:
         lambda f: f.connected.rate,
         moved(lambda f: f.connected, "connect"),
     )
-    yield "Engaged", lambda f: say.rate(f.engaged), lambda f: f.engaged.rate, moved(lambda f: f.engaged)
+    yield (
+        "Engaged",
+        lambda f: say.rate(f.engaged),
+        lambda f: f.engaged.rate,
+        moved(lambda f: f.engaged, "engaged"),
+    )
     yield (
         "Interested",
         lambda f: say.rate(f.interested),
@@ -200,7 +221,7 @@ def _lines(content: Report) -> Iterator[Line]:
         "Successful",
         lambda f: say.rate(f.successful),
         lambda f: f.successful.rate,
-        moved(lambda f: f.successful),
+        moved(lambda f: f.successful, "successful"),
     )
     yield (
         "Median call",
@@ -236,16 +257,11 @@ def _lines(content: Report) -> Iterator[Line]:
 
 
 def _moved(now: Rate, before: Rate, change: Difference | None) -> Text:
-    """A change of a rate; ▲ ▼ where it is more than chance."""
+    """A change of a rate; ▲ ▼ by the rule of the sentences: its clustered interval excludes 0."""
     if now.rate is None or before.rate is None:
         return Text(say.UNKNOWN, "dim")
     difference = now.rate - before.rate
-    if change is not None:
-        is_clear = change.is_significant
-    else:  # intervals that do not meet are apart, and more surely than needed
-        bounds = (now.low, now.high, before.low, before.high)
-        is_clear = None not in bounds and (now.low > before.high or now.high < before.low)  # type: ignore[operator]
-    if not is_clear:
+    if change is None or not change.is_significant:
         return Text(say.points(difference), "dim")
     return Text(
         f"{'▲' if difference > 0 else '▼'} {say.points(difference)}", "green" if difference > 0 else "red"
@@ -261,12 +277,14 @@ def _parts(title: str, content: Report, rows: tuple[Figures, ...], width: int) -
         "", style="bold", no_wrap=True, overflow="ellipsis", max_width=24 if width >= MEDIUM else 18
     )
     table.add_column("Connected", justify="right")
-    table.add_column("95 %", style="dim")
-    if width >= WIDE:
-        table.add_column("0" + "100".rjust(23), style="cyan")
+    table.add_column("95%", style="dim")
+    room = min(24, width - UNDRAWN - max((min(24, cell_len(row.label)) for row in rows[:ROWS]), default=0))
+    is_drawn = room >= 12
+    if is_drawn:
+        table.add_column("0" + "100".rjust(room - 1), style="cyan", no_wrap=True)
     table.add_column("Interested", justify="right")
     if width >= MEDIUM:
-        table.add_column("95 %", style="dim")
+        table.add_column("95%", style="dim")
         table.add_column("Completed", justify="right")
         table.add_column("Median", justify="right")
     if width >= WIDE:
@@ -274,7 +292,8 @@ def _parts(title: str, content: Report, rows: tuple[Figures, ...], width: int) -
         table.add_column("per interested", justify="right")
     for row in rows[:ROWS]:
         cells = [row.label, say.rate(row.connected), say.interval(row.connected)]
-        cells += [say.whisker(row.connected, 24)] * (width >= WIDE) + [say.rate(row.interested)]
+        cells += [say.whisker(row.connected, room)] if is_drawn else []
+        cells.append(say.rate(row.interested))
         if width >= MEDIUM:
             cells += [say.interval(row.interested), say.rate(row.completed), say.clock(row.durations.median)]
         if width >= WIDE:
@@ -285,21 +304,30 @@ def _parts(title: str, content: Report, rows: tuple[Figures, ...], width: int) -
         yield Text(f"{len(rows) - ROWS} more with fewer calls: unpod-sync report --json", "dim")
 
 
-def _comparisons(rows: tuple[Difference, ...], width: int) -> Iterator[Text]:
+def _comparisons(content: Report, width: int) -> Iterator[Text]:
+    """The clear differences of the view agent_comparison, and how many pairs they were looked for in."""
+    if not content.pairs_compared:
+        return
     nouns = {"connect": "connects", "interested": "interest"}
-    strongest = sorted(rows, key=lambda row: -abs(row.difference))
+    strongest = sorted(content.comparisons, key=lambda row: -abs(row.difference))
     shown = NOTES - 1 if width >= MEDIUM else 1
     for row in strongest[:shown]:
         one, other = (row.one, row.other) if row.difference > 0 else (row.other, row.one)
-        low, high = sorted(abs(round(100 * bound)) for bound in (row.low, row.high))
+        low, high = sorted(abs(say.rounded(100 * bound)) for bound in (row.low or 0, row.high or 0))
+        points = say.plural(int(say.rounded(abs(100 * row.difference))), "point")
         yield Text(
-            f"{one} is {abs(100 * row.difference):.0f} points above {other} in {nouns[row.measure]}"
-            f" on the days both dialed ({low} to {high}).",
+            f"{one} is {points} above {other} in {nouns[row.measure]}"
+            f" on the days both dialed ({low:.0f} to {high:.0f}).",
             "dim",
         )
-    if len(rows) > shown and width >= MEDIUM:
-        more = f"{len(rows) - shown} more clear differences: unpod-sync query 'from agent_comparison'"
-        yield Text(more, "dim")
+    pairs = say.plural(content.pairs_compared, "pair of agents", "pairs of agents")
+    more = len(strongest) - shown
+    if more > 0:
+        hint = ": unpod-sync query 'from agent_comparison'" if width >= MEDIUM else "."
+        found = say.plural(more, "more clear difference") + hint
+    else:
+        found = "no other clear difference." if strongest else "no clear difference."
+    yield Text(f"{pairs} compared; {found}", "dim")
 
 
 def _outcomes(content: Report, width: int) -> Iterator[RenderableType]:
@@ -334,15 +362,18 @@ def _hours(content: Report) -> Iterator[RenderableType]:
     marks = say.spark([rates.get(hour) for hour in shown])
     yield Text("".join((mark if mark == say.GAP else mark * 2).ljust(3) for mark in marks), "cyan")
     yield Text("".join(f"{hour:02} " for hour in shown), "dim")
-    text = f"{say.GAP} means too few calls to tell." if len(rates) < len(shown) else ""
+    text = f"{say.GAP}: too few calls for a narrow interval." if len(rates) < len(shown) else ""
     if len(reliable) > 1:
         ordered = sorted(reliable, key=lambda row: row.connected.rate or 0)
         best, worst = ordered[-1], ordered[0]
-        text = (
-            f"Best {best.hour:02}:00, {say.rate(best.connected)};"
-            f" worst {worst.hour:02}:00, {say.rate(worst.connected)}. {text}"
-        )
+        text = f"Best {_hour(best)}; worst {_hour(worst)}. {text}"
     yield Text(text.strip(), "dim")
+
+
+def _hour(row: Hour) -> str:
+    """`11:00, 62% of 80 (51–72)`, with the interval of the view."""
+    span = say.interval(row.connected)
+    return f"{row.hour:02}:00, {say.rate(row.connected)}" + (f" ({span})" if span else "")
 
 
 def _title(title: str, note: str) -> Text:

@@ -10,17 +10,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from unpod_sync.attention import Item, attention
+from unpod_sync.attention import Item, attention, callbacks_due
+from unpod_sync.changes import changes
 from unpod_sync.errors import UsageError
 from unpod_sync.figures import Difference, Figures, Rate, differences, figures, nothing, whole
+from unpod_sync.periods import Period, Periods, periods
 from unpod_sync.window import AGENT, ALL, SPACE, File, Filter, Window, Windows, open_file
 
-#: Without dates: the last complete week, and what needs more cases over four of them.
-DAY = timedelta(days=1)
-WEEK = timedelta(days=7)
+WEEK = 7
 BUCKETS = 8
 EPOCH = date(1970, 1, 1)
 
@@ -39,7 +40,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """How well one local hour connects."""
+    """How well one local hour connects; reliable where the view's interval is narrow enough."""
 
     hour: int
     connected: Rate
@@ -47,21 +48,12 @@ class Hour:
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
-    """Local dates, both included."""
-
-    since: date
-    until: date
-
-    @property
-    def days(self) -> int:
-        """Number of days."""
-        return (self.until - self.since).days + 1
-
-
-@dataclass(frozen=True, slots=True)
 class Scope:
-    """What the report is about: the file's state and the filters in force."""
+    """What the report is about: the file's state and the filters in force.
+
+    Periods are complete local days. `today` is the day of the last sync, shown apart since it is not
+    over; with `is_partial` nothing else was asked for, and the period is not compared.
+    """
 
     database: str
     asked_at: datetime
@@ -73,15 +65,23 @@ class Scope:
     before: Period
     detail: Period
     trend_days: int
+    today: date | None
+    is_partial: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The report whole."""
+    """The report whole.
+
+    `callbacks_due` are those of the spaces and agents, of whatever date: an obligation does not end
+    with a period. `pairs_compared` are the pairs of agents that `comparisons` were chosen from.
+    """
 
     scope: Scope
     now: Figures
     before: Figures
+    today: Figures | None
+    callbacks_due: int
     trend: tuple[Figures, ...]
     detail: Figures
     agents: tuple[Figures, ...]
@@ -90,6 +90,7 @@ class Report:
     hours: tuple[Hour, ...]
     changes: tuple[Difference, ...]
     comparisons: tuple[Difference, ...]
+    pairs_compared: int
     attention: tuple[Item, ...]
 
 
@@ -109,31 +110,29 @@ def report(path: Path, request: Request) -> Report:
         names = {"space": names_of(file, "space"), "agent": names_of(file, "agent")}
         chosen = Filter(resolve("space", names, request.spaces), resolve("agent", names, request.agents))
         windows = Windows(file, chosen)
-        scope = _scope(windows, path, request, chosen, names)
-        return _ask(windows, chosen, scope, names, is_dated=bool(request.since or request.until))
+        return _ask(windows, chosen, _scope(windows, path, request, chosen, names), names)
 
 
-def _ask(
-    windows: Windows, chosen: Filter, scope: Scope, names: dict[str, dict[str, str]], *, is_dated: bool
-) -> Report:
-    period, before, detail = scope.period, scope.before, scope.detail
+def _ask(windows: Windows, chosen: Filter, scope: Scope, names: dict[str, dict[str, str]]) -> Report:
+    period, detail = scope.period, scope.detail
     detail_window = _open(windows, detail, ALL)
-    earlier = windows.open(detail.since - timedelta(days=detail.days), detail.since - DAY, label=ALL)
-    due = replace(chosen, since=period.since, until=period.until) if is_dated else chosen
-    now, earlier_figures = whole(_open(windows, period, ALL)), whole(_open(windows, before, ALL))
+    compared = differences(_open(windows, detail, None, "agent_comparison"))
     return Report(
         scope=scope,
-        now=now,
-        before=earlier_figures,
+        now=whole(_open(windows, period, ALL)),
+        before=nothing("all") if scope.is_partial else whole(_open(windows, scope.before, ALL)),
+        today=whole(_open(windows, Period(scope.today, scope.today), ALL)) if scope.today else None,
+        callbacks_due=callbacks_due(windows.file, chosen)["due"],
         trend=_trend(windows, period),
         detail=whole(detail_window),
         agents=_named(figures(_open(windows, detail, AGENT)), names["agent"], "no agent"),
         spaces=_named(figures(_open(windows, detail, SPACE)), names["space"], "no space"),
-        outcomes=_outcomes(detail_window, earlier),
+        outcomes=_outcomes(detail_window, _open(windows, detail.before, ALL)),
         hours=_hours(detail_window),
-        changes=_changes(now, earlier_figures),
-        comparisons=_comparisons(windows, detail, names["agent"]),
-        attention=attention(windows, chosen, due, (period.since, period.until), names["space"]),
+        changes=() if scope.is_partial else _changes(windows, period),
+        comparisons=_apart(compared, names["agent"]),
+        pairs_compared=len({(row.one, row.other) for row in compared}),
+        attention=attention(windows, chosen, (period.since, period.until), names["space"]),
     )
 
 
@@ -141,29 +140,17 @@ def _open(windows: Windows, period: Period, label: str | None, *others: str) -> 
     return windows.open(period.since, period.until, label=label, others=others)
 
 
-def _changes(now: Figures, before: Figures) -> tuple[Difference, ...]:
-    """The period against the one before, with the 95% interval of Newcombe (1998), method 10, of two Wilson intervals."""
-    found = []
-    for measure, one, other in (
-        ("connect", now.connected, before.connected),
-        ("interested", now.interested, before.interested),
-    ):
-        if None in (one.rate, one.low, one.high, other.rate, other.low, other.high):
-            continue
-        difference = one.rate - other.rate  # type: ignore[operator]
-        low = difference - math.hypot(one.rate - one.low, other.high - other.rate)  # type: ignore[operator]
-        high = difference + math.hypot(one.high - one.rate, other.rate - other.low)  # type: ignore[operator]
-        is_apart = low > 0 or high < 0
-        found.append(Difference(measure, "now", "before", one, other, difference, low, high, is_apart))
-    return tuple(found)
+def _changes(windows: Windows, period: Period) -> tuple[Difference, ...]:
+    return tuple(chain.from_iterable(changes(windows.rows, period.before, period).values()))
 
 
-def _comparisons(windows: Windows, period: Period, names: dict[str, str]) -> tuple[Difference, ...]:
-    rows = differences(_open(windows, period, None, "agent_comparison"))
-    named = (
-        replace(row, one=names.get(row.one, row.one), other=names.get(row.other, row.other)) for row in rows
+def _apart(compared: tuple[Difference, ...], names: dict[str, str]) -> tuple[Difference, ...]:
+    """The pairs of agents that the view finds apart, under their names."""
+    return tuple(
+        replace(row, one=names.get(row.one, row.one), other=names.get(row.other, row.other))
+        for row in compared
+        if row.is_significant
     )
-    return tuple(row for row in named if row.is_significant)
 
 
 def names_of(file: File, kind: str) -> dict[str, str]:
@@ -191,57 +178,65 @@ def resolve(kind: str, names: dict[str, dict[str, str]], wanted: Sequence[str]) 
 def _scope(
     windows: Windows, path: Path, request: Request, chosen: Filter, names: dict[str, dict[str, str]]
 ) -> Scope:
-    zones = windows.file.rows("select value from meta.settings where name = 'time_zone'")
-    time_zone = zones[0]["value"] if zones else "UTC"
-    synced = windows.file.rows(
-        "select max(last_synced_at) as synced_at, max(now_at) as now_at"
-        f" from utc_clock left join sync_freshness on {Filter(spaces=chosen.spaces).places}"
-    )[0]
-    dates = windows.file.rows(
-        "select min(local_date) as first, max(local_date) as last from part_calls", database="part"
-    )[0]
-    today = (
-        synced["synced_at"].replace(tzinfo=UTC).astimezone(ZoneInfo(time_zone)).date()
-        if synced["synced_at"]
-        else None
-    )
-    period, detail = _periods(request, dates["first"], today or dates["last"] or EPOCH)
+    clock = Clock.read(windows.file, chosen)
+    found = asked_periods(windows, clock, request)
     return Scope(
         database=str(path),
-        asked_at=synced["now_at"].replace(tzinfo=UTC),
-        synced_at=synced["synced_at"] and synced["synced_at"].replace(tzinfo=UTC),
-        time_zone=time_zone,
+        asked_at=clock.now_at,
+        synced_at=clock.synced_at,
+        time_zone=clock.zone,
         spaces=tuple(names["space"][key] for key in chosen.spaces),
         agents=tuple(names["agent"][key] for key in chosen.agents),
-        period=period,
-        before=Period(period.since - timedelta(days=period.days), period.since - DAY),
-        detail=detail,
-        trend_days=_trend_days(period),
+        period=found.main,
+        before=found.main.before,
+        detail=found.detail,
+        trend_days=_trend_days(found.main),
+        today=found.today,
+        is_partial=found.is_partial,
     )
 
 
-def _periods(request: Request, first: date | None, today: date) -> tuple[Period, Period]:
-    """The period of the head and that of the details.
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """When the file was asked and last synced (UTC), and the time zone of its local dates."""
 
-    Without dates the week ends on the last complete day before the last sync, so that a day that
-    has only begun is not held against whole ones.
-    """
-    if request.since or request.until:
-        until = request.until or max(today, request.since or today)
-        since = request.since or min(first or until, until)
-        if since > until:
-            raise UsageError(
-                f"--since {since} is after --until {until}", "Give an earlier --since or a later --until."
-            )
-        return Period(since, until), Period(since, until)
-    until = today - DAY
-    if first is None or first > until:
-        until = today
-    return Period(until - WEEK + DAY, until), Period(until - 4 * WEEK + DAY, until)
+    now_at: datetime
+    synced_at: datetime | None
+    zone: str
+
+    @classmethod
+    def read(cls, file: File, chosen: Filter) -> Clock:
+        """The clock of the chosen spaces."""
+        zones = file.rows("select value from meta.settings where name = 'time_zone'")
+        row = file.rows(
+            "select max(last_synced_at) as synced_at, max(now_at) as now_at"
+            f" from utc_clock left join sync_freshness on {Filter(spaces=chosen.spaces).places}"
+        )[0]
+        synced = row["synced_at"]
+        return cls(
+            row["now_at"].replace(tzinfo=UTC),
+            synced and synced.replace(tzinfo=UTC),
+            zones[0]["value"] if zones else "UTC",
+        )
+
+    @property
+    def today(self) -> date | None:
+        """The local date of the last sync: the day that the file holds a part of."""
+        return self.synced_at and self.synced_at.astimezone(ZoneInfo(self.zone)).date()
+
+
+def asked_periods(windows: Windows, clock: Clock, request: Request) -> Periods:
+    """The periods of a request to this file, for the terminal and the page."""
+    dates = windows.rows(
+        "select min(local_date) as first, max(local_date) as last from"
+        " (select local_date from part_calls union all select local_date from part_task_counts)"
+    )[0]
+    today = clock.today or dates["last"] or EPOCH
+    return periods(request.since, request.until, first=dates["first"], today=today)
 
 
 def _trend_days(period: Period) -> int:
-    return WEEK.days if period.days == WEEK.days else -(-period.days // BUCKETS)
+    return WEEK if period.days == WEEK else -(-period.days // BUCKETS)
 
 
 def _trend(windows: Windows, period: Period) -> tuple[Figures, ...]:
@@ -249,7 +244,7 @@ def _trend(windows: Windows, period: Period) -> tuple[Figures, ...]:
 
     A week stands among the weeks before it; another period is cut into parts.
     """
-    is_week = period.days == WEEK.days
+    is_week = period.days == WEEK
     span = _trend_days(period)
     count = BUCKETS if is_week else -(-period.days // span)
     since = period.until - timedelta(days=span * count - 1)
@@ -287,7 +282,13 @@ def _hours(window: Window) -> tuple[Hour, ...]:
     return tuple(
         Hour(
             row["local_hour"],
-            Rate(row["connected_count"], row["dialed_count"], row["connect_rate"]),
+            Rate(
+                row["connected_count"],
+                row["dialed_count"],
+                row["connect_rate"],
+                row.get("connect_rate_low"),
+                row.get("connect_rate_high"),
+            ),
             row["is_reliable"],
         )
         for row in rows

@@ -11,7 +11,7 @@ puts another label in its place (one for all, the space, the week) has them by t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -40,12 +40,14 @@ OTHERS = ("agent_comparison", "daily_completion", "daily_activity", "daily_anoma
 CALL_COLUMNS = (
     "space_token, agent_handle, local_date, started_local_hour, started_local_weekday, outcome,"
     " is_dialed, is_voicemail, is_connected, is_answered, is_engaged, is_short, is_interested,"
-    " is_successful, success_points, duration_seconds, cost, contact_key"
+    " is_successful, success_points, duration_seconds, cost, contact_key, task_id"
 )
 #: Labels of a window, each an SQL expression over the columns that `calls` and `task_counts` share.
 ALL = "'all'"
 AGENT = "coalesce(agent_handle, '')"
 SPACE = "coalesce(space_token, '')"
+
+Parameters = Sequence[object] | Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class File:
             )
 
     def rows(
-        self, sql: str, parameters: Sequence[object] = (), *, database: str = "warehouse"
+        self, sql: str, parameters: Parameters = (), *, database: str = "warehouse"
     ) -> list[dict[str, Any]]:
         """The rows of a query on the file itself, or on a window."""
         self.connection.execute(f"use {database}")
@@ -118,7 +120,7 @@ class Window:
     file: File
     name: str
 
-    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[dict[str, Any]]:
         """The rows of a query on this window."""
         return self.file.rows(sql, parameters, database=self.name)
 
@@ -143,6 +145,10 @@ class Windows:
                 "create table settings as select * from thresholds",
             ),
         )
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[dict[str, Any]]:
+        """The rows of a query on the calls read (`part_calls`, `part_task_counts`) and their `tasks`."""
+        return self.file.rows(sql, parameters, database=self._part)
 
     def open(
         self, since: date | None, until: date | None, *, label: str | None = None, others: Sequence[str] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import date, datetime
 
@@ -12,39 +13,50 @@ SPARKS = "▁▂▃▄▅▆▇█"
 GAP = "·"
 
 
+def rounded(number: float, digits: int = 0) -> float:
+    """Half is rounded up, as the page's script does: 12.5 is 13."""
+    scale: int = 10**digits
+    return math.floor(number * scale + 0.5) / scale
+
+
 def count(number: int | float | None) -> str:
     """1234 is 1,234."""
-    return UNKNOWN if number is None else f"{number:,.0f}"
+    return UNKNOWN if number is None else f"{rounded(number):,.0f}"
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """`1 day`, `2 days`, `1,234 days`; `many` where the plural does not end in s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def percent(share: float | None) -> str:
-    """0.614 is 61 %; what is neither 0 nor 1 never reads as 0 % or 100 %."""
+    """0.614 is 61%; what is neither 0 nor 1 never reads as 0% or 100%."""
     if share is None:
         return UNKNOWN
     if 0 < share < 0.005 or 0.995 <= share < 1:
-        return (
-            f"{100 * share:.1f} %" if 0.0005 <= share < 0.9995 else ("< 0.1 %" if share < 0.5 else "> 99.9 %")
-        )
-    return f"{100 * share:.0f} %"
+        if 0.0005 <= share < 0.9995:
+            return f"{rounded(100 * share, 1):.1f}%"
+        return "< 0.1%" if share < 0.5 else "> 99.9%"
+    return f"{rounded(100 * share):.0f}%"
 
 
 def rate(value: Rate) -> str:
-    """`61 % of 373`; without cases –."""
+    """`61% of 373`; without cases –."""
     return UNKNOWN if value.rate is None else f"{percent(value.rate)} of {count(value.cases)}"
 
 
 def interval(value: Rate) -> str:
-    """The 95 % interval: `55–66`."""
+    """The 95% interval: `55–66`."""
     if value.low is None or value.high is None:
         return ""
-    return f"{100 * value.low:.0f}–{100 * value.high:.0f}"
+    return f"{rounded(100 * value.low):.0f}–{rounded(100 * value.high):.0f}"
 
 
 def clock(seconds: float | None) -> str:
     """84 is 1:24, an hour more 1:01:24."""
     if seconds is None:
         return UNKNOWN
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, rest = divmod(int(rounded(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
@@ -53,7 +65,7 @@ def hours(seconds: float | None) -> str:
     """Talk time: 8,157 is 2 h 16 min."""
     if seconds is None:
         return UNKNOWN
-    whole, minutes = divmod(round(seconds / 60), 60)
+    whole, minutes = divmod(int(rounded(seconds / 60)), 60)
     return f"{whole:,} h {minutes} min" if whole else f"{minutes} min"
 
 
@@ -61,25 +73,33 @@ def money(amount: float | None) -> str:
     """Costs have no currency: 11.75, small ones 0.317."""
     if amount is None:
         return UNKNOWN
-    return f"{amount:,.2f}" if abs(amount) >= 1 or amount == 0 else f"{amount:.3f}"
+    digits = 2 if abs(amount) >= 1 or amount == 0 else 3
+    return f"{rounded(amount, digits):,.{digits}f}"
 
 
 def points(difference: float | None) -> str:
     """A difference of rates: +17 pts."""
     if difference is None:
         return UNKNOWN
-    rounded = round(100 * difference)
-    return f"{rounded:+d} pts".replace("-", "−") if rounded else "±0 pts"
+    return _signed(rounded(100 * difference), " pts")
 
 
 def growth(now: float | None, before: float | None) -> str:
-    """A change of a number in per cent of what it was."""
+    """A change of a number, in percent of what it was."""
     if now is None or not before:
         return UNKNOWN
     if now / before >= 10:
-        return f"× {now / before:.0f}"
-    rounded = round(100 * (now / before - 1))
-    return f"{rounded:+d} %".replace("-", "−") if rounded else "±0 %"
+        return f"× {rounded(now / before):.0f}"
+    return _signed(rounded(100 * (now / before - 1)), "%")
+
+
+def between(low: float, high: float) -> str:
+    """The 95% interval of a difference of rates: `+2 to +20 points`."""
+    return f"{_signed(rounded(100 * low), '')} to {_signed(rounded(100 * high), '')} points"
+
+
+def _signed(number: float, unit: str) -> str:
+    return f"{number:+.0f}{unit}".replace("-", "−") if number else f"±0{unit}"
 
 
 def day(value: date, *, year: bool = False) -> str:
@@ -102,12 +122,12 @@ def ago(then: datetime, now: datetime) -> str:
     minutes = (now - then).total_seconds() / 60
     for size, unit in ((1440, "day"), (60, "hour"), (1, "minute")):
         if minutes >= 2 * size:
-            return f"{minutes / size:.0f} {unit}s ago"
-    return "just now" if minutes < 1 else f"{minutes:.0f} minute{'s' * (minutes >= 1.5)} ago"
+            return f"{plural(round(minutes / size), unit)} ago"
+    return "just now" if minutes < 1 else f"{plural(round(minutes), 'minute')} ago"
 
 
 def spark(values: Sequence[float | None]) -> str:
-    """One character per value; the scale ends at the highest, and starts no higher than at 60 % of it."""
+    """One character per value; the scale ends at the highest, and starts no higher than at 60% of it."""
     known = [value for value in values if value is not None]
     if not known:
         return GAP * len(values)
@@ -125,7 +145,7 @@ def bar(share: float, width: int) -> str:
 
 
 def whisker(value: Rate, width: int) -> str:
-    """The interval on a scale from 0 to 100 %: `   ├──●──┤    `."""
+    """The interval on a scale from 0 to 100%: `   ├──●──┤    `."""
     if value.rate is None or value.low is None or value.high is None:
         return ""
     low, middle, high = (min(width - 1, int(part * width)) for part in (value.low, value.rate, value.high))

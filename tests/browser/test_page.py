@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
+from rich.console import Console
 
 from tests.browser.chromium import Chromium, find
 from tests.demo_file import changed_copy, demo_file
+from tests.test_surfaces import CASES, as_written, of_views
+from unpod_sync import render
+from unpod_sync import wording as say
 from unpod_sync.page import write
 from unpod_sync.reports import Request, report
 
@@ -104,12 +111,128 @@ def test_filters_act_on_everything_and_agree_with_the_report(page: Chromium, age
     assert f"of {expected.connected.cases}" in tiles
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case != "today only"])
+def test_the_page_has_the_numbers_of_the_views(page: Chromium, case: str) -> None:
+    """The script's own sums and quantiles, and what stands in the tiles, for each period and filter."""
+    request, period = CASES[case]()
+    for element, names in (("space", request.spaces), ("agent", request.agents)):
+        for name in names:
+            select(page, element, name)
+    if request.since or request.until:
+        dates(page, str(request.since), str(request.until or period.until))
+    expected = of_views(request, period)
+    names = ", ".join(name for name in expected if name not in ("tasks", "median", "callbacks"))
+    found = json.loads(
+        page.run(
+            f"(() => {{ const {{ {names}, total: tasks, seconds }} = total(filter);"
+            f" return JSON.stringify({{ {names}, tasks, median: quantile(seconds, .5) || 0,"
+            " callbacks: due(filter) }) })()"
+        )
+    )
+    assert found == pytest.approx(expected, abs=0.001)
+    tiles = page.run("document.getElementById('tiles').innerText").split("\n")
+    for name, text in as_written(expected).items():
+        if name in ("Tasks", "Completed", "Connected", "Engaged", "Interested", "Successful", "Median call"):
+            value, _, cases = text.partition(" of ")
+            place = tiles.index(name)
+            assert tiles[place + 1] == value
+            assert not cases or tiles[place + 2] == f"of {cases}"
+    promised = say.plural(expected["callbacks"], "promised callback was", "promised callbacks were")
+    listed = page.run("document.getElementById('attention').innerText")
+    assert (promised in listed) == bool(expected["callbacks"])
+
+
+def test_the_page_says_what_the_terminal_says(page: Chromium) -> None:
+    """Its first period, its sentences and its marks are those of the report."""
+    content = report(demo_file(), Request())
+    found = json.loads(page.run("document.body.dataset.drawn"))
+    assert found["until"] - found["since"] + 1 == content.scope.period.days
+    assert page.run("document.getElementById('until').value") == str(content.scope.period.until)
+    lead = page.run("document.getElementById('lead').innerText").split("\n")
+    console = Console(width=400, force_terminal=False, highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        console.print(render.report(content, 400))
+    assert [line for line in lead if line] == captured.get().splitlines()[3:5]
+    names = {"connect": "connected", "completed": "completed"} | {
+        name: name for name in ("engaged", "interested", "successful")
+    }
+    for row in content.changes:
+        moved = page.run(
+            f"(() => {{ const of = MEASURES[{names[row.measure]!r}].of;"
+            f" return change({names[row.measure]!r}, filter, of(total(filter)), of(total(before()))) }})()"
+        )
+        assert (moved["low"], moved["high"]) == pytest.approx((row.low, row.high), abs=1e-6)
+        assert moved["clear"] == row.is_significant
+
+
+def test_a_change_of_another_selection_is_not_judged(page: Chromium) -> None:
+    """Without an interval there is neither a mark nor a word of it."""
+    scope = report(demo_file(), Request()).scope
+    dates(page, str(scope.period.since), str(scope.period.until - timedelta(days=2)))
+    lead = page.run("document.getElementById('lead').innerText")
+    assert " before." in lead
+    assert not any(word in lead for word in ("clear", "up from", "down from"))
+    assert not any(mark in page.run("document.getElementById('tiles').innerText") for mark in "▲▼")
+
+
+def test_both_languages_compute_and_write_alike(page: Chromium) -> None:
+    """Wilson intervals and quantiles are DuckDB's; numbers read as the terminal writes them."""
+    pairs = [
+        (hits, cases) for cases in (0, 1, 2, 7, 40, 200, 1999) for hits in {0, cases // 8, cases // 2, cases}
+    ]
+    found = json.loads(
+        page.run(f"JSON.stringify({json.dumps(pairs)}.map(([hits, cases]) => rate(hits, cases)))")
+    )
+    z = 1.959963984540054
+    for (hits, cases), value in zip(pairs, found, strict=True):
+        if not cases:
+            assert value["rate"] is None
+            continue
+        share = hits / cases
+        middle, width = (
+            share + z * z / (2 * cases),
+            z * math.sqrt(share * (1 - share) / cases + (z / (2 * cases)) ** 2),
+        )
+        expected = [share, *((middle + sign * width) / (1 + z * z / cases) for sign in (-1, 1))]
+        assert [value["rate"], value["low"], value["high"]] == pytest.approx(expected, abs=1e-12)
+    for seconds in ([4.25], [1.5, 2.5], [9.0, 1.0, 1.0, 30.125, 7.5, 7.5, 61.0]):
+        counts = json.dumps([[value, seconds.count(value)] for value in sorted(set(seconds))])
+        for part in (0.5, 0.9, 0.99):
+            exact = duckdb.execute(
+                f"select quantile_cont(value, {part}) from (select unnest({seconds})::double as value)"
+            )
+            assert page.run(f"quantile(new Map({counts}), {part})") == pytest.approx(
+                (exact.fetchone() or ())[0]
+            )
+    shares = [0, 0.0001, 0.0005, 0.0025, 0.004, 0.005, 0.125, 0.135, 0.5, 0.985, 0.9975, 0.9996, 1]
+    amounts = [0.0, 0.0005, 0.0625, 0.3125, 0.9999, 1.005, 12.5, 1234.565, -0.25, -3.5]
+    times = [0.0, 0.5, 59.5, 72.5, 84.4, 3599.6, 3684.0, 36000.0]
+    changes = [-0.5, -0.125, -0.0049, 0.0, 0.004, 0.125, 0.175]
+    growths = [(0, 5), (5, 0), (3, 2), (1, 8), (7, 8), (99, 10), (1000, 9)]
+    written = json.loads(
+        page.run(
+            f"JSON.stringify([{shares}.map(percent), {amounts}.map(money), {times}.map(clock),"
+            f" {changes}.map(points), {json.dumps(growths)}.map(([now, before]) => growth(now, before)),"
+            " [1, 2, 1234].map((count) => plural(count, 'call')), between(-0.125, 0.031)])"
+        )
+    )
+    assert written == [
+        [say.percent(share) for share in shares],
+        [say.money(amount) for amount in amounts],
+        [say.clock(seconds) for seconds in times],
+        [say.points(change) for change in changes],
+        [say.growth(now, before) for now, before in growths],
+        [say.plural(count, "call") for count in (1, 2, 1234)],
+        say.between(-0.125, 0.031),
+    ]
+
+
 def test_a_selection_without_calls_says_so(page: Chromium) -> None:
-    """An empty selection shows no chart and no 0 %."""
+    """An empty selection shows no chart and no 0%."""
     page.run("(() => { filter.space = 99; draw(); })()")
     assert page.run("document.querySelectorAll('[data-chart] svg').length") == 0
     assert "No calls" in page.run("document.getElementById('lead').innerText")
-    assert "0 %" not in page.run("document.getElementById('tiles').innerText")
+    assert "0%" not in page.run("document.getElementById('tiles').innerText")
 
 
 def test_definitions_show_by_keyboard_and_pointer(page: Chromium) -> None:

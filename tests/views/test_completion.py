@@ -102,7 +102,7 @@ def test_agents_spaces_and_days_have_their_rows(warehouse: Warehouse) -> None:
 
 
 def test_freshness_reads_the_list_of_tasks_of_each_space(warehouse: Warehouse) -> None:
-    """Other lists of the space, and deleted tasks, do not count; a space never read has a row."""
+    """Other lists of the space, and deleted tasks, do not count; forgotten ones are no difference."""
     warehouse.insert("spaces", space_token="north", space_name="North")
     warehouse.insert("spaces", space_token="unread")
     warehouse.task()
@@ -121,12 +121,14 @@ def test_freshness_reads_the_list_of_tasks_of_each_space(warehouse: Warehouse) -
     warehouse.insert(
         "meta.bookmarks", resource="spaces/north/runs", space_token="north", kind="run", api_count=99
     )
+    warehouse.insert("meta.forgotten", hash="a", kind="task", space_token="north")
+    warehouse.insert("meta.forgotten", hash="b", kind="number")
     columns = (
         "space_token, space_name, last_synced_at, newest_task_at, task_count, api_count, count_difference, "
         "pending_sweep, explained_gap, deleted_count"
     )
     assert warehouse.rows(f"select {columns} from sync_freshness order by 1") == [
-        ("north", "North", at(13), at(10), 2, 5, 3, 2, 1, 1),
+        ("north", "North", at(13), at(10), 2, 5, 2, 2, 1, 1),
         ("unread", None, None, None, 0, None, None, None, None, 0),
     ]
 

@@ -23,7 +23,7 @@ DATE = click.DateTime(formats=["%Y-%m-%d"])
     short_help="The numbers: completion, connects, durations, outcomes.",
 )
 @click.option("--since", type=DATE, help="First local date, such as 2026-11-01.")
-@click.option("--until", type=DATE, help="Last local date, included.")
+@click.option("--until", type=DATE, help="Last local date, included; a day that is not over is shown apart.")
 @click.option("--space", "spaces", multiple=True, help="Only this space (token or name); repeatable.")
 @click.option("--agent", "agents", multiple=True, help="Only this agent (handle or name); repeatable.")
 @click.option(
@@ -44,6 +44,8 @@ def command(
     """Show how the calls went, what changed, and what needs attention.
 
     Without dates: the last seven complete days against the seven before, details over four weeks.
+    The day of the last sync is not over: it is shown apart, and is in no period. Callbacks are due
+    whatever the dates.
     """
     from unpod_sync.reports import Request, report
 

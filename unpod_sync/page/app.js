@@ -1,5 +1,5 @@
 // The page: filters in, everything else out.
-const LAST = DATA.days - 1, by = (id) => document.getElementById(id);
+const by = (id) => document.getElementById(id);
 const filter = { space: -1, agent: -1, since: 0, until: LAST };
 const agentName = (key) => DATA.agents[key], byAgent = (table, row) => table.agent[row];
 
@@ -12,14 +12,31 @@ function drawLead(now, then) {
   const lead = by("lead");
   lead.replaceChildren();
   if (!now.calls && !now.total) { put(lead, "p", {}, "No calls in this selection."); return; }
-  for (const [key, what] of [["connected", "dialed calls connected"], ["interested", "connected contacts were interested"]]) {
-    const value = MEASURES[key].of(now), old = then && MEASURES[key].of(then), moved = old && change(value, old), line = put(lead, "p");
+  for (const [key, what] of [["connected", "dialed calls connected"], ["interested", "connected calls had the outcome interested"]]) {
+    const value = MEASURES[key].of(now), old = then && MEASURES[key].of(then), moved = old && change(key, filter, value, old), line = put(lead, "p");
+    if (value.rate === null) { line.textContent = `No ${what.split(" ")[0]} calls.`; continue; }
     put(line, "strong", {}, percent(value.rate));
     line.append(` of ${number(value.cases)} ${what}`);
     if (!moved) line.append(".");
+    else if (moved.low === undefined) line.append(`; ${ofCases(old)} before.`);
+    else if (moved.low === null) line.append(`; ${ofCases(old)} before, too few days to judge a change.`);
     else if (!moved.clear) line.append(`; ${ofCases(old)} before, no clear change.`);
-    else { line.append("; "); put(line, "strong", { class: moved.by > 0 ? "good" : "bad" }, `${moved.by > 0 ? "up" : "down"} from ${ofCases(old)}, more than chance.`); }
+    else {
+      line.append("; ");
+      put(line, "strong", { class: moved.by > 0 ? "good" : "bad" }, `${moved.by > 0 ? "up" : "down"} from ${ofCases(old)}`);
+      line.append(` (95% interval ${between(moved.low, moved.high)}).`);
+    }
   }
+}
+
+// The day of the last sync is not over: it is no part of any period.
+function drawToday() {
+  const line = by("today");
+  line.hidden = DATA.today === null || filter.until !== LAST;
+  if (line.hidden) return;
+  const sums = total({ ...filter, since: DATA.today, until: DATA.today }), connected = MEASURES.connected.of(sums);
+  line.textContent = `${longDay(DATA.today)} so far: ${plural(sums.total, "task")}, ${number(sums.dialed)} dialed` +
+    (connected.cases ? `, ${percent(connected.rate)} connected.` : ".");
 }
 
 function drawTiles(now, then) {
@@ -33,14 +50,11 @@ function drawTiles(now, then) {
     put(box, "div", { class: "change " + (moved ? moved.tone : "") }, moved ? moved.text : "");
     sparkline(box, values);
   };
-  const grown = (value) => {
-    const number = then && value(then) && value(now) !== null ? Math.round(100 * (value(now) / value(then) - 1)) : null;
-    return number === null ? null : { text: signed(number, " %"), tone: "dim" };
-  };
+  const grown = (value) => then && { text: growth(value(now), value(then)), tone: "dim" };
   tile("Tasks", "task_counts.total_tasks", number(now.total), "created", grown((sums) => sums.total), groups.map((sums) => sums.total));
   for (const key of ["completed", "connected", "engaged", "interested", "successful"]) {
-    const measure = MEASURES[key], value = measure.of(now), moved = then && change(value, measure.of(then));
-    const text = moved && { text: (moved.clear ? (moved.by > 0 ? "▲ " : "▼ ") : "") + signed(Math.round(100 * moved.by), " pts"), tone: moved.clear ? (moved.by > 0 ? "good" : "bad") : "dim" };
+    const measure = MEASURES[key], value = measure.of(now), moved = then && change(key, filter, value, measure.of(then));
+    const text = moved && { text: (moved.clear ? (moved.by > 0 ? "▲ " : "▼ ") : "") + points(moved.by), tone: moved.clear ? (moved.by > 0 ? "good" : "bad") : "dim" };
     tile(measure.name, measure.metric, percent(value.rate), "of " + number(value.cases), text, groups.map((sums) => measure.of(sums).rate));
   }
   const median = (sums) => quantile(sums.seconds, .5);
@@ -55,15 +69,16 @@ function buckets(count) {
   return Array.from({ length: Math.ceil((filter.until - filter.since + 1) / size) }, (_, place) => groups.get(place) || nothing());
 }
 
-function drawAttention(now) {
+function drawAttention() {
   const list = by("attention").querySelector("ul");
   list.replaceChildren();
   const item = (level, text, hint) => { const line = put(list, "li", { class: level }, text + " "); if (hint) put(line, "code", {}, hint); };
   for (const found of DATA.freshness) if (filter.space < 0 || found.space < 0 || found.space === filter.space) item(found.level, found.text, found.hint);
-  if (now.callbacks) item("act", `${number(now.callbacks)} promised ${now.callbacks > 1 ? "callbacks were" : "callback was"} due when this page was made.`, "unpod-sync query 'from callbacks_due'");
+  const owed = due(filter);
+  if (owed) item("act", `${plural(owed, "promised callback was", "promised callbacks were")} due when this page was made, whatever the dates above.`, "unpod-sync query 'from callbacks_due'");
   const odd = anomalies();
   for (const found of odd.slice(-4)) item("look", `${longDay(found.day)}, ${DATA.spaces[found.space]}: ${found.text}.`, "");
-  if (odd.length > 4) item("know", `${odd.length - 4} earlier unusual days.`, "unpod-sync query 'from daily_anomalies where is_anomaly'");
+  if (odd.length > 4) item("know", plural(odd.length - 4, "earlier unusual day") + ".", "unpod-sync query 'from daily_anomalies where is_anomaly'");
   if (!list.children.length) put(list, "li", {}, "Nothing in this selection.");
 }
 
@@ -81,8 +96,8 @@ function trend() {
   }
   const marks = new Map(size === 1 ? anomalies().filter((found) => found.measure === by("trend-measure").value).map((found) => [found.day, `${DATA.spaces[found.space]}: ${found.text}`]) : []);
   const figure = drawTrend(points, measure, marks);
-  note(figure, `Line: ${measure.name.toLowerCase()}, of ${measure.cases}; band: 95 % interval; hollow: under 10; bars: ${measure.cases} per ${size === 7 ? "week" : "day"}${marks.size ? "; red: unusual for its space" : ""}.`);
-  table(figure, [size === 7 ? "Week of" : "Day", [measure.name, measure.metric], measure.cases, "Rate", "95 %"],
+  note(figure, `Line: ${measure.name.toLowerCase()}, of ${measure.cases}; band: 95% interval; hollow: under 10; bars: ${measure.cases} per ${size === 7 ? "week" : "day"}${marks.size ? "; red: unusual for its space" : ""}.`);
+  table(figure, [size === 7 ? "Week of" : "Day", [measure.name, measure.metric], measure.cases, "Rate", "95%"],
     points.filter((point) => point.rate.cases).map((point) => [iso(Math.max(0, point.key)), number(point.rate.hits), number(point.rate.cases), percent(point.rate.rate), span(point.rate)]));
 }
 
@@ -94,7 +109,7 @@ function funnel(now) {
     step("Engaged", now.engaged, now.connected, "connected", "call_funnel.engaged"), step("Interested", now.interested, now.connected, "connected", "call_costs.interested_count")];
   const figure = drawFunnel(steps);
   note(figure, "Each rate is of the step before; interested is of connected.");
-  table(figure, ["Step", "Calls", "Rate", "95 %"], steps.map((one) => [one.name, number(one.count), one.rate ? ofCases(one.rate) : "–", one.rate ? span(one.rate) : "–"]));
+  table(figure, ["Step", "Calls", "Rate", "95%"], steps.map((one) => [one.name, number(one.count), one.rate ? ofCases(one.rate) : "–", one.rate ? span(one.rate) : "–"]));
 }
 
 function heat() {
@@ -108,9 +123,9 @@ function heat() {
   const cells = new Map([...sums].map(([key, [hits, cases]]) => [key, rate(hits, cases)])), used = [...cells.keys()].map((key) => key % 24);
   const first = Math.min(...used), hours = used.length ? Array.from({ length: Math.max(...used) - first + 1 }, (_, place) => first + place) : [];
   const figure = drawHeat(cells, hours);
-  note(figure, `Stronger colour connects better; a cell is full where its 95 % interval is at most ${Math.round(100 * DATA.reliable_width)} points wide. Hours in ${DATA.zone}.`);
+  note(figure, `Stronger colour connects better; the fuller a cell, the narrower its 95% interval. Hours in ${DATA.zone}.`);
   const names = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-  table(figure, ["Weekday", "Hour", ["Dialed", "connect_heatmap.dialed_count"], ["Connected", "connect_heatmap.connected_count"], ["Rate", "connect_heatmap.connect_rate"], "95 %"],
+  table(figure, ["Weekday", "Hour", ["Dialed", "connect_heatmap.dialed_count"], ["Connected", "connect_heatmap.connected_count"], ["Rate", "connect_heatmap.connect_rate"], "95%"],
     [...cells].sort((one, other) => one[0] - other[0]).map(([key, cell]) => [names[Math.floor(key / 24)], key % 24 + ":00", number(cell.cases), number(cell.hits), percent(cell.rate), span(cell)]));
 }
 
@@ -118,8 +133,8 @@ function agents(now, groups) {
   const measure = MEASURES[by("agents-measure").value];
   const rows = groups.map(([key, sums]) => ({ name: agentName(key), rate: measure.of(sums) })).sort((one, other) => other.rate.rate - one.rate.rate);
   const figure = drawDots(rows, measure.of(now), measure);
-  note(figure, `${measure.name}, of ${measure.cases}. Dashed: all together. Bands that do not meet differ by more than chance; agents may have different lists.`);
-  table(figure, ["Agent", [measure.name, measure.metric], measure.cases, "Rate", "95 %"], rows.map((row) => [row.name, number(row.rate.hits), number(row.rate.cases), percent(row.rate.rate), span(row.rate)]));
+  note(figure, `${measure.name}, of ${measure.cases}. Dashed: all together. Band: 95% interval of each agent alone. Agents may have different lists; for pairs on the same days see unpod-sync report.`);
+  table(figure, ["Agent", [measure.name, measure.metric], measure.cases, "Rate", "95%"], rows.map((row) => [row.name, number(row.rate.hits), number(row.rate.cases), percent(row.rate.rate), span(row.rate)]));
 }
 
 function outcomes(groups) {
@@ -130,7 +145,7 @@ function outcomes(groups) {
     const count = row.outcomes.get(key) || 0, share = rate(count, row.labelled);
     if (count) cells.push([row.name, outcomeName(key), number(count), key < 0 ? "–" : ofCases(share), key < 0 ? "–" : span(share)]);
   }
-  table(figure, ["Agent", "Outcome", ["Calls", "call_outcomes.call_count"], ["Share", "call_outcomes.outcome_share"], "95 %"], cells);
+  table(figure, ["Agent", "Outcome", ["Calls", "call_outcomes.call_count"], ["Share", "call_outcomes.outcome_share"], "95%"], cells);
 }
 
 function durations(now) {
@@ -145,10 +160,10 @@ function durations(now) {
 }
 
 function costs(now, groups) {
-  const row = (name, sums) => ({ name, cost: sums.cost || null, costed: sums.costed, perConnect: cost(sums, sums.connected), perInterested: cost(sums, sums.interested), connected: sums.connected, interested: sums.interested });
+  const row = (name, sums) => ({ name, cost: cost(sums, 1), costed: sums.costed, perConnect: cost(sums, sums.connected), perInterested: cost(sums, sums.interested), connected: sums.connected, interested: sums.interested });
   const rows = groups.map(([key, sums]) => row(agentName(key), sums));
   const figure = drawCosts(rows);
-  note(figure, `${money(now.cost || null)} in all, from ${number(now.costed)} of ${number(now.calls)} calls. Costs have no currency.`);
+  note(figure, `${money(cost(now, 1))} in all, from ${number(now.costed)} of ${number(now.calls)} calls. Costs have no currency.`);
   table(figure, ["Agent", ["Cost", "call_costs.total_cost"], ["per connected", "call_costs.cost_per_connect"], "of", ["per interested", "call_costs.cost_per_interested"], "of"],
     [...rows, row("All", now)].map((one) => [one.name, money(one.cost), money(one.perConnect), number(one.connected), money(one.perInterested), number(one.interested)]));
 }
@@ -156,7 +171,7 @@ function costs(now, groups) {
 function draw() {
   const now = total(filter), earlier = before(), then = earlier && total(earlier);
   const groups = [...group(filter, byAgent)].filter(([, sums]) => sums.calls || sums.total).sort((one, other) => other[1].dialed - one[1].dialed);
-  drawLead(now, then); drawTiles(now, then); drawAttention(now);
+  drawLead(now, then); drawTiles(now, then); drawToday(); drawAttention();
   trend(); funnel(now); heat(); agents(now, groups); outcomes(groups); durations(now); costs(now, groups);
   for (const button of by("presets").children) button.setAttribute("aria-pressed", String(Number(button.dataset.days) === filter.until - filter.since + 1 && filter.until === LAST));
   document.body.dataset.drawn = JSON.stringify({ ...filter, dialed: now.dialed });
@@ -184,14 +199,14 @@ function flaws() {
   for (const name of ["Found", "of", "What", "What to do"]) put(head, "th", {}, name);
   const body = put(grid, "tbody");
   for (const row of DATA.flaws) { const line = put(body, "tr"); for (const cell of row) put(line, "td", {}, cell === null ? "–" : typeof cell === "number" ? number(cell) : cell); }
-  put(by("flaws"), "p", { class: "note" }, DATA.flaws.length ? `${DATA.flaws.length} kinds of flaw in the data of this page; the filters above do not act on them.` : "No flaws found.");
+  put(by("flaws"), "p", { class: "note" }, DATA.flaws.length ? `${plural(DATA.flaws.length, "kind of flaw", "kinds of flaw")} in the data of this page; the filters above do not act on them.` : "No flaws found.");
 }
 
 function setUp() {
   fill("space", "all", DATA.spaces); fill("agent", "all", DATA.agents);
   for (const id of ["trend-measure", "agents-measure"]) for (const [key, measure] of Object.entries(MEASURES)) put(by(id), "option", { value: key }, measure.name.toLowerCase());
   for (const id of ["since", "until"]) { by(id).min = iso(0); by(id).max = iso(LAST); }
-  for (const days of [7, 28, 90].filter((days) => days < DATA.days)) put(by("presets"), "button", { type: "button", "data-days": days }, days + " days");
+  for (const days of DATA.presets.filter((days) => days < DATA.days)) put(by("presets"), "button", { type: "button", "data-days": days }, days + " days");
   put(by("presets"), "button", { type: "button", "data-days": DATA.days }, "All");
   by("presets").addEventListener("click", (event) => { if (event.target.dataset.days) choose(Number(event.target.dataset.days)); });
   by("filters").addEventListener("change", read);

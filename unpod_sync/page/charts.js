@@ -82,7 +82,7 @@ function drawTrend(points, measure, marks) {
     const most = Math.max(...known.map((point) => point.rate.cases));
     const base = tall + low + 8, every = Math.ceil(points.length / Math.max(2, Math.floor(width / 90)));
     points.forEach((point, place) => {
-      const tip = `${point.label}\n${measure.name}: ${ofCases(point.rate)}\n95 %: ${span(point.rate)}` + (marks.get(point.key) ? "\n" + marks.get(point.key) : "");
+      const tip = `${point.label}\n${measure.name}: ${ofCases(point.rate)}\n95%: ${span(point.rate)}` + (marks.get(point.key) ? "\n" + marks.get(point.key) : "");
       const tall = point.rate.cases / most * low;
       put(svg, "rect", { x: x(place) - step * .35, width: Math.max(1, step * .7), y: base - tall, height: tall, fill: "var(--not_connected)", opacity: .55 });
       if (point.rate.rate !== null) put(svg, "circle", { cx: x(place), cy: y(point.rate.rate), r: marks.get(point.key) ? 5 : Math.min(3, step * .3), stroke: marks.get(point.key) ? "var(--bad)" : "var(--accent)", "stroke-width": 1.5,
@@ -103,13 +103,13 @@ function drawFunnel(steps) {
     steps.forEach((step, place) => {
       const y = place * line, wide = Math.max(1, room * step.count / steps[0].count);
       define(put(svg, "text", { x: 0, y: y + 22, class: "strong" }, step.name), step.metric);
-      put(svg, "rect", { x: left, y: y + 6, width: wide, height: 24, rx: 3, fill: "var(--accent)", opacity: 1 - .11 * place, tip: `${step.name}: ${number(step.count)}` + (step.rate ? `\n${ofCases(step.rate)} ${step.of}\n95 %: ${span(step.rate)}` : "") });
+      put(svg, "rect", { x: left, y: y + 6, width: wide, height: 24, rx: 3, fill: "var(--accent)", opacity: 1 - .11 * place, tip: `${step.name}: ${number(step.count)}` + (step.rate ? `\n${ofCases(step.rate)} ${step.of}\n95%: ${span(step.rate)}` : "") });
       put(svg, "text", { x: left + wide + 7, y: y + 22, class: "strong" }, label(step));
     });
   });
 }
 
-// Weekdays by hours: colour is the rate; a cell grows as its interval narrows, up to the width that is reliable.
+// Weekdays by hours: colour is the rate, size how narrow its interval is.
 function drawHeat(cells, hours) {
   const left = 36, names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], found = [...cells.values()];
   return chart("heat", 7 * 26 + 24, !found.length, (svg, width) => {
@@ -122,10 +122,10 @@ function drawHeat(cells, hours) {
         put(svg, "rect", { x: left + step * column + 1, y: row * 26 + 1, width: step - 2, height: 24, rx: 3, fill: "var(--line)", opacity: .35 });
         const cell = cells.get(row * 24 + hour);
         if (!cell) continue;
-        const doubt = cell.high - cell.low, size = Math.min(1, DATA.reliable_width / doubt), wide = (step - 2) * size, tall = 24 * size;
+        const size = 1 - (cell.high - cell.low), wide = (step - 2) * size, tall = 24 * size;
         const shade = .15 + .85 * Math.min(1, Math.max(0, (cell.rate - low) / (high - low)));
         put(svg, "rect", { x: left + step * (column + .5) - wide / 2, y: row * 26 + 13 - tall / 2, width: wide, height: tall, rx: 2, fill: "var(--accent)", opacity: shade,
-          tip: `${names[row]} ${hour}:00\n${ofCases(cell)} connected\n95 %: ${span(cell)}` + (doubt > DATA.reliable_width ? "\ntoo few to rely on" : "") });
+          tip: `${names[row]} ${hour}:00\n${ofCases(cell)} connected\n95%: ${span(cell)}` });
       }
     });
   });
@@ -144,7 +144,7 @@ function drawDots(rows, all, measure) {
     }
     put(svg, "line", { x1: x(all.rate), x2: x(all.rate), y1: 0, y2: known.length * line, stroke: "var(--dim)", "stroke-dasharray": "3 3" });
     known.forEach((row, place) => {
-      const y = place * line + line / 2, tip = `${row.name}\n${measure.name}: ${ofCases(row.rate)} ${measure.cases}\n95 %: ${span(row.rate)}`;
+      const y = place * line + line / 2, tip = `${row.name}\n${measure.name}: ${ofCases(row.rate)} ${measure.cases}\n95%: ${span(row.rate)}`;
       put(svg, "text", { x: 0, y: y + 4, class: "strong" }, ease(row.name, left - 8));
       put(svg, "line", { x1: x(row.rate.low), x2: x(row.rate.high), y1: y, y2: y, stroke: "var(--accent)", "stroke-width": 7, opacity: .3, "stroke-linecap": "round" });
       put(svg, "circle", { cx: x(row.rate.rate), cy: y, r: 5, fill: "var(--accent)" });
@@ -168,7 +168,7 @@ function drawOutcomes(rows, keys) {
         const count = row.outcomes.get(key) || 0, wide = (width - left - right) * count / row.calls;
         if (!count) continue;
         const share = key < 0 ? "" : `\n${percent(count / row.labelled)} of ${number(row.labelled)} calls with an outcome`;
-        put(svg, "rect", { x, y: place * line + 4, width: Math.max(.5, wide - 1), height: 24, fill: outcomeColour(key), tip: `${row.name}: ${outcomeName(key)}\n${number(count)} calls${share}` });
+        put(svg, "rect", { x, y: place * line + 4, width: Math.max(.5, wide - 1), height: 24, fill: outcomeColour(key), tip: `${row.name}: ${outcomeName(key)}\n${plural(count, "call")}${share}` });
         x += wide;
       }
       put(svg, "text", { x: width, y: place * line + 20, "text-anchor": "end" }, number(row.calls));
@@ -189,7 +189,7 @@ function drawDurations(bins, size, median, p90) {
     const every = Math.ceil(bins.length / Math.max(2, Math.floor(width / 70)));
     bins.forEach((count, place) => {
       const until = place === bins.length - 1 ? " or more" : "–" + clock((place + 1) * size);
-      put(svg, "rect", { x: left + place * step + .5, width: Math.max(1, step - 1), y: y(count), height: tall - y(count), fill: "var(--accent)", opacity: .75, tip: `${clock(place * size)}${until}\n${number(count)} calls` });
+      put(svg, "rect", { x: left + place * step + .5, width: Math.max(1, step - 1), y: y(count), height: tall - y(count), fill: "var(--accent)", opacity: .75, tip: `${clock(place * size)}${until}\n${plural(count, "call")}` });
       if (place % every === 0) put(svg, "text", { x: left + place * step, y: tall + 17, "text-anchor": place ? "middle" : "start" }, clock(place * size));
     });
     for (const [name, seconds, y] of [["median", median, 10], ["9 in 10 within", p90, 25]]) {
@@ -200,7 +200,7 @@ function drawDurations(bins, size, median, p90) {
   });
 }
 
-// Two bars per agent: cost of a connected call, and of an interested contact.
+// Two bars per agent: cost of a connected call, and of one with outcome interested.
 function drawCosts(rows) {
   const line = 44, left = 104, right = 150, known = rows.filter((row) => row.perConnect !== null);
   return chart("costs", known.length * line + 4, !known.length, (svg, width) => {
@@ -209,7 +209,7 @@ function drawCosts(rows) {
       put(svg, "text", { x: 0, y: place * line + 25, class: "strong" }, ease(row.name, left - 8));
       [["connected", row.perConnect, .45], ["interested", row.perInterested, .9]].forEach(([name, amount, shade], slot) => {
         const y = place * line + 4 + slot * 18, wide = Math.max(1, room * (amount || 0) / most);
-        put(svg, "rect", { x: left, y, width: wide, height: 15, rx: 2, fill: "var(--accent)", opacity: shade, tip: `${row.name}\n${money(amount)} per ${name}\n${money(row.cost)} in all, ${number(row.costed)} calls with a cost` });
+        put(svg, "rect", { x: left, y, width: wide, height: 15, rx: 2, fill: "var(--accent)", opacity: shade, tip: `${row.name}\n${money(amount)} per ${name}\n${money(row.cost)} in all, ${plural(row.costed, "call")} with a cost` });
         put(svg, "text", { x: left + wide + 6, y: y + 12 }, `${money(amount)} per ${name}`);
       });
     });

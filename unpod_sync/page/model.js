@@ -3,15 +3,16 @@
 // decided by the views; here counts are summed over the rows that the filters admit, and divided.
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const DAY = 86400000, FIRST = Date.parse(DATA.first + "T00:00:00Z"), Z = 1.959963984540054;
-const COUNTS = ["calls", "dialed", "answered", "connected", "engaged", "interested", "scored", "successful", "costed", "cost"];
+const COUNTS = ["calls", "dialed", "answered", "connected", "engaged", "interested", "scored", "successful", "costed", "paid", "cost"];
 const TASKS = ["total", "completed"];
+const LAST = DATA.days - 1; // the last complete day; the rows of DATA.today come after it
 const dateOf = (day) => new Date(FIRST + day * DAY);
 const iso = (day) => dateOf(day).toISOString().slice(0, 10);
 const dayOf = (text) => Math.round((Date.parse(text + "T00:00:00Z") - FIRST) / DAY);
 const weekday = (day) => (dateOf(day).getUTCDay() + 6) % 7; // 0 is Monday
 
 function nothing() {
-  const sums = { seconds: new Map(), outcomes: new Map(), callbacks: 0 };
+  const sums = { seconds: new Map(), outcomes: new Map() };
   for (const name of [...COUNTS, ...TASKS]) sums[name] = 0;
   return sums;
 }
@@ -37,14 +38,17 @@ function group(filter, key) {
     if (!groups.has(name)) groups.set(name, nothing());
     return groups.get(name);
   };
-  const { calls, tasks, durations, outcomes, callbacks } = DATA;
+  const { calls, tasks, durations, outcomes } = DATA;
   each(calls, filter, (row) => { const sums = of(calls, row); for (const name of COUNTS) sums[name] += calls[name][row]; });
   each(tasks, filter, (row) => { const sums = of(tasks, row); for (const name of TASKS) sums[name] += tasks[name][row]; });
   each(durations, filter, (row) => bump(of(durations, row).seconds, durations.seconds[row], durations.calls[row]));
   each(outcomes, filter, (row) => bump(of(outcomes, row).outcomes, outcomes.outcome[row], outcomes.calls[row]));
-  each(callbacks, filter, (row) => { of(callbacks, row).callbacks += callbacks.calls[row]; });
   return groups;
 }
+
+// Callbacks due of a space and an agent, whatever the dates: an obligation does not end with a period.
+const due = ({ space, agent }) => DATA.callbacks.calls.reduce((all, calls, row) =>
+  (space < 0 || DATA.callbacks.space[row] === space) && (agent < 0 || DATA.callbacks.agent[row] === agent) ? all + calls : all, 0);
 
 const total = (filter) => group(filter, () => "all").get("all") || nothing();
 
@@ -55,13 +59,13 @@ function rate(hits, cases) {
   return { hits, cases, rate: share, low: Math.max(0, centre - margin), high: Math.min(1, centre + margin) };
 }
 
-// The difference of two rates, and whether its 95 % Newcombe interval leaves out 0.
-function change(now, before) {
+// The change of a measure. Its 95% interval, with calls clustered by day and contact, was computed where contacts are
+// known, for the last DATA.presets complete days: `low` is undefined for other selections, null with too few days.
+function change(key, filter, now, before) {
   if (now.rate === null || before.rate === null) return null;
-  const by = now.rate - before.rate;
-  const low = by - Math.hypot(now.rate - now.low, before.high - before.rate);
-  const high = by + Math.hypot(now.high - now.rate, before.rate - before.low);
-  return { by, clear: low > 0 || high < 0 };
+  const judged = filter.until === LAST && DATA.changes[[filter.until - filter.since + 1, filter.space, filter.agent].join("|")];
+  const [low, high] = judged && judged[key] || [];
+  return { by: now.rate - before.rate, low, high, clear: low > 0 || high < 0 };
 }
 
 const labelled = (sums) => [...sums.outcomes].reduce((all, [key, number]) => key < 0 ? all : all + number, 0);
@@ -89,15 +93,30 @@ function quantile(counts, part) {
   return at(low) + (place - low) * (at(Math.ceil(place)) - at(low));
 }
 
-const cost = (sums, cases) => sums.cost && cases ? sums.cost / cases : null;
+// NULL where every cost is 0 or absent, as in call_costs.
+const cost = (sums, cases) => sums.paid && cases ? sums.cost / cases : null;
 
-// Numbers as people read them; what is not known is –.
-const number = (value) => value === null ? "–" : Math.round(value).toLocaleString("en-US");
-const percent = (share) => share === null ? "–" : share > 0 && share < .005 || share < 1 && share >= .995 ? (100 * share).toFixed(1) + " %" : Math.round(100 * share) + " %";
+// Numbers as people read them, as unpod_sync/wording.py has them; what is not known is –.
+const rounded = (value, digits = 0) => Math.floor(value * 10 ** digits + .5) / 10 ** digits;
+const fixed = (value, digits) => rounded(value, digits).toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const number = (value) => value === null ? "–" : fixed(value, 0);
+const plural = (count, one, many = one + "s") => number(count) + " " + (count === 1 ? one : many);
+function percent(share) {
+  if (share === null) return "–";
+  if (!(share > 0 && share < .005 || share >= .995 && share < 1)) return rounded(100 * share) + "%";
+  return share >= .0005 && share < .9995 ? fixed(100 * share, 1) + "%" : share < .5 ? "< 0.1%" : "> 99.9%";
+}
 const ofCases = (value) => value.rate === null ? "–" : percent(value.rate) + " of " + number(value.cases);
-const span = (value) => value.rate === null ? "–" : Math.round(100 * value.low) + "–" + Math.round(100 * value.high) + " %";
-const clock = (seconds) => seconds === null ? "–" : Math.floor(Math.round(seconds) / 60) + ":" + String(Math.round(seconds) % 60).padStart(2, "0");
-const money = (amount) => amount === null ? "–" : amount.toLocaleString("en-US", { minimumFractionDigits: Math.abs(amount) < 1 ? 3 : 2, maximumFractionDigits: Math.abs(amount) < 1 ? 3 : 2 });
+const span = (value) => value.rate === null ? "–" : rounded(100 * value.low) + "–" + rounded(100 * value.high) + "%";
+function clock(seconds) {
+  if (seconds === null) return "–";
+  const whole = rounded(seconds), two = (part) => String(part).padStart(2, "0"), minutes = Math.floor(whole / 60);
+  return minutes < 60 ? minutes + ":" + two(whole % 60) : Math.floor(minutes / 60) + ":" + two(minutes % 60) + ":" + two(whole % 60);
+}
+const money = (amount) => amount === null ? "–" : fixed(amount, Math.abs(amount) >= 1 || amount === 0 ? 2 : 3);
 const signed = (value, unit) => (value > 0 ? "+" : value < 0 ? "−" : "±") + Math.abs(value) + unit;
+const points = (difference) => signed(rounded(100 * difference), " pts");
+const between = (low, high) => signed(rounded(100 * low), "") + " to " + signed(rounded(100 * high), "") + " points";
+const growth = (now, before) => now === null || !before ? "–" : now / before >= 10 ? "× " + rounded(now / before) : signed(rounded(100 * (now / before - 1)), "%");
 const shortDay = (day) => dateOf(day).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 const longDay = (day) => dateOf(day).toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });

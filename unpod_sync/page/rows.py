@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from unpod_sync import wording as say
 from unpod_sync.attention import flaws, state, unusual_days
-from unpod_sync.reports import Request, names_of, resolve
+from unpod_sync.changes import changes
+from unpod_sync.periods import DEFAULT_DAYS, Period
+from unpod_sync.reports import Clock, Request, asked_periods, names_of, resolve
 from unpod_sync.window import File, Filter, Windows, open_file, quality
 
-#: Days that the page shows at first; its reader can choose others.
-SHOWN_DAYS = 28
+#: The periods up to the last complete day that have a button, and changes with their intervals.
+PRESETS = (DEFAULT_DAYS, 28, 90)
+#: How the page calls the measures of changes and anomalies.
+MEASURES = {
+    "connect": "connected",
+    "engaged": "engaged",
+    "interested": "interested",
+    "successful": "successful",
+    "completed": "completed",
+    "completion": "completed",
+}
+#: Labels of a call for changes: all calls, its space, its agent, both; `*` stands for any.
+LABELS = (
+    "['*' || chr(31) || '*', coalesce(space_token, '') || chr(31) || '*',"
+    " '*' || chr(31) || coalesce(agent_handle, ''),"
+    " coalesce(space_token, '') || chr(31) || coalesce(agent_handle, '')]"
+)
 #: The definitions that the page shows.
 METRICS = (
     "call_funnel.%",
@@ -38,32 +55,44 @@ select local_date, space_token, agent_handle, coalesce(started_local_hour, -1) a
     count(success_points) as scored,
     count(*) filter (where is_successful) as successful,
     count(cost) as costed,
+    count(nullif(cost, 0)) as paid,
     round(coalesce(sum(cost), 0), 6) as cost
-from part_calls where local_date is not null group by all order by all
+from part_calls where local_date between $first and $last group by all order by all
 """
 TASKS = """
 select local_date, space_token, agent_handle,
     sum(total_tasks)::bigint as total, sum(completed_tasks)::bigint as completed
-from part_task_counts where local_date is not null group by all order by all
+from part_task_counts where local_date between $first and $last group by all order by all
 """
-#: Whole seconds up to two minutes, steps of five beyond: the page's quantiles are that exact.
+#: To the millisecond, so that the page's quantiles are those of the views.
 DURATIONS = """
-select local_date, space_token, agent_handle,
-    (case when duration_seconds < 120 then round(duration_seconds) else 5 * round(duration_seconds / 5) end)
-        ::bigint as seconds,
-    count(*) as calls
+select local_date, space_token, agent_handle, round(duration_seconds, 3) as seconds, count(*) as calls
 from part_calls
-where local_date is not null and is_connected and duration_seconds is not null group by all order by all
+where local_date between $first and $last and is_connected and duration_seconds is not null
+group by all order by all
 """
 OUTCOMES = """
 select local_date, space_token, agent_handle, outcome, count(*) as calls
-from part_calls where local_date is not null group by all order by all
+from part_calls where local_date between $first and $last group by all order by all
 """
+#: Without dates: a callback stays due whatever dates are looked at.
 CALLBACKS = """
-select calls.local_date, calls.space_token, calls.agent_handle, count(*) as calls
-from callbacks_due inner join calls on callbacks_due.task_id = calls.task_id
-where calls.local_date is not null group by all order by all
+select space_token, agent_handle, count(*) as calls from callbacks_due group by all order by all
 """
+#: The counts of CALLS, and the sum of costs.
+COUNTS = (
+    "calls",
+    "dialed",
+    "answered",
+    "connected",
+    "engaged",
+    "interested",
+    "scored",
+    "successful",
+    "costed",
+    "paid",
+    "cost",
+)
 #: Outcomes in the order of their bars; others follow.
 ORDER = (
     "interested",
@@ -104,50 +133,50 @@ def read(path: Path, request: Request) -> dict[str, Any]:
     """Everything that the page carries, ready for JSON."""
     with open_file(path) as file:
         names = {"space": names_of(file, "space"), "agent": names_of(file, "agent")}
-        chosen = Filter(
-            resolve("space", names, request.spaces),
-            resolve("agent", names, request.agents),
-            request.since,
-            request.until,
-        )
-        return _Page(file, chosen, names).content(path)
+        chosen = Filter(resolve("space", names, request.spaces), resolve("agent", names, request.agents))
+        return _Page(file, chosen, names, request).content(path)
 
 
 class _Page:
-    def __init__(self, file: File, chosen: Filter, names: dict[str, dict[str, str]]) -> None:
+    def __init__(
+        self, file: File, chosen: Filter, names: dict[str, dict[str, str]], request: Request
+    ) -> None:
         self._file = file
         self._chosen = chosen
+        self._windows = Windows(file, chosen)
         self._spaces = Keys(names["space"], "no space")
         self._agents = Keys(names["agent"], "no agent")
         self._outcomes = Keys({}, "")
         for outcome in ORDER:
             self._outcomes.number(outcome)
-        self._first = date(1970, 1, 1)
+        self._clock = Clock.read(file, chosen)
+        self._is_cut = bool(request.since or request.until)
+        self._periods = asked_periods(self._windows, self._clock, request)
+        self._carried = self._periods.main if self._is_cut else self._periods.whole
 
     def content(self, path: Path) -> dict[str, Any]:
-        windows = Windows(self._file, self._chosen)
-        self._first, last = self._span()
-        condition = f"{self._chosen.places} and {self._chosen.dates()}"
+        carried, today = self._carried, self._periods.today
+        dates = {"first": carried.since, "last": today or carried.until}
         tables = {
-            "calls": self._table(CALLS, "part"),
-            "tasks": self._table(TASKS, "part"),
-            "durations": self._table(DURATIONS, "part"),
-            "outcomes": self._table(OUTCOMES, "part"),
-            "callbacks": self._table(f"select * from ({CALLBACKS}) where {condition}", "warehouse"),
+            "calls": self._table(self._windows.rows(CALLS, dates), "hour", *COUNTS),
+            "tasks": self._table(self._windows.rows(TASKS, dates), "total", "completed"),
+            "durations": self._table(self._windows.rows(DURATIONS, dates), "seconds", "calls"),
+            "outcomes": self._table(self._windows.rows(OUTCOMES, dates), "outcome", "calls"),
+            "callbacks": self._callbacks(),
         }
-        unusual = self._unusual()
-        del windows
         return tables | {
-            "first": self._first.isoformat(),
-            "days": (last - self._first).days + 1,
-            "shown": 10**6 if self._chosen.since or self._chosen.until else SHOWN_DAYS,
-            "anomalies": unusual,
+            "first": carried.since.isoformat(),
+            "days": carried.days,
+            "today": today and (today - carried.since).days,
+            "shown": carried.days if self._is_cut else DEFAULT_DAYS,
+            "presets": PRESETS,
+            "changes": self._changes(),
+            "anomalies": self._unusual(),
             "freshness": [
                 dataclasses.asdict(item) | {"space": -1} for item in state(self._file, self._chosen)
             ],
             "flaws": self._flaws(),
             "metrics": self._metrics(),
-            "reliable_width": self._file.rows("select reliable_width from thresholds")[0]["reliable_width"],
             "spaces": self._spaces.labels,
             "agents": self._agents.labels,
             "outcome_names": self._outcomes.labels,
@@ -155,48 +184,60 @@ class _Page:
             **self._freshness(),
         }
 
-    def _span(self) -> tuple[date, date]:
-        row = self._file.rows(
-            "select min(local_date) as first, max(local_date) as last from"
-            " (select local_date from part_calls union all select local_date from part_task_counts)",
-            database="part",
-        )[0]
-        last = self._chosen.until or row["last"] or self._chosen.since or date(1970, 1, 1)
-        first = self._chosen.since or row["first"] or last
-        return min(first, last), max(first, last)
-
-    def _table(self, sql: str, database: str) -> dict[str, list[Any]]:
+    def _table(self, rows: list[dict[str, Any]], *names: str) -> dict[str, list[Any]]:
         """Rows as columns, dates as days since the first, keys as their numbers."""
-        rows = self._file.rows(sql, database=database)
         table: dict[str, list[Any]] = {
-            "day": [(row["local_date"] - self._first).days for row in rows],
+            "day": [(row["local_date"] - self._carried.since).days for row in rows],
             "space": [self._spaces.number(row["space_token"]) for row in rows],
             "agent": [self._agents.number(row["agent_handle"]) for row in rows],
         }
-        for name in rows[0] if rows else ("calls",):
+        for name in names:
+            values = [row[name] for row in rows]
             if name == "outcome":
-                known = (row[name] for row in rows)
-                table[name] = [-1 if value is None else self._outcomes.number(value) for value in known]
-            elif name not in ("local_date", "space_token", "agent_handle"):
-                table[name] = [row[name] for row in rows]
+                values = [-1 if value is None else self._outcomes.number(value) for value in values]
+            table[name] = values
         return table
 
+    def _callbacks(self) -> dict[str, list[int]]:
+        rows = self._file.rows(f"select * from ({CALLBACKS}) where {self._chosen.places}")
+        return {
+            "space": [self._spaces.number(row["space_token"]) for row in rows],
+            "agent": [self._agents.number(row["agent_handle"]) for row in rows],
+            "calls": [row["calls"] for row in rows],
+        }
+
+    def _changes(self) -> dict[str, dict[str, list[float | None]]]:
+        """`days|space|agent` → measure → the 95% interval of its change; -1 stands for any."""
+        found: dict[str, dict[str, list[float | None]]] = {}
+        for days in PRESETS:
+            now = Period.ending(self._carried.until, days)
+            if self._periods.is_partial or now.before.since < self._carried.since:
+                continue
+            for label, rows in changes(self._windows.rows, now.before, now, LABELS).items():
+                space, agent = label.split("\x1f")
+                key = f"{days}|{self._number(self._spaces, space)}|{self._number(self._agents, agent)}"
+                found[key] = {MEASURES[row.measure]: [_short(row.low), _short(row.high)] for row in rows}
+        return found
+
+    @staticmethod
+    def _number(keys: Keys, key: str) -> int:
+        return -1 if key == "*" else keys.number(key or None)
+
     def _unusual(self) -> list[dict[str, Any]]:
-        # the days before the first one shown belong to what is usual
-        windows = Windows(self._file, dataclasses.replace(self._chosen, since=None), name="history")
-        measures = {"connect": "connected", "completion": "completed"}
+        carried = self._carried
         return [
             {
-                "day": (day.local_date - self._first).days,
+                "day": (day.local_date - carried.since).days,
                 "space": self._spaces.number(day.space_token),
-                "measure": measures[day.measure],
+                "measure": MEASURES[day.measure],
                 "text": day.text,
             }
-            for day in unusual_days(windows, self._first, self._chosen.until)
+            for day in unusual_days(self._windows, carried.since, carried.until)
         ]
 
     def _flaws(self) -> list[list[Any]]:
-        rows = quality(self._file, self._chosen)
+        cut = Filter(self._chosen.spaces, self._chosen.agents, self._carried.since, self._carried.until)
+        rows = quality(self._file, cut if self._is_cut else self._chosen)
         worth = {item.kind for item in flaws(rows)}
         chosen = [row for row in rows if row["flaw_count"]]
         chosen.sort(key=lambda row: (row["flaw"] not in worth, -(row["flaw_rate"] or 1)))
@@ -216,18 +257,16 @@ class _Page:
         }
 
     def _freshness(self) -> dict[str, str]:
-        zones = self._file.rows("select value from meta.settings where name = 'time_zone'")
-        zone = zones[0]["value"] if zones else "UTC"
-        spaces = Filter(spaces=self._chosen.spaces).places
-        row = self._file.rows(
-            "select max(last_synced_at) as synced_at, (select now_at from utc_clock) as now_at"
-            f" from sync_freshness where {spaces}"
-        )[0]
-        made = _moment(row["now_at"], zone)
-        synced = f"Data as of {_moment(row['synced_at'], zone)}" if row["synced_at"] else "Never synced"
-        return {"zone": zone, "fresh": f"{synced} ({zone}). Page made {made}."}
+        clock = self._clock
+        synced = f"Data as of {_moment(clock.synced_at, clock.zone)}" if clock.synced_at else "Never synced"
+        made = f"Page made {_moment(clock.now_at, clock.zone)}"
+        return {"zone": clock.zone, "fresh": f"{synced} ({clock.zone}). {made}."}
+
+
+def _short(bound: float | None) -> float | None:
+    return None if bound is None else round(bound, 6)
 
 
 def _moment(value: datetime, zone: str) -> str:
-    local = value.replace(tzinfo=UTC).astimezone(ZoneInfo(zone))
+    local = value.astimezone(ZoneInfo(zone))
     return f"{say.day(local.date(), year=True)}, {local:%H:%M}"
