@@ -19,6 +19,7 @@ from unpod_sync.simulator import Simulator, World
 
 ROOT = Path(__file__).parent.parent
 TOKEN = "sim-token"
+PROGRAM = f"{sys.executable} -m unpod_sync"  # as these tests start it
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +87,8 @@ def test_no_token_leads_to_init(newcomer: Newcomer) -> None:
     assert status == 78
     assert err == (
         "error: no API token\n"
-        "  Run `unpod-sync init`, or set UNPOD_API_TOKEN. Tokens are made in Unpod under Settings, API keys. "
-        "To try without an account: unpod-sync demo.\n"
+        f"  Run `{PROGRAM} init`, or set UNPOD_API_TOKEN. Tokens are made in Unpod under Settings, API keys. "
+        f"To try without an account: `{PROGRAM} demo`.\n"
     )
 
 

@@ -25,7 +25,9 @@ MARKS = {"act": ("!", "bold red"), "look": ("?", "yellow"), "know": ("·", "dim"
 NOTES = 3
 #: How many agents or spaces are shown, the busiest first.
 ROWS = 8
-FOOT = Text("What a number means: unpod-sync metrics · With charts: unpod-sync report --html FILE", "dim")
+FOOT = Text(
+    "What a number means: unpod-sync metrics\nWith charts: unpod-sync report --html report.html", "dim"
+)
 
 
 def report(content: Report, width: int) -> Group:

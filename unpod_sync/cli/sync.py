@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unpod_sync.cli.common import Output, api_options, output_options
+from unpod_sync.cli.common import api_options, output_options
+from unpod_sync.cli.output import Output, console
 from unpod_sync.config import Settings
-from unpod_sync.errors import EXIT_DONE, EXIT_INTERRUPTED, LockedError
+from unpod_sync.errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, LockedError
 
 if TYPE_CHECKING:
     from unpod_sync.client import Event
@@ -37,7 +38,6 @@ def command(settings: Settings, output: Output, *, full: bool, dry_run: bool) ->
     Exit status: 0 all done, 1 failed, 3 partial, 75 another sync is at work, 77 credentials
     refused, 78 configuration, 130 interrupted.
     """
-    from unpod_sync.cli import complain
     from unpod_sync.sync import Options, sync
 
     def terminate(number: int, frame: FrameType | None) -> None:
@@ -50,7 +50,7 @@ def command(settings: Settings, output: Output, *, full: bool, dry_run: bool) ->
             result = sync(settings, options, on_event=log_event(output), on_page=progress.page)
             pinged.append(result.exit_status)
     except KeyboardInterrupt:
-        complain("interrupted", kept(settings))
+        output.complain("interrupted", kept(settings))
         return EXIT_INTERRUPTED
     if output.json:
         output.dump(dataclasses.asdict(result))
@@ -129,12 +129,11 @@ class Progress:
     def __enter__(self) -> Progress:
         """Starts drawing."""
         if self._output.is_terminal:
-            from rich.console import Console
             from rich.progress import Progress as Bar
             from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-            self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
+            columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+            self._bar = Bar(*columns, console=console(err=True), transient=True)
             self._bar.start()
             self._task = self._bar.add_task(self._text)
         return self
@@ -162,7 +161,7 @@ def tell(result: LoadResult, output: Output, settings: Settings) -> None:
         for name, needs in result.plans.items():
             reasons = ", ".join(f"{reason} {number}" for reason, number in needs.items())
             output.say(f"  {name}: {reasons}")
-        output.say(f"{result.requests_planned} requests in all; nothing was written.")
+        output.say(f"{result.requests_planned} requests in all; nothing was written or published.")
         return
     output.say(
         f"{result.status}: {result.tasks_read:,} tasks read, {result.tasks_changed:,} new or changed, "
@@ -172,5 +171,12 @@ def tell(result: LoadResult, output: Output, settings: Settings) -> None:
     for note in result.notes:
         output.note(note)
     for failure in result.failures:
-        click.secho(f"  failed: {failure}", fg="yellow", err=True)
-    output.say(f"{'published' if result.published else 'nothing new, left as it is:'} {settings.database}")
+        output.warn(f"  failed: {failure}")
+    output.say(f"{_published(result)} {settings.database}")
+
+
+def _published(result: LoadResult) -> str:
+    """What became of the published file; a failed sync brings nothing that is worth the word."""
+    if result.exit_status == EXIT_FAILED:
+        return "nothing could be read; what was there before stays in"
+    return "published" if result.published else "nothing new, left as it is:"
