@@ -173,7 +173,7 @@ def test_an_amount_of_memory_that_is_none_is_refused(newcomer: Newcomer, limit: 
 def test_a_question_before_the_first_sync_says_how_to_get_a_file(newcomer: Newcomer) -> None:
     status, _, err = newcomer.runs("check", "--offline")
     assert status == 1
-    assert "Run `unpod-sync sync` first" in err
+    assert f"Run `{PROGRAM} sync` first" in err
 
 
 def obeying_modes() -> tuple[str, ...]:

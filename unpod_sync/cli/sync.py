@@ -6,6 +6,7 @@ import dataclasses
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -172,11 +173,11 @@ def tell(result: LoadResult, output: Output, settings: Settings) -> None:
         output.note(note)
     for failure in result.failures:
         output.warn(f"  failed: {failure}")
-    output.say(f"{_published(result)} {settings.database}")
+    output.say(_published(result, settings.database))
 
 
-def _published(result: LoadResult) -> str:
-    """What became of the published file; a failed sync brings nothing that is worth the word."""
+def _published(result: LoadResult, database: Path) -> str:
+    """What became of the published file; a failed sync brings nothing new, even where views were rebuilt."""
     if result.exit_status == EXIT_FAILED:
-        return "nothing could be read; what was there before stays in"
-    return "published" if result.published else "nothing new, left as it is:"
+        return f"nothing new in {database}" if database.exists() else "nothing was published"
+    return f"published {database}" if result.published else f"nothing new, left as it is: {database}"
