@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -248,6 +250,30 @@ def test_found_calls_run_no_formula_in_a_spreadsheet(run_cli: Run, small: Path, 
     ran = run_cli("search", "hello", "--database", small, "--format", "csv")
     found = list(csv.DictReader(io.StringIO(ran.raw.decode(), newline="")))
     assert found and {row["contact_name"] for row in found} == {"'\n=1+1"}
+
+
+def test_a_link_stays_a_link_and_a_device_a_device(
+    run_cli: Run, warehouse_file: Path, tmp_path: Path
+) -> None:
+    """A file is written where its link leads; what is no file is not replaced by one."""
+    (tmp_path / "link.csv").symlink_to(tmp_path / "real.csv")
+    call = ("query", "select 1 as one", "--format", "csv", "--database", warehouse_file, "--output")
+    assert run_cli(*call, tmp_path / "link.csv").status == 0
+    assert (tmp_path / "link.csv").is_symlink() and (tmp_path / "real.csv").read_text() == "one\n1\n"
+    os.mkfifo(tmp_path / "pipe.csv")
+    ran = run_cli(*call, tmp_path / "pipe.csv")
+    assert ran.status == 2 and "no regular file" in ran.err and (tmp_path / "pipe.csv").is_fifo()
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "xlsx"])
+def test_an_error_in_the_last_row_leaves_no_file(
+    form: str, run_cli: Run, warehouse_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sql = "select case when i = 9999 then 'x'::int else i end as i from range(10000) t(i)"
+    ran = run_cli("query", sql, "--database", warehouse_file, "--output", tmp_path / f"a.{form}")
+    assert ran.status == 2 and "Conversion Error" in ran.err
+    assert not list(tmp_path.iterdir()), "neither half a file nor rows that waited for it"
 
 
 def test_a_type_that_parquet_lacks_is_named(run_cli: Run, warehouse_file: Path, tmp_path: Path) -> None:

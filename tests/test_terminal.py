@@ -201,6 +201,14 @@ def test_data_for_programs_is_verbatim_but_on_a_terminal(monkeypatch: pytest.Mon
     assert not STEERING.search(text) and text.startswith("a\nEve␛[31m") and "é\n" in text
 
 
+def test_a_traceback_steers_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also an error that nobody expected may quote a server."""
+    error = ValueError(EVIL)
+    output.show_traceback(type(error), error, None)
+    text = capsys.readouterr().err
+    assert "ValueError: Eve␛[31m" in text and not STEERING.search(text)
+
+
 def test_json_loses_nothing() -> None:
     text = as_json({"name": EVIL, "half": "\ud800"})
     assert not STEERING.search(text)

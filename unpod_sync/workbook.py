@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -58,7 +60,11 @@ def write_xlsx(result: Result, out: IO[bytes]) -> int:
 
 @contextlib.contextmanager
 def _workbook(out: IO[bytes]) -> Iterator[_Book]:
-    """A workbook that is written into a stream when the block ends well."""
+    """A workbook that is written into a stream when the block ends well.
+
+    It is made in a private folder, which is gone afterwards, also after an error: a zip archive that
+    cannot be written to its end fails a second time when it is freed, where nothing can catch that.
+    """
     import xlsxwriter
     from xlsxwriter.exceptions import FileCreateError
 
@@ -70,12 +76,19 @@ def _workbook(out: IO[bytes]) -> Iterator[_Book]:
         "nan_inf_to_errors": False,
         "use_zip64": True,
     }
-    book = xlsxwriter.Workbook(out, options)
-    yield _Book(book, _formats(book))
-    try:
-        book.close()
-    except FileCreateError as error:  # which hides the error of the file system
-        raise error.args[0] from None
+    with tempfile.TemporaryDirectory(prefix="unpod-sync-") as folder:
+        whole = Path(folder) / "whole.xlsx"
+        book = xlsxwriter.Workbook(str(whole), options | {"tmpdir": folder})
+        try:
+            yield _Book(book, _formats(book))
+            book.close()
+        except FileCreateError as error:  # which hides the error of the file system
+            raise error.args[0] from None
+        finally:
+            for page in book.worksheets():
+                page.row_data_fh.close()
+        with whole.open("rb") as made:
+            shutil.copyfileobj(made, out)
 
 
 def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:

@@ -170,9 +170,11 @@ OURS = re.compile(
 
 
 def refuse_precious(path: Path) -> None:
-    """Raises `UsageError` when writing to `path` would replace a database or a file of the tool's own."""
+    """Raises `UsageError` when writing to `path` would replace a database, a device or a file of the tool's own."""
     if OURS.fullmatch(path.name) or OURS.fullmatch(path.resolve().name) or path.name == FILE_NAME:
         raise UsageError(f"{path} is a file of unpod-sync itself", "Name another file.")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is no regular file", "Name a file, or redirect the output instead.")
     refuse_database(path)
 
 
@@ -196,6 +198,7 @@ def beside(path: Path) -> Iterator[Path]:
     Raises `UsageError` where a database or a file of the tool's own would be replaced.
     """
     refuse_precious(path)
+    path = path.resolve()  # a link stays one
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with disk_errors(path):
         try:

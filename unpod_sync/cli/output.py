@@ -14,11 +14,13 @@ import json
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, TextIO
 
 import click
@@ -53,7 +55,8 @@ def _shown(part: Part, has_colours: bool) -> str:
     if isinstance(part, str):
         return harmless(part)
     text = harmless(part.text)
-    return click.style(text, fg=part.fg, bold=part.bold, dim=part.dim) if has_colours else text
+    has_style = has_colours and (part.fg or part.bold or part.dim)
+    return click.style(text, fg=part.fg, bold=part.bold, dim=part.dim) if has_style else text
 
 
 def colours(*, err: bool = False) -> bool:
@@ -204,12 +207,22 @@ def show_usage_error(error: click.ClickException, invocation: Invocation) -> Non
 
 
 def prepare_streams() -> None:
-    """Line ends are LF on every platform, and a character that a stream cannot show is spelled out."""
+    """Line ends are LF on every platform, and a character that a stream cannot show is spelled out.
+
+    A traceback, too, is a text that may quote a server.
+    """
+    sys.excepthook = show_traceback
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who started us
             setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115  for as long as we live
         with suppress(AttributeError):  # a stream that somebody put in its place
             getattr(sys, name).reconfigure(newline="\n", errors="backslashreplace")
+
+
+def show_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """An error that nobody expected, on stderr."""
+    for line in "".join(traceback.format_exception(kind, error, trace)).splitlines():
+        echo(line, err=True)
 
 
 def flush() -> None:
