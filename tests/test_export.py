@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import stat
-import subprocess
-import sys
+import tomllib
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
@@ -33,7 +32,9 @@ def nasty(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             " ('-a', 12345678901234567, null, null, null, null),"
             " ('http://a.example', null, null, null, null, null),"
             " (chr(9) || 't', null, null, null, null, null), ('007', null, null, null, null, null),"
-            " (repeat('x', 40000), null, null, null, null, null), ('é,\"', null, null, null, null, null)"
+            " (repeat('x', 40000), null, null, null, null, null), ('é,\"', null, null, null, null, null),"
+            " (chr(10) || '=1+1', null, null, null, null, null), (chr(13) || '+1', null, null, null, null, null),"
+            " ('＝1+1', null, null, null, null, null)"
             ") as t(text, number, day, moment, hit_rate, yes)"
         )
         yield memory
@@ -42,31 +43,31 @@ def nasty(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def test_csv_runs_no_formula(nasty: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     """Texts that begin like a formula get an apostrophe; numbers keep their sign."""
     [sheet] = sheets(nasty, Request())
-    assert write_csv(nasty, sheet, tmp_path / "nasty.csv") == 9
+    assert write_csv(nasty, sheet, tmp_path / "nasty.csv") == 12
     with (tmp_path / "nasty.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     texts = [row["text"] for row in rows]
     assert texts[:7] == ["'=1+1", "'+91 98", "'@x", "'-a", "http://a.example", "'\tt", "007"]
+    assert texts[9:] == ["'\n=1+1", "'\r+1", "'＝1+1"]
     assert texts[8] == 'é,"' and rows[0]["number"] == "-5"
 
 
 def test_a_workbook_is_typed(nasty: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     """Text stays text, dates are dates, long numbers lose no digit, nothing is a formula or a link."""
     openpyxl = pytest.importorskip("openpyxl")
-    pytest.importorskip("xlsxwriter")
     write_workbook(nasty, sheets(nasty, Request()), tmp_path / "nasty.xlsx")
     page = openpyxl.load_workbook(tmp_path / "nasty.xlsx")["nasty"]
     rows = list(page.iter_rows(min_row=2, values_only=True))
     assert rows[0] == ("=1+1", -5, datetime(2026, 3, 1), datetime(2026, 3, 1, 10), 0.25, True)  # noqa: DTZ001
+    assert {page[f"A{row}"].data_type for row in range(2, 14)} == {"s"}
     assert page["A2"].data_type == "s" and page["A6"].hyperlink is None
     assert rows[1][4] is None and rows[2][2] == "1800-01-01" and rows[3][1] == "12345678901234567"
     assert rows[6][0] == "007" and len(rows[7][0]) == 32_767
-    assert page.freeze_panes == "B2" and page.auto_filter.ref == "A1:F10"
+    assert page.freeze_panes == "B2" and page.auto_filter.ref == "A1:F13"
 
 
 def test_sheet_names_are_short_and_unlike(tmp_path: Path) -> None:
     """Names that agree in 31 characters, or but for their case, become different sheets."""
-    pytest.importorskip("xlsxwriter")
     with duckdb.connect(":memory:") as memory:
         for end in ("_first", "_second"):
             memory.execute(f"create table a_name_that_is_too_long_for_excel{end} as select 1 as one")
@@ -139,23 +140,9 @@ def test_wrong_calls_are_told(
     assert ran.status == 2 and told in ran.err and not list(tmp_path.iterdir())
 
 
-def test_without_xlsxwriter_the_remedy_is_named(warehouse_file: Path, tmp_path: Path) -> None:
-    """The extra that is missing, exit status 78."""
-    hide = "import sys; sys.modules['xlsxwriter'] = None; from unpod_sync.cli import main; main()"
-    ran = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            hide,
-            "export",
-            "calls",
-            "--database",
-            warehouse_file,
-            "--output",
-            tmp_path / "a.xlsx",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 78 and "unpod-sync[excel]" in ran.stderr
+def test_excel_needs_no_extra() -> None:
+    """A plain installation writes workbooks; the names of the old extras stay valid and add nothing."""
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
+    assert any(line.startswith("xlsxwriter") for line in project["dependencies"])
+    assert project["optional-dependencies"] == {"excel": [], "all": []}
+    assert len(project["dependencies"]) == len(set(project["dependencies"]))

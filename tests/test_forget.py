@@ -379,7 +379,7 @@ def test_killed_at_any_moment(scene: Scene, run_cli: Run, round_: int) -> None:
 
 def test_the_apis_counts_are_explained(scene: Scene, run_cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the API goes on counting is no difference: neither for check, nor in the report, nor later."""
-    monkeypatch.setenv("UNPOD_API_TOKEN", "sim-token")
+    monkeypatch.setenv("UNPOD_API_TOKEN", "simulator-token-0")
     monkeypatch.setenv("UNPOD_ORG_HANDLE", "sim-org")
     monkeypatch.setenv("UNPOD_BASE_URL", scene.settings.base_url)
     counted = "select sum(api_count), sum(forgotten_count), sum(count_difference) from sync_freshness"

@@ -19,6 +19,7 @@ from unpod_sync.simulator import Simulator, World
 
 ROOT = Path(__file__).parent.parent
 TOKEN = "simulator-token-0"
+PROGRAM = f"{sys.executable} -m unpod_sync"  # as these tests start it
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +87,8 @@ def test_no_token_leads_to_init(newcomer: Newcomer) -> None:
     assert status == 78
     assert err == (
         "error: no API token\n"
-        "  Run `unpod-sync init`, or set UNPOD_API_TOKEN. Tokens are made in Unpod under Settings, API keys. "
-        "To try without an account: unpod-sync demo.\n"
+        f"  Run `{PROGRAM} init`, or set UNPOD_API_TOKEN. Tokens are made in Unpod under Settings, API keys. "
+        f"To try without an account: `{PROGRAM} demo`.\n"
     )
 
 
@@ -173,7 +174,7 @@ def test_an_amount_of_memory_that_is_none_is_refused(newcomer: Newcomer, limit: 
 def test_a_question_before_the_first_sync_says_how_to_get_a_file(newcomer: Newcomer) -> None:
     status, _, err = newcomer.runs("check", "--offline")
     assert status == 1
-    assert "Run `unpod-sync sync` first" in err
+    assert f"Run `{PROGRAM} sync` first" in err
 
 
 def obeying_modes() -> tuple[str, ...]:

@@ -70,7 +70,7 @@ def test_csv_survives_every_character(query: Run) -> None:
         "csv",
         "select 'a,\"b' || chr(13) || chr(10) || 'é' as text, null as nothing, 1.5::double as n",
     )
-    assert ran.raw.startswith(b"text,nothing,n\r\n")
+    assert ran.raw.startswith(b"text,nothing,n\n")
     assert list(csv.reader(io.StringIO(ran.out, newline="")))[1] == ['a,"b\r\né', "", "1.5"]
 
 

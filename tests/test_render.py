@@ -118,7 +118,7 @@ def test_options_reach_the_report() -> None:
     """Dates, space and agent stand in the head; a wrong date is a usage error."""
     result = run("--since", "2026-01-01", "--agent", "asha", "--space", "growth outreach")
     assert "Growth Outreach, Asha" in result.stdout.splitlines()[0]
-    assert run("--since", "yesterday").exit_code == 2
+    assert run("--since", "yesterdy").exit_code == 2
 
 
 def test_differences_of_agents_say_how_many_pairs_were_compared(content: Report) -> None:

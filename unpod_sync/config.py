@@ -138,8 +138,20 @@ def _zone(value: object) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no IANA time zone, such as Asia/Kolkata or America/New_York") from None
+        raise ValueError(
+            f"{name!r} is no IANA time zone, such as Asia/Kolkata or America/New_York{_zones_like(name)}"
+        ) from None
     return name
+
+
+def _zones_like(name: str) -> str:
+    """What was probably meant; nothing for abbreviations such as IST, which mean several zones."""
+    from zoneinfo import available_timezones
+
+    from unpod_sync.suggest import did_you_mean
+
+    meant = did_you_mean(name, sorted(available_timezones()), most=3) if len(name) > 4 else ""
+    return f". {meant}" if meant else ""
 
 
 def _memory(value: object) -> str:
@@ -244,7 +256,7 @@ class Settings:
             raise ConfigurationError(
                 "no API token",
                 "Run `unpod-sync init`, or set UNPOD_API_TOKEN. Tokens are made in Unpod under Settings, "
-                "API keys. To try without an account: unpod-sync demo.",
+                "API keys. To try without an account: `unpod-sync demo`.",
             )
         if len(token) < LEAST_TOKEN:
             raise ConfigurationError(
@@ -335,7 +347,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _unknown(name: str) -> str:
-    import difflib
+    from unpod_sync.suggest import near
 
-    near = difflib.get_close_matches(name, DESCRIPTIONS, 1)
-    return f"there is no such setting{f'; did you mean {near[0]}?' if near else ''}"
+    likely = near(name, DESCRIPTIONS)[:1]
+    return f"there is no such setting{f'; did you mean {likely[0]}?' if likely else ''}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import duckdb
 
 from unpod_sync.errors import UsageError
-from unpod_sync.querying import near
+from unpod_sync.suggest import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,8 @@ def definitions(connection: duckdb.DuckDBPyConnection, name: str | None = None) 
     if found:
         return found
     known = sorted({view.name for view in views} | {metric.name for view in views for metric in view.metrics})
-    likely = near(metric_name, known)
-    raise UsageError(
-        f"there is no view or metric {name!r}",
-        f"Did you mean {' or '.join(likely)}?" if likely else "All of them: unpod-sync metrics",
-    )
+    hint = did_you_mean(metric_name, known) or "All of them: `unpod-sync metrics`"
+    raise UsageError(f"there is no view or metric {name!r}", hint)
 
 
 def _views(connection: duckdb.DuckDBPyConnection) -> list[View]:

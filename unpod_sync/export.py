@@ -18,17 +18,15 @@ import duckdb
 
 from unpod_sync.errors import UsageError
 from unpod_sync.publish import disk_errors
-from unpod_sync.querying import near, relations
+from unpod_sync.querying import relations
 from unpod_sync.schema import quote
-from unpod_sync.writing import beside
+from unpod_sync.suggest import did_you_mean
+from unpod_sync.writing import FORMULA, beside
 
 #: Columns that date a row, the first that a relation has.
 DATES = ("local_date", "created_local_date")
 #: Columns in UTC that date a row of relations without a local date.
 MOMENTS = ("created_at", "called_at", "started_at", "first_called_at")
-
-#: What spreadsheets take for the beginning of a formula.
-FORMULA = r"^[=+\-@\t\r]"
 
 #: Types whose values are never a formula.
 PLAIN = re.compile("U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$|DOUBLE|FLOAT|DECIMAL|BOOLEAN|DATE|TIME")
@@ -71,9 +69,8 @@ def sheets(connection: duckdb.DuckDBPyConnection, request: Request) -> list[Shee
 def _known(name: str, known: list[str]) -> str:
     if name in known:
         return name
-    likely = near(name, known)
-    meant = f"Did you mean {' or '.join(likely)}? " if likely else ""
-    raise UsageError(f"there is no table or view {name!r}", f"{meant}There are: {', '.join(known)}.")
+    hint = f"{did_you_mean(name, known)} There are: {', '.join(known)}."
+    raise UsageError(f"there is no table or view {name!r}", hint.strip())
 
 
 def _sheet(connection: duckdb.DuckDBPyConnection, name: str, request: Request) -> Sheet:

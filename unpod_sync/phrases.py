@@ -67,7 +67,7 @@ def parse(arguments: Sequence[str]) -> tuple[Term, ...]:
         else:
             terms += _terms(argument, is_phrase=len(argument.split()) > 1)
     if not terms:
-        raise UsageError("there is nothing to search for", "Example: unpod-sync search refund invoice")
+        raise UsageError("there is nothing to search for", "Example: `unpod-sync search refund invoice`")
     return tuple(dict.fromkeys(terms))
 
 

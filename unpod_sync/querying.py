@@ -6,20 +6,27 @@ no Python variable. So SQL from anywhere can be run on it.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 
 import duckdb
 import pyarrow as pa
 
 from unpod_sync.errors import UsageError, WarehouseError
 from unpod_sync.publish import Files, refuse_stray_wal
+from unpod_sync.statements import statements
+from unpod_sync.suggest import did_you_mean
 
 #: Rows per batch: large enough to be fast, small enough for rows that carry whole payloads.
 BATCH_ROWS = 2_000
+
+ONLY_READS = (
+    "`query` only reads the published file. To keep a result: --output result.csv, "
+    "or `unpod-sync export --format parquet --output exports`."
+)
 
 ISOLATION = {
     "enable_external_access": "false",
@@ -56,7 +63,7 @@ def _cannot_open(path: Path, error: duckdb.Error) -> WarehouseError:
         )
     return WarehouseError(
         f"{path} cannot be read: {text.splitlines()[0]}",
-        "Is it the published file, and may this account read it? `unpod-sync sync` publishes it anew.",
+        "Is it the published file, and may this account read it? `unpod-sync sync` publishes it again.",
     )
 
 
@@ -79,14 +86,19 @@ def run_sql(connection: duckdb.DuckDBPyConnection, sql: str) -> Result:
     The rows are computed while they are read; so errors may also arise then, as `UsageError`.
     """
     try:
-        statements = connection.extract_statements(sql)
-        if not statements:
+        found = list(statements(connection, sql))
+        if not found:
             raise UsageError(
-                "there is no SQL to run", 'Example: unpod-sync query "select * from agent_scorecard"'
+                "there is no SQL to run", 'Example: `unpod-sync query "select * from agent_scorecard"`'
             )
-        for statement in statements[:-1]:
+        for statement, kind in found:
+            if not kind:
+                raise UsageError(
+                    f"{shorten(statement.query, 40, placeholder='…')!r} cannot be run here", ONLY_READS
+                )
+        for statement, _ in found[:-1]:
             connection.execute(statement).fetchall()
-        relation = connection.sql(statements[-1])
+        relation = connection.sql(found[-1][0])
         if relation is None:
             return Result(pa.schema([]), iter(()))
         reader = relation.to_arrow_reader(BATCH_ROWS)
@@ -137,12 +149,6 @@ def relations(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
     return {name: list(names) for name, names in rows}
 
 
-def near(word: str, known: list[str]) -> list[str]:
-    """Up to five of `known` that look like `word`."""
-    inside = [name for name in known if len(word) > 2 and word.lower() in name.lower()]
-    return list(dict.fromkeys([*difflib.get_close_matches(word.lower(), known, 5, 0.6), *inside]))[:5]
-
-
 def sql_error(connection: duckdb.DuckDBPyConnection, error: Exception) -> UsageError | WarehouseError:
     """A DuckDB error in one line, with a hint in another."""
     text = str(error).strip()
@@ -155,20 +161,18 @@ def sql_error(connection: duckdb.DuckDBPyConnection, error: Exception) -> UsageE
 
 def _hint(connection: duckdb.DuckDBPyConnection, text: str) -> str:
     if "read-only mode" in text or "disabled by configuration" in text or "disabled through" in text:
-        return "`query` only reads the published file. To keep a result: --output FILE, or unpod-sync export."
+        return ONLY_READS
     if "configuration has been locked" in text:
         return "Settings are locked here; open the file read-only in your own DuckDB to change them."
     missing = re.search(r"with name (\S+) does not exist", text)
     if missing and "Table" in text:
         names = list(relations(connection))
-        likely = near(missing[1].split(".")[-1].strip('"'), names)
-        return f"Did you mean {' or '.join(likely)}?" if likely else f"There are: {', '.join(names)}."
+        meant = did_you_mean(missing[1].split(".")[-1].strip('"'), names)
+        return meant or f"There are: {', '.join(names)}."
     candidates = re.search(r"Candidate bindings: (.*)", text)
     if candidates:
         return f"Columns like it: {candidates[1].replace(chr(34), '')}."
-    meant = re.search(r'Did you mean "(.*)"\?', text)
-    if meant:
-        return f"Did you mean {meant[1]}?"
-    return (
-        'Tables, views and their columns: unpod-sync query "show tables", unpod-sync query "describe calls".'
-    )
+    proposed = re.search(r'Did you mean "(.*)"\?', text)
+    if proposed:
+        return f"Did you mean {proposed[1]}?"
+    return 'Tables, views and their columns: `unpod-sync query "show tables"`, `unpod-sync query "describe calls"`.'

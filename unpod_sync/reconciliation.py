@@ -107,7 +107,7 @@ def _compared(
         return Comparison(resource.name, None, stored, "the list gives no count", is_explained=True)
     parts = _parts(bookmark, counted)
     if sum(parts.values()) != counted - stored:
-        text = "not explained: unpod-sync sync --full reads every row"
+        text = "not explained: `unpod-sync sync --full` reads every row"
         return Comparison(resource.name, counted, stored, text, is_explained=False)
     text = "; ".join(f"{abs(number):,} {reason}" for reason, number in parts.items() if number)
     return Comparison(resource.name, counted, stored, text, is_explained=True)

@@ -30,7 +30,7 @@ UNDRAWN = 86
 ROWS = 8
 FOOT = Text(
     "up, down, ▲ ▼: 95% interval by day and contact excludes 0.\n"
-    "What a number means: unpod-sync metrics · With charts: unpod-sync report --html FILE",
+    "What a number means: unpod-sync metrics\nWith charts: unpod-sync report --html report.html",
     "dim",
 )
 #: The two rates of the head, in words that go on after `56% of 196`; the page has the same.

@@ -6,7 +6,6 @@ dataclasses, and what needs attention is chosen. A rate always travels with its 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta

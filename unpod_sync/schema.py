@@ -14,6 +14,7 @@ import duckdb
 
 from unpod_sync import columns
 from unpod_sync.errors import ConfigurationError, MigrationError
+from unpod_sync.statements import statements
 from unpod_sync.transactions import transaction
 
 #: How text is compressed. Left to itself DuckDB tries every way on every column of every row group,
@@ -36,6 +37,9 @@ COMPRESSION = {
         "status_label", "success_label", "task_id", "user_email", "user_full_name",
     },
 }  # fmt: skip
+
+#: What a view file of the user's may hold; ALTER is also what DuckDB calls `comment on`.
+USER_STATEMENTS = frozenset({"CREATE", "DROP", "ALTER", "SELECT"})
 
 REBUILD_DUE = "rebuild_due"  # a setting: columns were added and are not filled yet
 
@@ -173,8 +177,9 @@ def _comment_tables(connection: duckdb.DuckDBPyConnection) -> None:
 def _create_views(connection: duckdb.DuckDBPyConnection, users: list[Path], digest: str) -> None:
     for path in _ours():
         connection.execute(path.read_text(encoding="utf-8"))
+    ours = _relations(connection) if users else set()
     for path in users:
-        _build_user_view(connection, path)
+        _build_user_view(connection, path, ours)
     connection.execute(_metrics().read_text(encoding="utf-8"))
     connection.execute("delete from meta.settings where name = 'views_digest'")
     connection.execute(
@@ -213,14 +218,42 @@ def _drop_views(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f'drop view "{schema_name}"."{view_name}"')
 
 
-def _build_user_view(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+def _build_user_view(
+    connection: duckdb.DuckDBPyConnection, path: Path, ours: set[tuple[int, str, str]]
+) -> None:
+    """Runs a view file of the user's, which may define things of its own and nothing else.
+
+    Tables and views of ours must be the same afterwards: the sync writes to the ones and the report
+    reads the others.
+    """
     try:
-        connection.execute(path.read_text(encoding="utf-8"))
+        for statement, kind in statements(connection, path.read_text(encoding="utf-8")):
+            if kind not in USER_STATEMENTS:
+                raise _unusable(path, f"it has a statement {kind}".rstrip() + ", and may only define views")
+            connection.execute(statement)
     except (duckdb.Error, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"your view file {path} cannot be built: {error}",
-            "Mend the file, or take it out of the folder named by `views_folder`.",
-        ) from None
+        raise _unusable(path, str(error).strip().splitlines()[0]) from None
+    if lost := sorted({name for _, name, _ in ours - _relations(connection)}):
+        raise _unusable(path, f"it drops or changes {', '.join(lost)}")
+
+
+def _relations(connection: duckdb.DuckDBPyConnection) -> set[tuple[int, str, str]]:
+    """Each table and view: its identity, which changes when it is replaced, its name and its columns."""
+    return set(
+        connection.execute(
+            "select table_oid, schema_name || '.' || table_name,"
+            " string_agg(column_name || ' ' || data_type, ', ' order by column_index)"
+            " from duckdb_columns() where database_name = current_database() and not internal"
+            " group by all"
+        ).fetchall()
+    )
+
+
+def _unusable(path: Path, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"your view file {path} cannot be built: {reason}",
+        "Correct the file, or take it out of the folder named by `views_folder`.",
+    )
 
 
 def _digest(users: list[Path]) -> str:

@@ -13,9 +13,12 @@ from datetime import date, datetime
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from unpod_sync.errors import UsageError
 from unpod_sync.phrases import Term, spans
+from unpod_sync.querying import Result
+from unpod_sync.suggest import did_you_mean
 
 #: Tasks per slice; the last takes what is left.
 SLICES: tuple[int | None, ...] = (20_000, 200_000, None)
@@ -109,17 +112,40 @@ def search(
     return list(_found(connection, hits[:limit], request.terms, context)), more
 
 
+def as_result(calls: Sequence[Found]) -> Result:
+    """The calls as rows for files: one per call, times in UTC, the passages as text."""
+    columns = {
+        "task_id": pa.string(),
+        "called_at": pa.timestamp("us"),
+        **dict.fromkeys(("contact_name", "contact_number", "agent_handle", "agent_name"), pa.string()),
+        **dict.fromkeys(("space_token", "outcome", "status"), pa.string()),
+        "duration_seconds": pa.float64(),
+        "recording_url": pa.string(),
+        "match_count": pa.int64(),
+    }
+    schema = pa.schema([*columns.items(), ("passages", pa.string())])
+    rows = [{name: getattr(call, name) for name in columns} | {"passages": _text(call)} for call in calls]
+    return Result(schema, iter([pa.RecordBatch.from_pylist(rows, schema)]))
+
+
+def _text(call: Found) -> str:
+    """The passages as lines `role: content`."""
+    return "\n…\n".join(
+        "\n".join(f"{line.role or '?'}: {line.content}" for line in passage) for passage in call.passages
+    )
+
+
 def _task_condition(connection: duckdb.DuckDBPyConnection, request: Request) -> tuple[str, list[object]]:
     """SQL over `tasks` for the filters; raises `UsageError` for a value that does not occur."""
     parts = ["deleted_at is null", "message_count > 0"]
     parameters: list[object] = []
-    if request.agent:
+    if request.agent is not None:
         parts.append("agent_handle in (select unnest(?::varchar[]))")
         parameters.append(agents_named(connection, request.agent))
-    if request.space:
+    if request.space is not None:
         parts.append("space_token in (select unnest(?::varchar[]))")
         parameters.append(spaces_named(connection, request.space))
-    if request.outcome:
+    if request.outcome is not None:
         parts.append("outcome = ?")
         parameters.append(_outcome(connection, request.outcome))
     for bound, sign in ((request.since, ">="), (request.until, "<=")):
@@ -151,7 +177,8 @@ def _named(word: str, known: Sequence[tuple[Any, ...]], kind: str) -> list[Any]:
     found = [key for key, name in known if word == key or folded == (name or "").casefold()]
     if not found:
         names = [f"{name} ({key})" if name else str(key) for key, name in known]
-        raise UsageError(f"there is no {kind} {word!r}", f"There are: {', '.join(names) or 'none yet'}.")
+        spelled = [str(text) for pair in known for text in pair if text]
+        raise UsageError(f"there is no {kind} {word!r}", _known(word, spelled, names))
     return found
 
 
@@ -164,8 +191,13 @@ def _outcome(connection: duckdb.DuckDBPyConnection, word: str) -> str:
     ]
     folded = word.lower().replace(" ", "_").replace("-", "_")
     if folded not in known:
-        raise UsageError(f"no call has the outcome {word!r}", f"There are: {', '.join(known) or 'none yet'}.")
+        raise UsageError(f"no call has the outcome {word!r}", _known(folded, known, known))
     return folded
+
+
+def _known(word: str, spelled: list[str], names: list[str]) -> str:
+    """A hint that proposes what looks like `word`, then lists all there is."""
+    return f"{did_you_mean(word, spelled)} There are: {', '.join(names) or 'none yet'}.".strip()
 
 
 def _hits(connection: duckdb.DuckDBPyConnection, request: Request, limit: int) -> list[_Hit]:

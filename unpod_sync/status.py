@@ -7,13 +7,15 @@ a sync runs; from the published file when there is no state file.
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unpod_sync import publish
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from unpod_sync.config import Settings
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -107,9 +109,12 @@ def spoken(seconds: float) -> str:
     return f"{int(seconds)} second{'s' if int(seconds) != 1 else ''}"
 
 
-def shown(moment: str | None) -> str:
-    """A stored time for people: `2026-11-21 22:34 UTC`."""
-    return f"{moment[:16].replace('T', ' ')} UTC" if moment else "never"
+def shown(moment: str | None, zone: ZoneInfo | None = None) -> str:
+    """A stored time (UTC) for people, in `zone`: `2026-11-21 22:34 UTC`."""
+    if not moment:
+        return "never"
+    at = datetime.fromisoformat(moment.removesuffix("Z")).replace(tzinfo=UTC)
+    return at.astimezone(zone or UTC).strftime("%Y-%m-%d %H:%M %Z")
 
 
 def size_of(number: float) -> str:

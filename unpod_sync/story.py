@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from unpod_sync.errors import UnpodSyncError, UsageError
-from unpod_sync.querying import near
+from unpod_sync.suggest import did_you_mean
 
 #: Columns whose change tells nothing about the call.
 INTERNAL = {
@@ -118,10 +118,10 @@ def _nearest(connection: duckdb.DuckDBPyConnection, word: str) -> str:
     candidates = connection.execute(
         "select task_id from main.tasks where starts_with(task_id, ?) limit 2000", [beginning]
     ).fetchall()
-    likely = near(word, [str(row[0]) for row in candidates])[:3]
-    if likely:
-        return f"Did you mean {' or '.join(likely)}?"
-    return "Find the call with `unpod-sync search`; one made since the last sync is not here yet."
+    return did_you_mean(word, [str(row[0]) for row in candidates], most=3) or (
+        'The newest calls: `unpod-sync query "select task_id, started_at, contact_name from calls'
+        ' order by started_at desc limit 20"`; one made since the last sync is not here yet.'
+    )
 
 
 def _records(

@@ -10,6 +10,7 @@ import csv
 import io
 import math
 import os
+import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -21,10 +22,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from unpod_sync.config import FILE_NAME
+from unpod_sync.errors import UsageError
 from unpod_sync.publish import disk_errors
 from unpod_sync.querying import Result
+from unpod_sync.terminal import harmless_json
 
 Writer = Callable[[Result, IO[bytes]], int]
+
+#: What spreadsheets take for the beginning of a formula: also wide forms of the signs, and after white space
+#: that they skip (https://owasp.org/www-community/attacks/CSV_Injection).
+FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
 
 
 def values(column: pa.Array[Any]) -> list[Any]:
@@ -67,16 +75,25 @@ def text_of(value: Any) -> str:
     return str(value)
 
 
-def write_csv(result: Result, out: IO[bytes]) -> int:
-    """RFC 4180, UTF-8, with a header; NULL and NaN are empty. Returns the rows."""
-    text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
-    writer = csv.writer(text, quoting=csv.QUOTE_MINIMAL, lineterminator="\r\n")
+def write_csv(result: Result, out: IO[bytes], *, for_spreadsheets: bool = False) -> int:
+    """CSV as RFC 4180 quotes it, UTF-8, with a header; lines end in LF, NULL and NaN are empty.
+
+    `for_spreadsheets`: a text that begins like a formula gets an apostrophe. Returns the rows.
+    """
+    stream = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
+    writer = csv.writer(stream, quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
     writer.writerow(result.names)
     count = 0
     for row in rows(result):
-        writer.writerow(["" if value is None else text_of(value) for value in row])
+        texts = ["" if value is None else text_of(value) for value in row]
+        if for_spreadsheets:
+            texts = [
+                f"'{text}" if isinstance(value, str) and re.match(FORMULA, text) else text
+                for value, text in zip(row, texts, strict=True)
+            ]
+        writer.writerow(texts)
         count += 1
-    text.detach()
+    stream.detach()
     return count
 
 
@@ -86,7 +103,7 @@ def write_json(result: Result, out: IO[bytes]) -> int:
     count = 0
     for row in rows(result):
         out.write(b",\n" if count else b"[\n")
-        out.write(_json(dict(zip(names, row, strict=True))))
+        out.write(harmless_json(_json(dict(zip(names, row, strict=True)))))
         count += 1
     out.write(b"\n]\n" if count else b"[]\n")
     return count
@@ -112,9 +129,14 @@ def _interval(value: Any) -> str:
 
 
 def write_parquet(result: Result, out: IO[bytes]) -> int:
-    """Parquet with ZSTD. Returns the rows."""
+    """Parquet with ZSTD. Returns the rows; raises `UsageError` for a type that Parquet lacks."""
     count = 0
-    with pq.ParquetWriter(out, result.schema, compression="zstd") as writer:
+    try:
+        parquet = pq.ParquetWriter(out, result.schema, compression="zstd")
+    except pa.ArrowNotImplementedError as error:
+        message = str(error).rsplit(": ", 1)[-1]
+        raise UsageError(f"Parquet has no type for {message}", "Cast the column: column::varchar.") from None
+    with parquet as writer:
         for group in _grouped(result.batches):
             writer.write_table(pa.Table.from_batches(group, result.schema))
             count += sum(batch.num_rows for batch in group)
@@ -135,12 +157,48 @@ def _grouped(batches: Iterator[pa.RecordBatch], size: int = 64 << 20) -> Iterato
         yield group
 
 
+#: Forms by name; a workbook is made by `workbook.write_xlsx`.
 WRITERS: dict[str, Writer] = {"csv": write_csv, "json": write_json, "parquet": write_parquet}
+
+#: The bytes at offset 8 of every DuckDB file (https://duckdb.org/docs/stable/internals/storage).
+DUCKDB_MAGIC = b"DUCK"
+#: Files that the tool itself keeps beside a database, and logs of databases.
+OURS = re.compile(
+    r"\..+\.(work|lock|state\.json|holder\.json|private\.json|demo|publishing|restoring|compacting)"
+    r"|.*\.wal"
+)
+
+
+def refuse_precious(path: Path) -> None:
+    """Raises `UsageError` when writing to `path` would replace a database, a device or a file of the tool's own."""
+    if OURS.fullmatch(path.name) or OURS.fullmatch(path.resolve().name) or path.name == FILE_NAME:
+        raise UsageError(f"{path} is a file of unpod-sync itself", "Name another file.")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is no regular file", "Name a file, or redirect the output instead.")
+    refuse_database(path)
+
+
+def refuse_database(path: Path) -> None:
+    """Raises `UsageError` when writing to `path` would replace a DuckDB database."""
+    try:
+        if not path.is_file():  # reading a pipe would wait for its writer
+            return
+        with path.open("rb") as file:
+            is_database = file.read(12)[8:] == DUCKDB_MAGIC
+    except OSError:
+        return  # writing says what is wrong
+    if is_database:
+        raise UsageError(f"{path} is a DuckDB database and is not overwritten", "Name another file.")
 
 
 @contextlib.contextmanager
 def beside(path: Path) -> Iterator[Path]:
-    """A temporary neighbour that takes the place of `path` when the block ends well; mode 0600."""
+    """A temporary neighbour that takes the place of `path` when the block ends well; mode 0600.
+
+    Raises `UsageError` where a database or a file of the tool's own would be replaced.
+    """
+    refuse_precious(path)
+    path = path.resolve()  # a link stays one
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with disk_errors(path):
         try:
@@ -157,3 +215,9 @@ def write_file(writer: Writer, result: Result, path: Path) -> int:
     """Writes an answer to a file, which appears whole or not at all. Returns the rows."""
     with beside(path) as temporary, temporary.open("wb") as out:
         return writer(result, out)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Writes text to a file, which appears whole or not at all."""
+    with beside(path) as temporary:
+        temporary.write_bytes(text.encode(errors="backslashreplace"))

@@ -13,7 +13,6 @@ import pytest
 
 from tests.faults.kit import NESTED, PRIVATE, TOKEN, Site, leaks
 from unpod_sync import cli
-from unpod_sync.cli import common
 from unpod_sync.simulator import Fault
 
 TROUBLE: dict[str, tuple[int, Callable[[Site], list[Fault]]]] = {
@@ -36,7 +35,6 @@ TROUBLE: dict[str, tuple[int, Callable[[Site], list[Fault]]]] = {
 @pytest.fixture
 def environment(site: Site, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The command's settings, in the environment as users have them."""
-    common._logger.cache_clear()  # it keeps the stderr that pytest gave another test
     told = {
         "UNPOD_API_TOKEN": TOKEN,
         "UNPOD_ORG_HANDLE": "sim-org",

@@ -7,35 +7,17 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import click
 
 from unpod_sync import __version__
+from unpod_sync.cli import output
+from unpod_sync.cli.commands import COMMANDS
+from unpod_sync.cli.invocation import Invocation
 from unpod_sync.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, UnpodSyncError
-
-#: Command → one line of help; the module `unpod_sync.cli.<command>` holds its `command`.
-COMMANDS = {
-    "init": "Set up: token, organisation, spaces, time zone.",
-    "doctor": "Check configuration, API, files; each finding with its remedy.",
-    "sync": "Bring the warehouse up to the server and publish it.",
-    "status": "How fresh the data is, and what the last syncs did.",
-    "report": "The numbers: completion, connects, durations, outcomes.",
-    "query": "Run read-only SQL on the published file.",
-    "search": "Find calls by what was said.",
-    "call": "Show one call whole: story, transcript, analysis.",
-    "metrics": "The exact definition of every number.",
-    "fields": "List an agent's structured data, and make it columns.",
-    "export": "Write tables and views to Parquet, CSV or Excel.",
-    "dbt": "Print the published file as a dbt source, with tests.",
-    "check": "Test the claims about the data, and reconcile with the API.",
-    "forget": "Erase a contact everywhere, for good.",
-    "rebuild": "Flatten again from the stored payloads; compacts.",
-    "demo": "Try everything on simulated data, without an account.",
-    "simulate": "Run the API simulator alone.",
-}
+from unpod_sync.suggest import did_you_mean
 
 
 class Commands(click.Group):
@@ -51,6 +33,15 @@ class Commands(click.Group):
             return None
         command: click.Command = importlib.import_module(f"unpod_sync.cli.{cmd_name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is called; a mistyped one is answered with those that look like it."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            meant = did_you_mean(args[0], COMMANDS)
+            raise click.UsageError(f"There is no command {args[0]!r}. {meant}".strip(), ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Lists the commands without importing them."""
@@ -69,64 +60,49 @@ def group() -> None:
 
 
 def main() -> NoReturn:
-    """Runs the command line and exits with the status of DESIGN section 2.
+    """Runs the command line and exits with the status that README lists.
 
     At once, as mypy does: taking memory apart piece by piece costs a long sync a tenth of a second.
     """
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by who started us
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115  for as long as we live
+    output.prepare_streams()
     status = _run()
-    os._exit(_guarded(_flush) or status)
+    os._exit(_guarded(output.flush, Invocation()) or status)
 
 
 def _run(arguments: Sequence[str] | None = None) -> int:
     # What we write holds contacts and transcripts: private from the first byte, also DuckDB's own log.
     os.umask(0o077)
+    invocation = Invocation()
     return _guarded(
-        lambda: group.main(arguments, prog_name="unpod-sync", standalone_mode=False, color=_colour())
+        lambda: group.main(arguments, prog_name="unpod-sync", standalone_mode=False, obj=invocation),
+        invocation,
     )
 
 
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        if not stream.closed:  # Arrow closes what it could not write to
-            stream.flush()
-
-
-def _guarded(work: Callable[[], object]) -> int:
-    """The exit status of some work; what a user can mend is told without a traceback."""
+def _guarded(work: Callable[[], object], invocation: Invocation) -> int:
+    """The exit status of some work; what a user can correct is said without a traceback."""
+    terminal = output.Output(invocation=invocation)
     try:
         status = work()
     except click.UsageError as error:
-        error.show()
+        output.show_usage_error(error, invocation)
         return EXIT_USAGE
     except click.ClickException as error:
-        error.show()
+        output.show_usage_error(error, invocation)
         return error.exit_code
     except UnpodSyncError as error:
-        complain(error.message, error.hint)
+        terminal.complain(error.message, error.hint)
         return error.exit_status
     except (KeyboardInterrupt, click.Abort):
-        complain("interrupted", "Everything committed so far is kept; the next sync goes on from there.")
+        terminal.complain(
+            "interrupted", "Everything committed so far is kept; the next sync goes on from there."
+        )
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (head, less) has left; nothing more to say to anybody.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        output.drop_stdout()
         return EXIT_FAILED
     except OSError as error:
-        complain(f"{error.filename or 'the output'}: {error.strerror or error}")
+        terminal.complain(f"{error.filename or 'the output'}: {error.strerror or error}")
         return EXIT_FAILED
     return status if isinstance(status, int) else 0
-
-
-def _colour() -> bool | None:
-    """False when the user wants none (NO_COLOR), else as the terminal can."""
-    return False if os.environ.get("NO_COLOR") else None
-
-
-def complain(message: str, hint: str = "") -> None:
-    """One error on stderr: what happened, then what to do."""
-    click.secho(f"error: {message}", fg="red", err=True, color=_colour())
-    if hint:
-        click.echo(f"  {hint}", err=True)

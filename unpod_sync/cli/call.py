@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from unpod_sync.cli.common import Output, database_option, output_options, published
+from unpod_sync.cli.common import database_option, output_options, published
+from unpod_sync.cli.output import Output
 from unpod_sync.config import Settings
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def command(settings: Settings, output: Output, *, task_id: str) -> None:
     zone = settings.zone
     parts = (_head(told, zone), _chapters(told.chapters, zone), _analysis(told.task, zone, width))
     for part in (*parts, _dialogue(told, width)):
-        output.data("\n".join(part) + "\n")
+        for line in (*part, ""):
+            output.data(line)
 
 
 def _head(told: Story, zone: ZoneInfo) -> Iterator[str]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unpod_sync.cli.common import Output, api_options, output_options, published
+from unpod_sync.cli.common import api_options, output_options, published
+from unpod_sync.cli.output import Output, Styled
 from unpod_sync.config import Settings
 from unpod_sync.errors import EXIT_DONE, EXIT_PARTIAL, CheckError
 
@@ -77,7 +78,7 @@ def _tell(
     output.data(f"Claims: {holding} of {len(verdicts)} hold.")
     for verdict in verdicts:
         if not verdict.holds:
-            output.data(f"{click.style('fail', fg='red')}  {verdict.name}: {verdict.claim}")
+            output.data(Styled("fail", fg="red"), f"  {verdict.name}: {verdict.claim}")
             output.data(f"      {verdict.violations:,} rows against it, such as {_row(verdict.sample[0])}")
     if lists:
         output.data("")
@@ -86,7 +87,7 @@ def _tell(
                 item.resource,
                 f"{item.counted:,}" if item.counted is not None else "?",
                 f"{item.stored:,}",
-                item.explanation,
+                output.hint(item.explanation),
             )
             for item in lists
         ]

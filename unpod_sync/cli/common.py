@@ -3,91 +3,40 @@
 from __future__ import annotations
 
 import functools
-import json
-import logging
 import shlex
-import shutil
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
+from unpod_sync.cli.invocation import Invocation
+from unpod_sync.cli.output import Output, data_stream
 from unpod_sync.config import Settings, load
+from unpod_sync.errors import UsageError, WarehouseError
 
-PROGRAM = "unpod-sync"
+if TYPE_CHECKING:
+    from unpod_sync.querying import Result
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """How a command speaks: `quiet` says only errors, `json` gives data as JSON."""
-
-    quiet: bool = False
-    json: bool = False
-    log_format: str = "text"
-    verbose: bool = False
-
-    def say(self, text: str = "") -> None:
-        """A line for people, on stderr, unless quiet."""
-        if not self.quiet:
-            click.echo(text, err=True)
-
-    def note(self, text: str) -> None:
-        """Something the user should know, beside what was asked for."""
-        self.say(f"  note: {text}")
-
-    def data(self, text: str) -> None:
-        """Data, on stdout."""
-        click.echo(text)
-
-    def dump(self, value: object) -> None:
-        """Data as one JSON document on stdout."""
-        click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether progress may be drawn."""
-        return sys.stderr.isatty() and not self.quiet and self.log_format == "text"
-
-    def log(self, event: str, **values: object) -> None:
-        """A log line on stderr: text, or one JSON object per line."""
-        if self.quiet or not (self.verbose or self.log_format == "json"):
-            return
-        _logger(self.log_format).info(event, **values)
+#: Forms that are no text.
+BINARY = ("parquet", "xlsx")
+#: Endings of files that hold a table for people.
+ENDINGS_OF_TABLES = ("txt",)
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+def started() -> Invocation:
+    """How this process was started, as the running command's context holds it."""
+    return click.get_current_context().find_object(Invocation) or Invocation()
 
 
-@functools.cache
-def _logger(log_format: str) -> Any:
-    import structlog
-
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    return structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-    )
+def settings_in_force(flags: Mapping[str, Any]) -> Settings:
+    """The settings with these flags; hints name a database that is chosen for this call alone."""
+    started().choose(flags.get("database"))
+    return load(flags)
 
 
 def output_options(function: F) -> F:
@@ -104,7 +53,8 @@ def output_options(function: F) -> F:
     @click.option("-v", "--verbose", is_flag=True, help="Log every request.")
     @functools.wraps(function)
     def wrapped(*args: Any, quiet: bool, as_json: bool, log_format: str, verbose: bool, **kwargs: Any) -> Any:
-        return function(*args, output=Output(quiet, as_json, log_format, verbose), **kwargs)
+        output = Output(quiet, as_json, log_format, verbose, started())
+        return function(*args, output=output, **kwargs)
 
     return wrapped  # type: ignore[return-value]
 
@@ -115,7 +65,7 @@ def database_option(function: F) -> F:
     @click.option("--database", type=click.Path(path_type=Path), help="The published DuckDB file.")
     @functools.wraps(function)
     def wrapped(*args: Any, database: Path | None, **kwargs: Any) -> Any:
-        return function(*args, settings=load({"database": database}), **kwargs)
+        return function(*args, settings=settings_in_force({"database": database}), **kwargs)
 
     return wrapped  # type: ignore[return-value]
 
@@ -146,21 +96,18 @@ def api_options(function: F) -> F:
             "agents": agents,
         }
         limit = kwargs.pop("max_requests", None)
-        return function(*args, settings=load(flags | {"max_requests": limit}), **kwargs)
+        return function(*args, settings=settings_in_force(flags | {"max_requests": limit}), **kwargs)
 
     return wrapped  # type: ignore[return-value]
 
 
 def called_with(*more: str) -> str:
-    """The running command with the options that it was called with, and more of them: to be pasted."""
+    """The running command with the options of its call, and more of them, in the neutral form of hints."""
     context = click.get_current_context()
-    words = [
-        PROGRAM if shutil.which(PROGRAM) or Path(sys.argv[0]).name != PROGRAM else sys.argv[0],
-        str(context.info_name),
-    ]
+    words = ["unpod-sync", str(context.info_name)]
     for option in context.command.params:
         name = str(option.name)
-        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+        if name == "database" or context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
             continue
         value = context.params[name]
         for one in value if isinstance(value, tuple) else (value,):
@@ -170,11 +117,56 @@ def called_with(*more: str) -> str:
 
 def published(settings: Settings) -> Path:
     """The published file, or an error that tells how to get one."""
-    from unpod_sync.errors import WarehouseError
-
     if not settings.database.is_file():
         raise WarehouseError(
-            f"there is no {settings.database} yet",
-            "Run `unpod-sync sync` first, or name the file with --database. To try without an account: unpod-sync demo.",
+            f"there is no {settings.database.absolute()} yet",
+            "Run `unpod-sync sync` first, or name the file with --database. "
+            "To try without an account: `unpod-sync demo`.",
         )
     return settings.database
+
+
+def form_of(form: str | None, target: Path | None, known: Sequence[str], *, as_json: bool = False) -> str:
+    """The form of a result: by --format, else --json, else the ending of --output, else a table.
+
+    Raises `UsageError` for an ending that is none of the `known` forms', or another than --format's.
+    """
+    ending = target.suffix.removeprefix(".").lower() if target is not None else ""
+    named = form or ("json" if as_json else None)
+    if named is not None:
+        if ending in known and ending != named:
+            raise UsageError(f"{target} ends as {ending}, and {named} was asked for", "Change one of both.")
+        return named
+    if target is None or (ending in ENDINGS_OF_TABLES and "table" in known):
+        return "table"
+    if ending not in known:
+        endings = [f".{name}" for name in known if name != "table"]
+        endings += [f".{name} (a table)" for name in ENDINGS_OF_TABLES if "table" in known]
+        raise UsageError(
+            f"no form of output is known by the ending {f'.{ending}' if ending else 'of ' + target.name!r}",
+            f"Known endings: {', '.join(endings)}; or say --format.",
+        )
+    return ending
+
+
+def write_result(
+    form: str, result: Result, target: Path | None, output: Output, *, for_spreadsheets: bool = False
+) -> None:
+    """A result in a form for programs, into the file or onto stdout.
+
+    `for_spreadsheets`: CSV that no spreadsheet runs as a formula.
+    """
+    from unpod_sync.workbook import write_xlsx
+    from unpod_sync.writing import WRITERS, write_csv, write_file
+
+    writer = write_xlsx if form == "xlsx" else WRITERS[form]
+    if form == "csv" and for_spreadsheets:
+        writer = functools.partial(write_csv, for_spreadsheets=True)
+    if target is not None:
+        count = write_file(writer, result, target)
+        output.say(f"{count:,} rows written to {target}")
+        return
+    if form in BINARY and sys.stdout.isatty():
+        raise UsageError(f"{form} is not for a terminal", f"Name a file: --output result.{form}")
+    with data_stream() as stream:
+        writer(result, stream)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from unpod_sync.cli.common import database_option, published
+from unpod_sync.cli.output import text_document
 from unpod_sync.config import Settings
 
 
@@ -28,4 +29,4 @@ def command(settings: Settings) -> None:
     from unpod_sync.querying import open_published
 
     with open_published(published(settings)) as connection:
-        click.echo(sources_yaml(connection), nl=False)
+        text_document(sources_yaml(connection))

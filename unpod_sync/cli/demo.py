@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unpod_sync.cli.common import Output, output_options
+from unpod_sync.cli.common import output_options, started
+from unpod_sync.cli.invocation import quoted
+from unpod_sync.cli.output import Output, Styled, echo
 
 if TYPE_CHECKING:
     from unpod_sync.demonstration import Demo
@@ -43,7 +44,8 @@ def command(output: Output, *, database: Path, tasks: int, seed: int, keep: bool
     from unpod_sync.demonstration import HOURS_BETWEEN, Demo, clear, demo_settings, make_world
     from unpod_sync.simulator import Simulator
 
-    started = time.monotonic()
+    begun = time.monotonic()
+    started().choose(database)
     clear(database)
     with _stage(output, "Making up a business and 60 days of its calls"):
         world = make_world(tasks, seed, datetime.now(UTC))
@@ -55,10 +57,10 @@ def command(output: Output, *, database: Path, tasks: int, seed: int, keep: bool
         second = _sync(demo, output, "Second sync")
         output.say()
         if output.json:
-            output.dump(_summary(first, second, database, started))
+            output.dump(_summary(first, second, database, begun))
         else:
             _report(demo, output)
-            _next_steps(database, output, time.monotonic() - started)
+            _next_steps(database, output, time.monotonic() - begun)
         if keep:
             _keep(demo, output)
 
@@ -68,36 +70,37 @@ def _stage(output: Output, text: str) -> Iterator[None]:
     """One step of the demo: drawn while it runs on a terminal, one line when it is done."""
     from unpod_sync.cli.sync import Progress
 
-    started = time.monotonic()
+    begun = time.monotonic()
     with Progress(output, text):
         yield
-    _done(output, text, started)
+    _done(output, text, begun)
 
 
 def _sync(demo: Demo, output: Output, name: str) -> LoadResult:
     from unpod_sync.cli.sync import Progress
 
-    started = time.monotonic()
+    begun = time.monotonic()
     with Progress(output, name) as progress:
         result = demo.sync(progress.page)
     text = (
         f"{name}: {result.tasks_read:,} calls read in {result.requests} requests, "
         f"{result.tasks_changed:,} new or changed"
     )
-    _done(output, text, started)
+    _done(output, text, begun)
     for problem in result.failures:
-        click.secho(f"   failed: {problem}", fg="yellow", err=True)
+        output.warn(f"   failed: {problem}")
     return result
 
 
-def _done(output: Output, text: str, started: float) -> None:
-    output.say("  ".join([click.style("ok", fg="green"), text, f"({time.monotonic() - started:.1f} s)"]))
+def _done(output: Output, text: str, begun: float) -> None:
+    if not output.quiet:
+        echo(Styled("ok", fg="green"), f"  {text}  ({time.monotonic() - begun:.1f} s)", err=True)
 
 
-def _summary(first: LoadResult, second: LoadResult, database: Path, started: float) -> dict[str, Any]:
+def _summary(first: LoadResult, second: LoadResult, database: Path, begun: float) -> dict[str, Any]:
     return {
         "database": str(database),
-        "seconds": round(time.monotonic() - started, 1),
+        "seconds": round(time.monotonic() - begun, 1),
         "first_sync": {"tasks_changed": first.tasks_changed, "requests": first.requests},
         "second_sync": {"tasks_changed": second.tasks_changed, "requests": second.requests},
     }
@@ -110,18 +113,17 @@ def _report(demo: Demo, output: Output) -> None:
 
     write(demo.settings.database.with_suffix(".html"), demo.settings.database, Request())
     if not output.quiet:
-        show(report(demo.settings.database, Request()))
+        show(report(demo.settings.database, Request()), output)
 
 
 def _next_steps(database: Path, output: Output, seconds: float) -> None:
     from unpod_sync.status import size_of
 
-    option = f" --database {shlex.quote(str(database))}"
     sql = '"select * from daily_completion order by local_date desc limit 7"'
     output.say()
     output.say(f"{database} ({size_of(database.stat().st_size)}) is ready after {seconds:.0f} s. Next:")
-    output.say(f"  ask it         unpod-sync query{option} {sql}")
-    output.say(f"  see it         open {database.with_suffix('.html')} in a browser: the dashboard")
+    output.say(f"  ask it         unpod-sync query {sql}")
+    output.say(f"  see it         open {quoted(database.with_suffix('.html'))} in a browser: the dashboard")
     output.say("  your account   unpod-sync init")
 
 
@@ -132,5 +134,6 @@ def _keep(demo: Demo, output: Output) -> None:
     output.say("The simulator stays up until Ctrl-C. In another terminal:")
     output.data(f"export UNPOD_BASE_URL={demo.simulator.base_url}")
     output.data(f"export UNPOD_API_TOKEN={demo.simulator.token} UNPOD_ORG_HANDLE={demo.simulator.org_handle}")
-    output.data(f"unpod-sync sync --database {shlex.quote(str(demo.settings.database))}")
+    output.data(f"export UNPOD_TIMEZONE={demo.settings.timezone}")
+    output.data(output.hint("unpod-sync sync"))
     threading.Event().wait()

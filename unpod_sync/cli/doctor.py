@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from unpod_sync.cli.common import Output, output_options
+from unpod_sync.cli.common import output_options, started
+from unpod_sync.cli.output import Output, Styled
 
 if TYPE_CHECKING:
     from unpod_sync.diagnosis import Finding
@@ -33,6 +33,7 @@ def command(output: Output, *, offline: bool, **flags: Any) -> int:
     Exit status: 0 when a sync would work (warnings included), 77 when the API refuses the token,
     78 when the configuration is at fault, else 1.
     """
+    started().choose(flags["database"])
     return run(flags, output, offline=offline)
 
 
@@ -48,21 +49,20 @@ def run(flags: dict[str, Any], output: Output, *, offline: bool = False) -> int:
     status = exit_status(found)
     if output.json:
         names = ("level", "name", "text", "remedy")
-        rows = [{name: dataclasses.asdict(finding)[name] for name in names} for finding in found]
+        rows = [{name: output.hint(getattr(finding, name)) for name in names} for finding in found]
         output.dump({"exit_status": status, "findings": rows})
     elif not output.quiet:
         failures = sum(finding.level == "fail" for finding in found)
         output.say(
             "All well: a sync will work."
             if not failures
-            else f"{failures} to be mended before a sync will work."
+            else f"{failures} to be corrected before a sync will work."
         )
     return status
 
 
 def _tell(finding: Finding, output: Output) -> None:
-    output.data(
-        f"{click.style(f'{finding.level:4}', fg=COLOURS[finding.level])}  {finding.name}: {finding.text}"
-    )
+    text = output.hint(finding.text)
+    output.data(Styled(f"{finding.level:4}", fg=COLOURS[finding.level]), f"  {finding.name}: {text}")
     if finding.remedy:
-        output.data(f"      fix: {finding.remedy}")
+        output.data(f"      fix: {output.hint(finding.remedy)}")

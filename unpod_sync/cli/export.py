@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from unpod_sync.cli.common import Output, database_option, output_options, published
+from unpod_sync.cli.common import database_option, output_options, published
+from unpod_sync.cli.dates import period_options
+from unpod_sync.cli.output import Output
 from unpod_sync.config import Settings
 from unpod_sync.errors import UsageError
 
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
     import duckdb
 
     from unpod_sync.export import Sheet
-
-DATE = click.DateTime(formats=["%Y-%m-%d"])
 
 
 @click.command(
@@ -40,9 +40,8 @@ DATE = click.DateTime(formats=["%Y-%m-%d"])
     help="The file for one name or a workbook, else a folder; what is there is replaced.",
 )
 @click.option("--partition-by-date", is_flag=True, help="Parquet: in a folder per table one per local date.")
-@click.option("--since", type=DATE, help="First local date, such as 2026-11-01, of rows that have a date.")
-@click.option("--until", type=DATE, help="Last local date, included.")
 @database_option
+@period_options
 @output_options
 def command(
     settings: Settings,
@@ -52,15 +51,15 @@ def command(
     form: str | None,
     target: Path,
     partition_by_date: bool,
-    since: datetime | None,
-    until: datetime | None,
+    since: date | None,
+    until: date | None,
 ) -> None:
     """Write tables and views (all of them without NAMES) to Parquet, CSV or one Excel workbook.
 
     Files are replaced whole when they are complete, so a cron line may write the same ones each
-    night. In CSV a text that begins with = + - @, a tab or a carriage return gets a leading
-    apostrophe, lest a spreadsheet runs it as a formula; numbers are not touched. --since and
-    --until leave whole what has no date.
+    night. In CSV a text that begins with = + - @, a tab or a line end gets a leading apostrophe,
+    so that no spreadsheet runs it as a formula; numbers are not touched. --since and --until
+    select rows that have a date; a table without dates stays whole.
     """
     import duckdb
 
@@ -69,7 +68,7 @@ def command(
     from unpod_sync.workbook import write_workbook
 
     form = _form(form, target, partition_by_date)
-    request = Request(names, since.date() if since else None, until.date() if until else None)
+    request = Request(names, since, until)
     with open_published(published(settings), isolated=False) as connection:
         chosen = sheets(connection, request)
         try:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unpod_sync.cli.common import Output, database_option, output_options, published
+from unpod_sync.cli.common import database_option, output_options, published
+from unpod_sync.cli.output import Output
 from unpod_sync.config import Settings
 from unpod_sync.errors import ConfigurationError
 
@@ -79,6 +80,6 @@ def _show(found: list[AgentFields], output: Output) -> None:
         ]
         heads = ("key", "type", "calls", "coverage", "distinct", "commonest")
         right = (False, False, True, True, True, False)
-        output.data(table(heads, rows, right=right, width=width) + "\n")
+        output.block(table(heads, rows, right=right, width=width) + "\n")
     if not found:
         output.say("(no call has structured data)")

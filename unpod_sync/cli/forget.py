@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unpod_sync.cli.common import Output, database_option, output_options
+from unpod_sync.cli.common import database_option, output_options
+from unpod_sync.cli.output import Output, confirm
 from unpod_sync.config import Settings
 from unpod_sync.errors import EXIT_DONE, EXIT_FAILED, UsageError
 
@@ -58,7 +59,7 @@ def command(
 
     if sum((lists, new_key, contact is not None)) != 1 or (undo and contact is None):
         raise UsageError(
-            "name one CONTACT, or --list, or --new-key", "Example: unpod-sync forget +919876543210"
+            "name one CONTACT, or --list, or --new-key", "Example: `unpod-sync forget +919876543210`"
         )
     if lists:
         return _list(settings, output)
@@ -118,13 +119,13 @@ def _show(preview: Preview, output: Output) -> None:
     if preview.related:
         output.note(
             f"{preview.related:,} other tasks have another number or address of the same calls,"
-            f" and stay; to erase them too: unpod-sync forget {preview.related_example}"
+            f" and stay; to erase them too: `unpod-sync forget {preview.related_example}`"
         )
 
 
 def _ask(question: str) -> None:
     try:
-        agreed = click.confirm(question, default=False, err=True)
+        agreed = confirm(question)
     except click.Abort:
         raise UsageError(
             "nobody answered, nothing was erased", "Add --yes where nobody can be asked."

@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from unpod_sync.cli.common import Output, output_options
+from unpod_sync.cli.common import output_options
+from unpod_sync.cli.output import Output, ask, confirm
 from unpod_sync.config import DEFAULT_BASE_URL, FILE_NAME, Secret, Settings, find_file
-from unpod_sync.errors import EXIT_DONE, EXIT_INTERRUPTED, ApiError, ConfigurationError, CredentialsError
+from unpod_sync.errors import (
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    ApiError,
+    ConfigurationError,
+    CredentialsError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from unpod_sync.account import SpaceOffer
@@ -45,14 +53,20 @@ def command(output: Output, *, file: Path, yes: bool, overwrite: bool, **flags: 
     Writes unpod-sync.toml (mode 0600) and ends with the doctor. The token is asked for, read from
     UNPOD_API_TOKEN or from stdin, never a flag.
     """
-    from unpod_sync.cli import complain, doctor
+    from unpod_sync.cli import doctor
     from unpod_sync.configfile import write
 
+    if not yes and not sys.stdin.isatty():
+        raise UsageError(
+            "`init` asks questions, and its input is no terminal",
+            "Answer by flags and pipe the token in, or set UNPOD_API_TOKEN: "
+            "`unpod-sync init --yes --timezone Asia/Kolkata`",
+        )
     try:
         _may_write(file, ask=not yes, overwrite=overwrite)
         values = _Interview(output, flags, ask=not yes).values()
     except (click.Abort, KeyboardInterrupt):
-        complain("stopped", "Nothing was written.")
+        output.complain("stopped", "Nothing was written.")
         return EXIT_INTERRUPTED
     write(file, values)
     output.say(f"Wrote {file} (mode 0600).")
@@ -107,11 +121,11 @@ class _Interview:
             except (ApiError, ConfigurationError) as error:
                 if not self._ask or not left:
                     raise
-                click.secho(f"  {error.message}", fg="yellow", err=True)
+                self._output.warn(f"  {error.message}")
                 if error.hint:
                     self._output.say(f"  {error.hint}")
                 if not isinstance(error, CredentialsError | ConfigurationError) and name not in self._given:
-                    click.confirm("  Try again?", default=True, abort=True, err=True)
+                    confirm("  Try again?", default=True, abort=True)
                 self._given.pop(name, None)
         raise AssertionError
 
@@ -156,7 +170,7 @@ class _Interview:
             return sys.stdin.readline().strip()
         if not self._ask:
             return ""
-        return str(click.prompt("API token (hidden)", hide_input=True, err=True)).strip()
+        return ask("API token (hidden)", hidden=True)
 
     def _organization(
         self, base_url: str, token: str, known: list[str]
@@ -182,8 +196,7 @@ class _Interview:
             return known[0] if len(known) == 1 else ""
         if len(known) > 1:
             self._output.say(f"  The token belongs to: {', '.join(known)}")
-        default = known[0] if known else ""
-        return str(click.prompt("Organisation handle", default=default, err=True)).strip()
+        return ask("Organisation handle", default=known[0] if known else "")
 
     def _unlisted_spaces(self, settings: Settings) -> tuple[str, ...]:
         """Tokens of spaces, tried one by one since there is no listing to choose from."""
@@ -210,7 +223,7 @@ class _Interview:
             for number, offer in enumerate(offers, start=1):
                 note = "" if offer.holds_calls else "  (holds no calls)"
                 self._output.say(f"  {number:3}  {offer.name}  {offer.token}{note}")
-            given = click.prompt("Spaces: all, or numbers or names with commas", default="all", err=True)
+            given = ask("Spaces: all, or numbers or names with commas", default="all")
         try:
             return choose(given if isinstance(given, str) else ",".join(given), offers)
         except ValueError as error:
@@ -223,11 +236,7 @@ class _Interview:
         zone = self._given.get("timezone")
         if zone is None:
             guess = guess_zone()
-            zone = (
-                click.prompt("Time zone of local dates and hours", default=guess, err=True)
-                if self._ask
-                else guess
-            )
+            zone = ask("Time zone of local dates and hours", default=guess) if self._ask else guess
         return Settings(timezone=zone).timezone
 
     def _database(self) -> str:
@@ -236,7 +245,7 @@ class _Interview:
         path = self._given.get("database")
         if path is None:
             default = str(Settings().database)
-            path = click.prompt("Database file", default=default, err=True) if self._ask else default
+            path = ask("Database file", default=default) if self._ask else default
         finding = folder_finding(Path(path).expanduser().parent)
         if finding.level == "fail":
             raise ConfigurationError(finding.text, finding.remedy)
@@ -244,11 +253,14 @@ class _Interview:
 
 
 def _may_write(file: Path, *, ask: bool, overwrite: bool) -> None:
+    from unpod_sync.writing import refuse_database
+
+    refuse_database(file)
     if not file.exists() or overwrite:
         return
     if not ask:
         raise ConfigurationError(f"{file} is there already", "Add --overwrite to replace it.")
-    click.confirm(f"{file} is there already. Replace it?", default=False, abort=True, err=True)
+    confirm(f"{file} is there already. Replace it?", abort=True)
 
 
 def _warn_of_git(file: Path, output: Output) -> None:
@@ -264,5 +276,5 @@ def _next_steps(output: Output, file: Path) -> None:
 
     found = shutil.which("unpod-sync")
     program = shlex.quote(found) if found else f"{shlex.quote(sys.executable)} -m unpod_sync"
-    output.say("Next: unpod-sync sync, then unpod-sync report. For cron (crontab -e), every 15 minutes:")
+    output.say("Next: `unpod-sync sync`, then `unpod-sync report`. For cron (crontab -e), every 15 minutes:")
     output.data(cron_line(program, file.resolve().parent))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unpod_sync.cli.common import Output, database_option, output_options, published
+from unpod_sync.cli.common import database_option, output_options, published
+from unpod_sync.cli.output import Output
 from unpod_sync.config import Settings
 
 if TYPE_CHECKING:
@@ -46,9 +47,10 @@ def command(settings: Settings, output: Output, *, name: str | None) -> None:
         return
     width = shutil.get_terminal_size()[0] if sys.stdout.isatty() else 100
     for view in views:
-        output.data("\n".join(_whole(view, width) if name else _listed(view, width)) + "\n")
+        for line in (*(_whole(view, width) if name else _listed(view, width)), ""):
+            output.data(line)
     if not name:
-        output.say("(one of them whole, with its source and caveat: unpod-sync metrics NAME)")
+        output.say("(one of them whole, with its source and caveat: `unpod-sync metrics connect_rate`)")
 
 
 def _listed(view: View, width: int) -> list[str]:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unpod_sync.cli.common import Output, database_option, output_options, published
+from unpod_sync.cli.common import database_option, form_of, output_options, published, write_result
+from unpod_sync.cli.output import Output
 from unpod_sync.config import Settings
 from unpod_sync.errors import UsageError
 
 if TYPE_CHECKING:
     from unpod_sync.querying import Result
 
-FORMATS = ("table", "csv", "json", "parquet")
+FORMATS = ("table", "csv", "json", "parquet", "xlsx")
 
 
 @click.command(
@@ -26,6 +27,7 @@ FORMATS = ("table", "csv", "json", "parquet")
   unpod-sync query "select * from agent_scorecard"
   unpod-sync query --format csv "from daily_completion" > days.csv
   unpod-sync query --file report.sql --output report.parquet
+  unpod-sync query "from agent_scorecard" --output agents.xlsx
   echo "select count(*) from calls" | unpod-sync query -
 """,
     short_help="Run read-only SQL on the published file.",
@@ -41,7 +43,7 @@ FORMATS = ("table", "csv", "json", "parquet")
     "--format",
     "form",
     type=click.Choice(FORMATS),
-    help="Form of the result; table unless --output's ending says.",
+    help="Form of the result; by default the one that --output ends as, else a table.",
 )
 @click.option(
     "--output",
@@ -72,24 +74,19 @@ def command(
 
     The SQL can read the tables and views of the published file and nothing else: no other file,
     no setting. Of several statements all run, and the last one's result is given.
-    CSV, JSON and Parquet are streamed, whatever their size.
+    CSV, JSON and Parquet are streamed, whatever their size; they hold every text as it is stored
+    (for a spreadsheet take xlsx, or `export`, whose CSV no spreadsheet runs as a formula).
     """
     from unpod_sync.querying import open_published, run_sql
-    from unpod_sync.writing import WRITERS, write_file
 
     text = _sql(sql, path)
-    form = _format(form, target, output)
+    form = form_of(form, target, FORMATS, as_json=output.json)
     with open_published(published(settings)) as connection:
         result = run_sql(connection, text)
         if form == "table":
             _show(result, output, target, max_rows)
-        elif target is not None:
-            count = write_file(WRITERS[form], result, target)
-            output.say(f"{count:,} rows written to {target}")
-        elif form == "parquet" and sys.stdout.isatty():
-            raise UsageError("Parquet is not for a terminal", "Name a file: --output result.parquet")
         else:
-            WRITERS[form](result, sys.stdout.buffer)
+            write_result(form, result, target, output)
 
 
 def _sql(sql: str | None, path: Path | None) -> str:
@@ -105,22 +102,12 @@ def _sql(sql: str | None, path: Path | None) -> str:
             raise UsageError(f"{path} cannot be read: {error}", "Name a text file with SQL.") from None
     if sql is None and path is None and sys.stdin.isatty():
         raise UsageError(
-            "there is no SQL to run", 'Example: unpod-sync query "select * from agent_scorecard"'
+            "there is no SQL to run", 'Example: `unpod-sync query "select * from agent_scorecard"`'
         )
     try:
         return sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError("what stands on stdin is no UTF-8 text", "Write the SQL in UTF-8.") from None
-
-
-def _format(form: str | None, target: Path | None, output: Output) -> str:
-    """The form asked for: by --format, --json, the ending of --output; else a table."""
-    if form is None and output.json:
-        return "json"
-    if form is None and target is not None:
-        ending = target.suffix.removeprefix(".").lower()
-        return str(ending) if ending in FORMATS else "table"
-    return form or "table"
 
 
 def _show(result: Result, output: Output, target: Path | None, max_rows: int) -> None:
@@ -140,7 +127,7 @@ def _show(result: Result, output: Output, target: Path | None, max_rows: int) ->
     width = shutil.get_terminal_size()[0] if target is None and sys.stdout.isatty() else None
     text = table(result.names, cells, right=[_is_number(field.type) for field in result.schema], width=width)
     if target is None:
-        output.data(text)
+        output.block(text)
     else:
         write_file(lambda _, out: out.write(text.encode() + b"\n"), result, target)
     left_out = f"; {total - len(shown):,} more, all with --max-rows 0" if total > len(shown) else ""

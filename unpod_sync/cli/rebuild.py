@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import click
 
-from unpod_sync.cli.common import Output, database_option, output_options
+from unpod_sync.cli.common import database_option, output_options
+from unpod_sync.cli.output import Output
 from unpod_sync.config import Settings
 
 
@@ -32,7 +33,7 @@ def command(settings: Settings, output: Output) -> None:
             from unpod_sync.errors import WarehouseError
 
             raise WarehouseError(
-                f"there is no {settings.database} to rebuild", "Run `unpod-sync sync` first."
+                f"there is no {settings.database.absolute()} to rebuild", "Run `unpod-sync sync` first."
             )
 
         def rebuild(memory_limit: str) -> tuple[int, int]:

@@ -6,7 +6,9 @@ import importlib.util
 
 import click
 
-from unpod_sync.cli import COMMANDS, group
+from unpod_sync.cli import group
+from unpod_sync.cli.commands import COMMANDS
+from unpod_sync.cli.output import text_document
 
 HEAD = """# Commands
 
@@ -42,4 +44,4 @@ def reference() -> str:
 
 
 if __name__ == "__main__":
-    click.echo(reference(), nl=False)
+    text_document(reference())

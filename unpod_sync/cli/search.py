@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import click
 
-from unpod_sync.cli.common import Output, database_option, output_options, published
+from unpod_sync.cli.common import database_option, form_of, output_options, published, write_result
+from unpod_sync.cli.dates import period_options
+from unpod_sync.cli.output import Output, Part, Styled, as_json
 from unpod_sync.config import Settings
 
 if TYPE_CHECKING:
     from unpod_sync.search import Found, Line
 
-DATE = click.DateTime(formats=["%Y-%m-%d"])
+FORMATS = ("table", "csv", "json", "parquet", "xlsx")
 
 
 @click.command(
@@ -26,6 +29,7 @@ DATE = click.DateTime(formats=["%Y-%m-%d"])
   unpod-sync search refund invoice
   unpod-sync search "call me back" --role user --since 2026-11-01
   unpod-sync search '"too expensive" subsidy' --outcome not_interested --json
+  unpod-sync search refund --since 4w --limit 1000 --output refunds.xlsx
 """,
     short_help="Find calls by what was said.",
 )
@@ -36,13 +40,24 @@ DATE = click.DateTime(formats=["%Y-%m-%d"])
 @click.option("--agent", help="Only this agent's calls (handle or name).")
 @click.option("--outcome", help="Only calls with this outcome, such as call_back.")
 @click.option("--space", help="Only this space (token or name).")
-@click.option("--since", type=DATE, help="First local date, such as 2026-11-01.")
-@click.option("--until", type=DATE, help="Last local date, included.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Calls at most.")
 @click.option(
     "--context", type=click.IntRange(min=0), default=1, show_default=True, help="Messages around each match."
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    help="Form of the result; by default the one that --output ends as, else text for people.",
+)
+@click.option(
+    "--output",
+    "target",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the calls to this file, one row each.",
+)
 @database_option
+@period_options
 @output_options
 def command(
     settings: Settings,
@@ -53,49 +68,61 @@ def command(
     agent: str | None,
     outcome: str | None,
     space: str | None,
-    since: datetime | None,
-    until: datetime | None,
+    since: date | None,
+    until: date | None,
     limit: int,
     context: int,
+    form: str | None,
+    target: Path | None,
 ) -> None:
     """Find calls by what was said, newest first.
 
     Words are found in any order within one message, at the beginning of words ("refund" finds
     refunds), whatever their case and accents. What stands in quotes is a phrase: these words
-    exactly, in this order.
+    exactly, in this order. Files have one row per call, times in UTC, the passages as
+    text; in CSV a text that begins like a formula gets a leading apostrophe.
     """
     from unpod_sync.phrases import parse
     from unpod_sync.querying import open_published
-    from unpod_sync.search import Request, search
+    from unpod_sync.search import Request, as_result, search
+    from unpod_sync.writing import write_text
 
-    request = Request(
-        parse(text),
-        role,
-        agent,
-        outcome,
-        space,
-        since.date() if since else None,
-        until.date() if until else None,
-    )
+    form = form_of(form, target, FORMATS, as_json=output.json)
+    request = Request(parse(text), role, agent, outcome, space, since, until)
     with open_published(published(settings)) as connection:
         calls, more = search(connection, request, limit=limit, context=context)
-    if output.json:
+    if form == "json" and target is None:
         output.dump([dataclasses.asdict(call) for call in calls])
         return
-    _show(calls, more, limit, output, settings.zone)
+    if form == "json" and target is not None:
+        write_text(as_json([dataclasses.asdict(call) for call in calls]) + "\n", target)
+    elif form == "table" and target is not None:
+        lines = ["".join(map(_plain, line)) for call in calls for line in _call(call, settings.zone)]
+        write_text("\n".join([*lines, ""]), target)
+    elif form == "table":
+        for call in calls:
+            for line in _call(call, settings.zone):
+                output.data(*line)
+    else:
+        write_result(form, as_result(calls), target, output, for_spreadsheets=True)
+    _count(len(calls), more, limit, output)
 
 
-def _show(calls: list[Found], more: bool, limit: int, output: Output, zone: ZoneInfo) -> None:
-    """The calls on stdout, how many on stderr."""
-    for call in calls:
-        output.data(_call(call, zone))
-    many = "no call says that" if not calls else f"{len(calls):,} {'call' if len(calls) == 1 else 'calls'}"
+def _count(number: int, more: bool, limit: int, output: Output) -> None:
+    """How many calls, on stderr."""
+    many = "no call says that" if not number else f"{number:,} {'call' if number == 1 else 'calls'}"
     output.say(f"({many}{f'; there are more, see --limit {limit * 5}' if more else ''})")
 
 
-def _call(call: Found, zone: ZoneInfo) -> str:
+def _plain(part: Part) -> str:
+    from unpod_sync.terminal import harmless
+
+    return harmless(part if isinstance(part, str) else part.text)
+
+
+def _call(call: Found, zone: ZoneInfo) -> Iterator[tuple[Part, ...]]:
     """A call: a line about it, its passages, where to hear it."""
-    from unpod_sync.terminal import NOTHING, clock, harmless, local
+    from unpod_sync.terminal import NOTHING, clock, local
 
     contact = " ".join(part for part in (call.contact_name, call.contact_number) if part) or NOTHING
     facts = [
@@ -105,34 +132,26 @@ def _call(call: Found, zone: ZoneInfo) -> str:
         call.outcome or call.status or NOTHING,
         clock(call.duration_seconds),
     ]
-    lines = [_style(" · ".join(harmless(fact) for fact in facts), bold=True)]
+    yield (Styled(" · ".join(facts), bold=True),)
     for number, passage in enumerate(call.passages):
-        lines += ["      …"] if number else []
-        lines += [_line(line) for line in passage]
+        if number:
+            yield ("      …",)
+        for line in passage:
+            yield tuple(_line(line))
     shown = sum(line.is_match for passage in call.passages for line in passage)
     if call.match_count > shown:
-        lines.append(f"      … and {call.match_count - shown} more")
-    where = f"  {harmless(call.recording_url)}" if call.recording_url else ""
-    return "\n".join([*lines, _style(f"  {harmless(call.task_id)}{where}", dim=True), ""])
+        yield (f"      … and {call.match_count - shown} more",)
+    where = f"  {call.recording_url}" if call.recording_url else ""
+    yield (Styled(f"  {call.task_id}{where}", dim=True),)
+    yield ("",)
 
 
-def _line(line: Line) -> str:
+def _line(line: Line) -> Iterator[Part]:
     """One message: who, what; the match marked."""
-    from unpod_sync.terminal import harmless
-
-    pieces, end = [], 0
+    yield f"  {'>' if line.is_match else ' '} {line.role or '?':>6}  "
+    end = 0
     for start, stop in line.marks:
-        pieces += [
-            harmless(line.content[end:start]),
-            _style(harmless(line.content[start:stop]), fg="yellow", bold=True),
-        ]
+        yield line.content[end:start]
+        yield Styled(line.content[start:stop], fg="yellow", bold=True)
         end = stop
-    pieces.append(harmless(line.content[end:]))
-    return f"  {'>' if line.is_match else ' '} {harmless(line.role or '?'):>6}  {''.join(pieces)}"
-
-
-def _style(text: str, **style: Any) -> str:
-    """Colours on a terminal only."""
-    import os
-
-    return click.style(text, **style) if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text
+    yield line.content[end:]

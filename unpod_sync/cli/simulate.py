@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from unpod_sync.cli.common import Output, output_options
+from unpod_sync.cli.common import output_options
+from unpod_sync.cli.output import Output
 
 
 @click.command(
@@ -38,5 +39,5 @@ def command(output: Output, *, port: int, tasks: int, seed: int, latency_ms: flo
             output.say("The simulator is up. In another terminal:")
             output.data(f"export UNPOD_BASE_URL={simulator.base_url}")
             output.data(f"export UNPOD_API_TOKEN={simulator.token} UNPOD_ORG_HANDLE={simulator.org_handle}")
-            output.data("unpod-sync sync")
+            output.data(output.hint("unpod-sync sync"))
         threading.Event().wait()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
-from unpod_sync.cli.common import Output, database_option, output_options
+from unpod_sync.cli.common import database_option, output_options
+from unpod_sync.cli.output import Output, Part, Styled
 from unpod_sync.config import Settings
 from unpod_sync.errors import EXIT_DONE, EXIT_FAILED
 
@@ -40,74 +43,75 @@ class Age(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic s
 def command(settings: Settings, output: Output, *, max_age: timedelta | None) -> int:
     """How fresh the data is, and what the last syncs did. Works while a sync runs.
 
+    Times are shown in the configured time zone; with --json they are UTC.
+
     Exit status: 0; with --max-age 1 when the last successful sync is older or dated in the future, or
     there is none.
     """
-    from unpod_sync.cli import complain
     from unpod_sync.status import read_status, staleness
 
     status = read_status(settings, datetime.now(UTC).replace(tzinfo=None))
     if output.json:
         output.dump(status)
     elif not output.quiet:
-        for line in lines(status):
+        for line in lines(status, settings.zone, output):
             output.data(line)
     stale = staleness(status, max_age) if max_age is not None else ""
     if stale:
-        complain(stale, "Run `unpod-sync sync`; if it fails, `unpod-sync doctor` tells why.")
+        output.complain(stale, "Run `unpod-sync sync`; if it fails, `unpod-sync doctor` tells why.")
     return EXIT_FAILED if stale else EXIT_DONE
 
 
-def lines(status: dict[str, Any]) -> list[str]:
-    """The status for people."""
+def lines(status: dict[str, Any], zone: ZoneInfo, output: Output) -> list[Part]:
+    """The status for people, its times in `zone`."""
     if status["source"] == "none" and status["last_sync"] is None:
-        found = [
-            f"{status['database']}: nothing has been synced yet. Run `unpod-sync sync`, or `unpod-sync demo`."
-        ]
-        return [*found, *_running(status)]
+        text = "nothing has been synced yet. Run `unpod-sync sync`, or `unpod-sync demo`."
+        return [f"{Path(status['database']).absolute()}: {output.hint(text)}", *_running(status, zone)]
     return [
-        *_head(status),
-        *_running(status),
+        *_head(status, zone),
+        *_running(status, zone),
         "",
-        *_spaces(status["spaces"]),
+        *_spaces(status["spaces"], zone),
         *_failing(status),
         "",
-        *_loads(status["loads"][:5]),
+        *_loads(status["loads"][:5], zone),
         "",
         *_foot(status),
-        *_notices(status["notices"]),
+        f"Times: {zone.key}",
+        *_notices(status["notices"], zone, output),
     ]
 
 
-def _head(status: dict[str, Any]) -> list[str]:
+def _head(status: dict[str, Any], zone: ZoneInfo) -> list[Part]:
     from unpod_sync.status import ago, shown
 
     age = status["age_seconds"]
-    fresh = f"last complete sync {ago(age)}, {shown(status['last_success_at'])}" if age is not None else ""
-    found = [f"{status['database']}: {fresh or click.style('no sync has been complete yet', fg='yellow')}"]
+    found: list[Part] = [Styled(f"{status['database']}: no sync has been complete yet", fg="yellow")]
+    if age is not None:
+        when = shown(status["last_success_at"], zone)
+        found = [f"{status['database']}: last complete sync {ago(age)}, {when}"]
     last = status["last_sync"]
     if last and last["status"] not in ("done", "running"):
         why = f": {last['error']}" if last["error"] else ""
         found.append(
-            click.style(f"The sync of {shown(last['ended_at'])} was {last['status']}{why}", fg="yellow")
+            Styled(f"The sync of {shown(last['ended_at'], zone)} was {last['status']}{why}", fg="yellow")
         )
     if status["files"]["published"] is None:
-        found.append(click.style("The published file is not there; the next sync publishes it.", fg="yellow"))
+        found.append(Styled("The published file is not there; the next sync publishes it.", fg="yellow"))
     return found
 
 
-def _running(status: dict[str, Any]) -> list[str]:
+def _running(status: dict[str, Any], zone: ZoneInfo) -> list[Part]:
     from unpod_sync.status import shown
 
     running = status["running"]
     if running is None:
         return []
-    return [
-        f"A sync is running: process {running['pid']} on {running['host']} since {shown(running['since'])}"
-    ]
+    since = shown(running["since"], zone)
+    return [f"A sync is running: process {running['pid']} on {running['host']} since {since}"]
 
 
-def _spaces(spaces: list[dict[str, Any]]) -> list[str]:
+def _spaces(spaces: list[dict[str, Any]], zone: ZoneInfo) -> list[str]:
     from unpod_sync.status import ago, shown
 
     rows = [
@@ -115,7 +119,7 @@ def _spaces(spaces: list[dict[str, Any]]) -> list[str]:
             space["space_name"] or space["space_token"],
             f"{space['tasks']:,}",
             ago(space["age_seconds"]) if space["age_seconds"] is not None else "never",
-            shown(space["newest_task_at"]),
+            shown(space["newest_task_at"], zone),
             _backlog(space),
         )
         for space in spaces
@@ -134,14 +138,14 @@ def _backlog(space: dict[str, Any]) -> str:
     return ", ".join(parts) or "nothing"
 
 
-def _failing(status: dict[str, Any]) -> list[str]:
+def _failing(status: dict[str, Any]) -> list[Part]:
     return [
-        click.style(f"failed: {row['resource']}: {row['last_error']}", fg="yellow")
+        Styled(f"failed: {row['resource']}: {row['last_error']}", fg="yellow")
         for row in status["lists_failing"]
     ]
 
 
-def _loads(loads: list[dict[str, Any]]) -> list[str]:
+def _loads(loads: list[dict[str, Any]], zone: ZoneInfo) -> list[str]:
     from unpod_sync.status import age_of, shown, spoken
 
     rows = []
@@ -150,7 +154,7 @@ def _loads(loads: list[dict[str, Any]]) -> list[str]:
         took = age_of(load["started_at"], datetime.fromisoformat(ended.removesuffix("Z"))) if ended else None
         rows.append(
             (
-                shown(load["started_at"]),
+                shown(load["started_at"], zone),
                 load["status"],
                 spoken(took) if took is not None else "",
                 f"{load['requests'] or 0:,}",
@@ -180,8 +184,13 @@ def _foot(status: dict[str, Any]) -> list[str]:
     ]
 
 
-def _notices(notices: list[dict[str, Any]]) -> list[str]:
-    return [f"Note ({notice['first_seen_at'][:10]}): {notice['text']}" for notice in notices[-5:]]
+def _notices(notices: list[dict[str, Any]], zone: ZoneInfo, output: Output) -> list[str]:
+    from unpod_sync.status import shown
+
+    return [
+        f"Note ({shown(notice['first_seen_at'], zone)[:10]}): {output.hint(notice['text'])}"
+        for notice in notices[-5:]
+    ]
 
 
 def table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:

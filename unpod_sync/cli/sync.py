@@ -6,14 +6,16 @@ import dataclasses
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from unpod_sync.cli.common import Output, api_options, called_with, output_options
+from unpod_sync.cli.common import api_options, called_with, output_options
+from unpod_sync.cli.output import Output, console
 from unpod_sync.config import Settings, load
-from unpod_sync.errors import EXIT_DONE, EXIT_INTERRUPTED, LockedError
+from unpod_sync.errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, LockedError
 
 if TYPE_CHECKING:
     from unpod_sync.client import Event
@@ -42,7 +44,6 @@ def command(settings: Settings, output: Output, *, full: bool, accept_deletions:
     Exit status: 0 all done, 1 failed, 3 partial, 75 another sync is at work, 77 credentials
     refused, 78 configuration, 130 interrupted.
     """
-    from unpod_sync.cli import complain
     from unpod_sync.sync import Options, sync
 
     def terminate(number: int, frame: FrameType | None) -> None:
@@ -55,7 +56,7 @@ def command(settings: Settings, output: Output, *, full: bool, accept_deletions:
             result = sync(settings, options, on_event=log_event(output), on_page=progress.page)
             pinged.append(result.exit_status)
     except KeyboardInterrupt:
-        complain("interrupted", kept(settings))
+        output.complain("interrupted", kept(settings))
         return EXIT_INTERRUPTED
     if output.json:
         output.dump(dataclasses.asdict(result))
@@ -134,12 +135,11 @@ class Progress:
     def __enter__(self) -> Progress:
         """Starts drawing."""
         if self._output.is_terminal:
-            from rich.console import Console
             from rich.progress import Progress as Bar
             from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-            self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
+            columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+            self._bar = Bar(*columns, console=console(err=True), transient=True)
             self._bar.start()
             self._task = self._bar.add_task(self._text)
         return self
@@ -167,7 +167,7 @@ def tell(result: LoadResult, output: Output, settings: Settings) -> None:
         for name, needs in result.plans.items():
             reasons = ", ".join(f"{reason} {number}" for reason, number in needs.items())
             output.say(f"  {name}: {reasons}")
-        output.say(f"{result.requests_planned} requests in all; nothing was written.")
+        output.say(f"{result.requests_planned} requests in all; nothing was written or published.")
         return
     output.say(
         f"{result.status}: {result.tasks_read:,} tasks read, {result.tasks_changed:,} new or changed, "
@@ -177,7 +177,14 @@ def tell(result: LoadResult, output: Output, settings: Settings) -> None:
     for note in result.notes:
         output.note(note)
     for failure in result.failures:
-        click.secho(f"  failed: {failure}", fg="yellow", err=True)
+        output.warn(f"  failed: {failure}")
     if result.rows_held:
-        output.say(f"  If these rows are really gone:  {called_with('--accept-deletions')}")
-    output.say(f"{'published' if result.published else 'nothing new, left as it is:'} {settings.database}")
+        output.say(output.hint(f"  If these rows are really gone:  `{called_with('--accept-deletions')}`"))
+    output.say(_published(result, settings.database))
+
+
+def _published(result: LoadResult, database: Path) -> str:
+    """What became of the published file; a failed sync brings nothing new, even where views were rebuilt."""
+    if result.exit_status == EXIT_FAILED:
+        return f"nothing new in {database}" if database.exists() else "nothing was published"
+    return f"published {database}" if result.published else f"nothing new, left as it is: {database}"

@@ -20,6 +20,7 @@ from typing import Any
 from unpod_sync.errors import UsageError
 from unpod_sync.page.rows import read
 from unpod_sync.reports import Request
+from unpod_sync.writing import refuse_precious
 
 SCRIPTS = ("model.js", "charts.js", "app.js")
 
@@ -29,6 +30,7 @@ def write(target: Path, path: Path, request: Request) -> int:
 
     The page is written beside its place and renamed, so that nobody ever sees half of it.
     """
+    refuse_precious(target)
     page = build(read(path, request)).encode()
     try:
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")

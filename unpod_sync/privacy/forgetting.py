@@ -133,7 +133,8 @@ def _locked(settings: Settings) -> Iterator[publish.Files]:
     files = publish.Files(settings.database)
     if not files.work.exists() and not files.published.exists():
         raise WarehouseError(
-            f"there is no {settings.database} yet", "Run `unpod-sync sync` first, or name it with --database."
+            f"there is no {settings.database.absolute()} yet",
+            "Run `unpod-sync sync` first, or name it with --database.",
         )
     with publish.sync_lock(files, now=utc_now()), publish.disk_errors(files.published):
         yield files
@@ -160,7 +161,7 @@ def _whom(warehouse: Warehouse, contact: str, settings: Settings) -> set[Identit
     if identity is None and not TASK_ID.fullmatch(contact):
         raise UsageError(
             "this is neither a phone number, nor an e-mail address, nor the task_id of a stored task",
-            "Write a number with its country code: unpod-sync forget +919876543210",
+            "Write a number with its country code: `unpod-sync forget +919876543210`",
         )
     return {identity or ("task_id", contact)}
 

@@ -185,7 +185,7 @@ def check_key(warehouse: Warehouse, files: publish.Files) -> KeyFile | None:
         raise ConfigurationError(
             f"{keys.path_of(files)} is missing or another one: it holds the key of the stored hashes",
             "Put the file back from a backup. Without it forgotten contacts would return and hashed values "
-            "change; to accept both: unpod-sync forget --new-key",
+            "change; to accept both: `unpod-sync forget --new-key`",
         )
     return keyfile
 
