@@ -6,8 +6,8 @@ Writing of rows is `merge`'s; this module opens, repairs, compacts and answers q
 from __future__ import annotations
 
 import contextlib
-import re
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
