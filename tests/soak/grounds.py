@@ -233,7 +233,9 @@ class _Shortcut:
     def __init__(self, **_: Any) -> None:
         self._lock = threading.Lock()
 
-    def send(self, url: str, headers: Mapping[str, str], _: threading.Event) -> Answer | Trouble:
+    def send(
+        self, url: str, headers: Mapping[str, str], _: threading.Event, take: Callable[[int], None]
+    ) -> Answer | Trouble:
         parts = urlsplit(url)
         told = {name.lower(): value for name, value in headers.items()}
         with self._lock:
