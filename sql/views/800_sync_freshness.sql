@@ -89,7 +89,7 @@ comment on column sync_freshness.task_count is
 comment on column sync_freshness.api_count is
 'Tasks as the list itself counts them. Source: meta.bookmarks.api_count.';
 comment on column sync_freshness.forgotten_count is
-'Tasks of contacts erased with unpod-sync forget, which the list goes on counting. Source: meta.forgotten.space_token.';
+'Tasks of forgotten contacts: erased here, still counted by the list. Source: meta.forgotten.space_token.';
 comment on column sync_freshness.count_difference is
 'api_count - task_count - forgotten_count. Source: meta.bookmarks.api_count, tasks, meta.forgotten. '
 'Caveat: tasks created since the last sync, and sweeps not yet complete, make it differ.';

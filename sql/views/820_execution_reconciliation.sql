@@ -109,7 +109,7 @@ comment on column execution_reconciliation.our_agent_tasks is
 comment on column execution_reconciliation.our_deleted_tasks is
 'Tasks of the run that the list has dropped. Source: tasks.run_id, tasks.deleted_at.';
 comment on column execution_reconciliation.forgotten_tasks is
-'Tasks of the run whose contacts were erased with unpod-sync forget; the endpoint goes on counting them. '
+'Tasks of the run whose contacts were forgotten: erased here, still counted by the endpoint. '
 'Source: meta.forgotten.run_id.';
 comment on column execution_reconciliation.total_difference is
 'total_tasks - our_total_tasks - forgotten_tasks. Source: executions.total_tasks, tasks.run_id, meta.forgotten.run_id.';

@@ -52,17 +52,18 @@ def account(folder: Path, rows: list[Any]) -> Iterator[Odd]:
 
 
 def test_rows_that_are_no_objects_are_kept_in_raw(tmp_path: Path) -> None:
-    rows = [PLAIN, "a text", None, 17, ["a", {"b": 1}]]
+    odd_rows = ["a text", None, 17, ["a", {"b": 1}]]
+    rows = [*(PLAIN | {"task_id": f"T{number}"} for number in range(5)), *odd_rows]
     with account(tmp_path, rows) as odd:
         first, second = odd.sync(), odd.sync()
-        assert (first.exit_status, first.tasks_changed) == (0, 5)
+        assert (first.exit_status, first.tasks_changed) == (0, 9)
         assert (second.exit_status, second.tasks_changed) == (0, 0)
         kept = [
             json.loads(text)
             for (text,) in odd.ask("select payload_json from raw.payloads where kind = 'task'")
         ]
-        assert [row["row_that_is_no_object"] for row in kept if "task_id" not in row] == rows[1:]
-        assert odd.ask("select count(*) from tasks where deleted_at is null") == [(5,)]
+        assert [row["row_that_is_no_object"] for row in kept if "task_id" not in row] == odd_rows
+        assert odd.ask("select count(*) from tasks where deleted_at is null") == [(9,)]
         assert len(odd.ask("select * from meta.rejects where reason like 'row is not an object%'")) == 4
 
 

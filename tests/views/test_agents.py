@@ -258,7 +258,7 @@ def test_only_a_low_day_needs_attention(tmp_path: Path) -> None:
     assert (found.local_date, found.measure, found.text[:22]) == (
         day(14),
         "connect",
-        "10 % of 50 connected, ",
+        "10% of 50 connected, u",
     )
 
 

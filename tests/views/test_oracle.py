@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -265,6 +265,12 @@ def test_weeks(world: World) -> None:
         return day - timedelta(days=day.weekday())
 
     weeks: dict[tuple[str, date], list[int]] = {}
+    first_day: dict[str, date] = {}
+    synced = dict(
+        world.warehouse.rows(
+            "select space_token, max(last_synced_at) from meta.bookmarks where kind = 'task' group by all"
+        )
+    )
     for one in world.tasks:
         days = [(one["created_date"], (1, one["status"] == "completed", 0, 0, 0, 0))]
         if one["is_call"]:
@@ -273,8 +279,18 @@ def test_weeks(world: World) -> None:
         for day, counts in days:
             if day is None:
                 continue
+            first_day[one["space_token"]] = min(day, first_day.get(one["space_token"], day))
             week = weeks.setdefault((one["space_token"], monday(day)), [0] * 6)
             week[:] = [a + b for a, b in zip(week, counts, strict=True)]
+
+    def is_complete(key: tuple[str, date]) -> bool:
+        """Begun on a Monday that was seen, and over in every zone (UTC-12) at the last sync, or followed by a week."""
+        space, start = key
+        over = datetime.combine(start, time()) + timedelta(days=7, hours=12)
+        is_followed = any(other[0] == space and other[1] > start for other in weeks)
+        return first_day[space] <= start and (
+            is_followed or (synced.get(space) is not None and synced[space] >= over)
+        )
 
     def row(key: tuple[str, date]) -> tuple[Any, ...]:
         def with_rates(counts: list[int]) -> list[Any]:
@@ -286,9 +302,9 @@ def test_weeks(world: World) -> None:
             ]
 
         here = with_rates(weeks[key])
-        before = (
-            with_rates(weeks[earlier]) if (earlier := (key[0], key[1] - timedelta(days=7))) in weeks else None
-        )
+        earlier = (key[0], key[1] - timedelta(days=7))
+        are_comparable = earlier in weeks and is_complete(earlier) and is_complete(key)
+        before = with_rates(weeks[earlier]) if are_comparable else None
         change = [
             None if before is None or here[i] is None or before[i] is None else here[i] - before[i]
             for i in (0, 3, 4, 5, 6, 7, 8)

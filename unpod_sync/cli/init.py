@@ -163,7 +163,7 @@ class _Interview:
             "  The API's listings refuse the token (401). They may want a login, or it is wrong."
         )
         text = "Token of a space, to try it there (empty: another API token)"
-        return str(click.prompt(text, default="", show_default=False, err=True)).strip()
+        return ask(text, default="")
 
     def _hidden(self) -> str:
         if not sys.stdin.isatty() and not self._ask:
@@ -204,7 +204,7 @@ class _Interview:
 
         given: Any = self._given.get("spaces", "" if not self._ask else None)
         if given is None:
-            given = click.prompt("Tokens of the spaces, with commas", err=True)
+            given = ask("Tokens of the spaces, with commas")
         tokens = Settings(spaces=given).spaces
         if not tokens:
             raise ConfigurationError(

@@ -179,7 +179,7 @@ def tell(result: LoadResult, output: Output, settings: Settings) -> None:
     for failure in result.failures:
         output.warn(f"  failed: {failure}")
     if result.rows_held:
-        output.say(output.hint(f"  If these rows are really gone:  `{called_with('--accept-deletions')}`"))
+        output.say(output.hint(f"  If these rows are really gone:  {called_with('--accept-deletions')}"))
     output.say(_published(result, settings.database))
 
 

@@ -77,6 +77,11 @@ class RateLimit:
 class Simulator:
     """Serves a world on a local port while the `with` block lasts."""
 
+    on_request: Callable[[RequestRecord], None] | None = None
+    now: Callable[[], datetime] | None = None  # the server's clock, aware; None: this machine's
+    _server: _Server | None = None
+    _thread: threading.Thread | None = None
+
     def __init__(
         self,
         world: World,
@@ -105,28 +110,18 @@ class Simulator:
         self.org_handle = org_handle
         self.latency_seconds = latency_seconds
         self.gzip = gzip
-        self.on_request: Callable[[RequestRecord], None] | None = None
-        self.now: Callable[[], datetime] | None = None  # the server's clock, aware; None: this machine's
         self.requests: list[RequestRecord] = []
         self.request_counts: dict[str, int] = {}
         self.stopping = threading.Event()
+        refusals = (login_only, missing_routes, foreign)
         self._manner = Manner(
-            default_page_size,
-            max_page_size,
-            projection,
-            frozenset(ignore_page),
-            count_offset,
-            frozenset(login_only),
-            frozenset(missing_routes),
-            frozenset(foreign),
+            default_page_size, max_page_size, projection, ignore_page, count_offset, *refusals
         )
         self._rate = RateLimit(rate_limit_per_minute)
         self._state = FaultState(faults)
         self._keep_requests = keep_requests
         self._lock = threading.Lock()
         self._address = (host, port)
-        self._server: _Server | None = None
-        self._thread: threading.Thread | None = None
 
     # -- life --------------------------------------------------------------------------------
 
