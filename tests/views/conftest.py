@@ -106,6 +106,8 @@ def warehouse(built: duckdb.DuckDBPyConnection) -> Iterator[Warehouse]:
     for table in (
         *(table.name for table in columns.TABLES),
         "meta.bookmarks",
+        "meta.forgotten",
+        "meta.loads",
         "meta.rejects",
         "meta.settings",
     ):

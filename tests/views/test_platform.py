@@ -136,6 +136,7 @@ def test_thousands_of_random_runs_agree_to_the_digit(warehouse: Warehouse, seed:
     tasks = pa.Table.from_pylist(rows)
     warehouse.connection.register("random_tasks", tasks)
     warehouse.connection.execute("insert into tasks by name select * from random_tasks")
+    warehouse.connection.unregister("random_tasks")
 
     expected = {run: analytics(tasks) for run, tasks in runs.items()}
     names = list(expected["R0"])
