@@ -16,13 +16,14 @@ from typing import Any
 import duckdb
 import pytest
 
-from unpod_sync import cli, columns, schema, warehouse
+from unpod_sync import cli, tables
 from unpod_sync.config import Settings
-from unpod_sync.interrupts import NUMBERS
-from unpod_sync.publish import Files
 from unpod_sync.simulator import Simulator, World
-from unpod_sync.sync import sync
-from unpod_sync.warehouse import Warehouse
+from unpod_sync.sync.interrupts import NUMBERS
+from unpod_sync.sync.pipeline import sync
+from unpod_sync.warehouse import database, schema
+from unpod_sync.warehouse.database import Warehouse
+from unpod_sync.warehouse.publish import Files
 
 NOW = datetime(2026, 3, 12, 11, 30, tzinfo=UTC)
 
@@ -40,7 +41,7 @@ def _no_settings_of_this_machine(
         monkeypatch.setenv(name, str(home))
 
 
-ATTACH = warehouse.attach
+ATTACH = database.attach
 
 
 def attach_copies_of(empty: Files) -> Callable[..., duckdb.DuckDBPyConnection]:
@@ -64,19 +65,19 @@ def _new_warehouses_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iter
     """
     empty = Files(tmp_path_factory.mktemp("empty") / "unpod.duckdb")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(warehouse, "attach", attach_copies_of(empty))
+        patch.setattr(database, "attach", attach_copies_of(empty))
         yield
 
 
 @pytest.fixture(scope="module")
 def plainly_stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """New warehouses do not compress text, so that a search of their bytes can find it."""
-    names = {column.name for table in columns.TABLES for column in table.columns}
+    names = {column.name for table in tables.TABLES for column in table.columns}
     empty = Files(tmp_path_factory.mktemp("plain") / "unpod.duckdb")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(schema, "COMPRESSION", {"uncompressed": names})
-        patch.setattr(warehouse, "attach", ATTACH)  # or the empty one would be a copy of the compressing one
-        patch.setattr(warehouse, "attach", attach_copies_of(empty))
+        patch.setattr(database, "attach", ATTACH)  # or the empty one would be a copy of the compressing one
+        patch.setattr(database, "attach", attach_copies_of(empty))
         yield
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unpod_sync.errors import ConfigurationError
-from unpod_sync.plan import Policy
+from unpod_sync.sync.plan import Policy
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

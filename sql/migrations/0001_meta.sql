@@ -1,5 +1,5 @@
 -- Our own state: loads, positions, refusals, metric definitions, settings.
--- The tables of main and raw follow from unpod_sync/columns.py.
+-- The tables of main and raw follow from unpod_sync/tables.py.
 
 create table meta.loads (
     load_id varchar,

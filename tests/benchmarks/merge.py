@@ -12,12 +12,12 @@ import orjson
 
 from tests.benchmarks import harness, synthetic
 from tests.benchmarks.harness import Figure, Options
-from unpod_sync import merge, publish
-from unpod_sync.flatten import flatten
-from unpod_sync.loading import created_between
 from unpod_sync.model import space_tasks
-from unpod_sync.records import prepare
-from unpod_sync.warehouse import Warehouse, load_rows, most_memory
+from unpod_sync.sync.loader import created_between
+from unpod_sync.transform.flatten import flatten
+from unpod_sync.transform.records import prepare
+from unpod_sync.warehouse import merge, publish
+from unpod_sync.warehouse.database import Warehouse, load_rows, most_memory
 
 SIZE = 1_000_000
 CHANGED = 1_000

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.benchmarks import harness, synthetic
 from tests.benchmarks.harness import Figure, Options
-from unpod_sync import publish
+from unpod_sync.warehouse import publish
 
 SIZE = 200_000
 FICLONE = 0x40049409

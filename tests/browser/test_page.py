@@ -14,11 +14,11 @@ from rich.console import Console
 
 from tests.browser.chromium import Chromium, find
 from tests.demo_file import changed_copy, demo_file
-from tests.test_surfaces import CASES, as_written, of_views
-from unpod_sync import render
-from unpod_sync import wording as say
-from unpod_sync.page import write
-from unpod_sync.reports import Request, report
+from tests.report.test_surfaces import CASES, as_written, of_views
+from unpod_sync.report import formatting as say
+from unpod_sync.report import text as report_text
+from unpod_sync.report.html import write
+from unpod_sync.report.model import Request, report
 
 CHARTS = ("trend", "funnel", "heat", "agents", "outcomes", "durations", "costs")
 
@@ -151,7 +151,7 @@ def test_the_page_says_what_the_terminal_says(page: Chromium) -> None:
     lead = page.run("document.getElementById('lead').innerText").split("\n")
     console = Console(width=400, force_terminal=False, highlight=False, markup=False, emoji=False)
     with console.capture() as captured:
-        console.print(render.report(content, 400))
+        console.print(report_text.report(content, 400))
     assert [line for line in lead if line] == captured.get().splitlines()[3:5]
     names = {"connect": "connected", "completed": "completed"} | {
         name: name for name in ("engaged", "interested", "successful")

@@ -36,7 +36,7 @@ MUTATIONS = (
     Mutation(
         "silent-edits",
         "1 model: what changed without a new `modified` is found",
-        "unpod_sync/records.py",
+        "unpod_sync/transform/records.py",
         "    text = encode(value, sort_keys=True)\n",
         '    text = encode({k: value.get(k) for k in ("task_id", "modified", "status")}, sort_keys=True)\n',
         "tests/soak/test_soak.py",
@@ -44,7 +44,7 @@ MUTATIONS = (
     Mutation(
         "deletions",
         "1 model: what the server deleted is marked",
-        "unpod_sync/merge.py",
+        "unpod_sync/warehouse/merge.py",
         'set deleted_at = ?, changed_at = ? from gone"',
         'set deleted_at = ?, changed_at = ? from gone where false and"',
         "tests/soak/test_soak.py",
@@ -52,7 +52,7 @@ MUTATIONS = (
     Mutation(
         "hidden-news",
         "1 model: rows that vanished hide no new ones",
-        "unpod_sync/settle.py",
+        "unpod_sync/sync/reconcile.py",
         "        _join(reader, reading)\n",
         "",
         "tests/soak/test_found.py",
@@ -60,7 +60,7 @@ MUTATIONS = (
     Mutation(
         "order",
         "2 order: copies in any order give the same warehouse",
-        "unpod_sync/merge.py",
+        "unpod_sync/warehouse/merge.py",
         "if id_ not in best or rank(i) > rank(best[id_]):",
         "if True:",
         "tests/soak/test_order.py",
@@ -68,7 +68,7 @@ MUTATIONS = (
     Mutation(
         "missing-keys",
         "2 order: a missing key erases nothing",
-        "unpod_sync/records.py",
+        "unpod_sync/transform/records.py",
         "    value = {**record.value, **missing}\n",
         "    value = {**record.value, **dict.fromkeys(missing)}\n",
         "tests/soak/test_order.py",
@@ -76,7 +76,7 @@ MUTATIONS = (
     Mutation(
         "partial-copies",
         "2 order: a copy with fewer fields is completed from the one before it",
-        "unpod_sync/lists.py",
+        "unpod_sync/sync/extract.py",
         "        self.loader.drain()\n        for job, result in self.fetch(jobs()):\n",
         "        for job, result in self.fetch(jobs()):\n",
         "tests/soak/test_found.py",
@@ -84,7 +84,7 @@ MUTATIONS = (
     Mutation(
         "status-206",
         "3 faults: a 206 is never a success",
-        "unpod_sync/client/answers.py",
+        "unpod_sync/api/responses.py",
         "    if status == 200:\n        rows",
         "    if status in (200, 206):\n        rows",
         "tests/faults/test_answers_that_fail.py tests/test_answers.py",
@@ -92,7 +92,7 @@ MUTATIONS = (
     Mutation(
         "no-isolation",
         "3 faults: a poisoned row costs only itself",
-        "unpod_sync/lists.py",
+        "unpod_sync/sync/extract.py",
         "            isinstance(error, ResponseError | UnavailableError)\n",
         "            isinstance(error, ())\n",
         "tests/faults/test_answers_that_fail.py",
@@ -100,7 +100,7 @@ MUTATIONS = (
     Mutation(
         "torn-batches",
         "4 death: rows and bookmarks are committed together",
-        "unpod_sync/merge.py",
+        "unpod_sync/warehouse/merge.py",
         "    changed: dict[str, int] = {}\n    with transaction(connection):\n",
         "    changed: dict[str, int] = {}\n    write_bookmarks(connection, batch.bookmarks)\n"
         "    with transaction(connection):\n",
@@ -109,7 +109,7 @@ MUTATIONS = (
     Mutation(
         "in-place",
         "5 readers: the published file is only ever replaced whole",
-        "unpod_sync/publish.py",
+        "unpod_sync/warehouse/publish.py",
         "            temporary.replace(files.published)\n",
         "            files.published.write_bytes(temporary.read_bytes())\n",
         "tests/faults/test_files.py",
@@ -117,7 +117,7 @@ MUTATIONS = (
     Mutation(
         "late-damage",
         "5 readers: a damaged work file is made again, whenever the damage shows",
-        "unpod_sync/sync.py",
+        "unpod_sync/sync/pipeline.py",
         "                if options.dry_run or not is_corruption(error):\n                    raise\n",
         "                raise\n",
         "tests/faults/test_files.py",
@@ -125,7 +125,7 @@ MUTATIONS = (
     Mutation(
         "no-lock",
         "6 two at once: the second is told",
-        "unpod_sync/publish.py",
+        "unpod_sync/warehouse/publish.py",
         "            lock.acquire(timeout=LOCK_PATIENCE)\n",
         "            pass\n",
         "tests/faults/test_files.py",
@@ -133,7 +133,7 @@ MUTATIONS = (
     Mutation(
         "day-budget",
         "7 budgets: the day's budget counts what was used",
-        "unpod_sync/sync.py",
+        "unpod_sync/sync/pipeline.py",
         'return int(used.get("requests", 0)) if used.get("day") == now.date().isoformat() else 0',
         "return 0",
         "tests/faults/test_budgets.py",
@@ -141,7 +141,7 @@ MUTATIONS = (
     Mutation(
         "greedy-lists",
         "7 budgets: lists take turns when the budget is scarce",
-        "unpod_sync/sync.py",
+        "unpod_sync/sync/pipeline.py",
         "        if left is None or left >= AMPLE * len(lists):\n",
         "        if True:\n",
         "tests/faults/test_budgets.py",
@@ -149,7 +149,7 @@ MUTATIONS = (
     Mutation(
         "no-redaction",
         "8 secrets: none is stored",
-        "unpod_sync/redaction.py",
+        "unpod_sync/transform/secrets.py",
         "        return list(hits.to_pylist())\n",
         "        return [False] * len(payloads)\n",
         "tests/faults/test_secrets.py",

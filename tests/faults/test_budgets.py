@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.kit import TOKEN, Site, build_world, private_task
 from tests.wire import Clock
-from unpod_sync.client import Budget, Client
+from unpod_sync.api import Budget, Client
 from unpod_sync.model import space_tasks
 from unpod_sync.simulator import Simulator, server
 
@@ -78,7 +78,7 @@ def test_a_killed_sync_has_used_its_requests(site: Site) -> None:
         "from datetime import datetime\n"
         "from pathlib import Path\n"
         "from unpod_sync.config import Settings\n"
-        "from unpod_sync.sync import sync\n"
+        "from unpod_sync.sync.pipeline import sync\n"
         "pages = []\n"
         "def heard(reading, page):\n"
         "    pages.append(page)\n"

@@ -15,8 +15,8 @@ import duckdb
 import pytest
 
 from tests.faults.kit import Site
-from unpod_sync import publish
 from unpod_sync.errors import LockedError, MigrationError, WarehouseError
+from unpod_sync.warehouse import publish
 
 
 def change(site: Site) -> None:
@@ -243,7 +243,7 @@ def forge_version(path: Path, version: int) -> None:
 def holder(site: Site) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the lock."""
     code = (
-        "import sys, time, datetime, pathlib; from unpod_sync import publish\n"
+        "import sys, time, datetime, pathlib; from unpod_sync.warehouse import publish\n"
         "files = publish.Files(pathlib.Path(sys.argv[1]))\n"
         "with publish.sync_lock(files, now=datetime.datetime(2026, 3, 1)):\n"
         "    print('held', flush=True); time.sleep(60)"

@@ -14,8 +14,8 @@ import duckdb
 from tests.conftest import Ran
 from tests.wire import Request, answer, serving
 from unpod_sync.config import Settings
-from unpod_sync.outcome import LoadResult
-from unpod_sync.sync import sync
+from unpod_sync.sync.pipeline import sync
+from unpod_sync.sync.result import LoadResult
 
 TOKEN = "sentinel-of-odd-rows"
 NOW = datetime(2026, 3, 12, 11, 30)  # noqa: DTZ001  naive UTC

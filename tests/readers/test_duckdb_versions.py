@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from tests.views.conftest import START, Warehouse
-from unpod_sync import schema
+from unpod_sync.warehouse import schema
 
 VERSIONS = ("1.2.2", "1.3.2", "1.4.5", "1.5.6", "2.0.0")
 READ_ALL = Path(__file__).with_name("read_all.py")

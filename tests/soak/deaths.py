@@ -25,10 +25,10 @@ import duckdb
 
 from tests.soak import judge
 from tests.soak.mirror import Mirror, less_secrets, output
-from unpod_sync import publish, rewrite
 from unpod_sync.config import Settings
 from unpod_sync.simulator import Simulator
-from unpod_sync.sync import Options, sync
+from unpod_sync.sync.pipeline import Options, sync
+from unpod_sync.warehouse import maintenance, publish
 
 KINDS = ("first load", "later sync", "publishing", "migration", "compaction", "rebuild")
 SIGNS = {"publishing": "publishing", "compaction": "compacting", "rebuild": "compacting"}
@@ -55,9 +55,9 @@ def child(kind: str, told: dict[str, Any], now: datetime) -> None:
         settings = Settings(**told)
         files = publish.Files(settings.database)
         if kind == "compaction":
-            rewrite.MIN_BYTES, rewrite.DEAD_SHARE = 0, -1.0
+            maintenance.MIN_BYTES, maintenance.DEAD_SHARE = 0, -1.0
         if kind == "rebuild":
-            rewrite.rebuild(files, now=now, zone=ZoneInfo("UTC"))
+            maintenance.rebuild(files, now=now, zone=ZoneInfo("UTC"))
             publish.publish(files)
         else:
             sync(settings, Options(full=kind == "compaction"), now=lambda: now)

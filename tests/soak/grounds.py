@@ -24,14 +24,15 @@ from tests.soak import judge
 from tests.soak.fast import Instance
 from tests.soak.judge import Stored
 from tests.soak.mirror import START
-from unpod_sync import columns, publish
-from unpod_sync import sync as syncing
-from unpod_sync.client import client
-from unpod_sync.client.transport import Answer
-from unpod_sync.client.trouble import Kind, Trouble
+from unpod_sync import tables
+from unpod_sync.api import client
+from unpod_sync.api.failures import Kind, Trouble
+from unpod_sync.api.transport import Answer
 from unpod_sync.simulator import Simulator, World
 from unpod_sync.simulator.answers import ListAnswer
-from unpod_sync.warehouse import Warehouse
+from unpod_sync.sync import pipeline as syncing
+from unpod_sync.warehouse import publish
+from unpod_sync.warehouse.database import Warehouse
 
 
 class Killed(BaseException):
@@ -154,7 +155,7 @@ class Light:
         connection = self.warehouse.connection
         with suppress(duckdb.Error):
             connection.execute("rollback")
-        for table in [table.name for table in columns.TABLES] + [
+        for table in [table.name for table in tables.TABLES] + [
             f"meta.{n}" for n in ("loads", "bookmarks", "sweep_seen", "rejects")
         ]:
             connection.execute(f"delete from {table}")

@@ -15,9 +15,9 @@ from tests.soak.mirror import Mirror
 from tests.soak.steps import CALM, CHANGES, Step, change, draw
 from unpod_sync.config import Settings
 from unpod_sync.errors import UnpodSyncError
-from unpod_sync.outcome import LoadResult
 from unpod_sync.simulator import Fault, Manner
-from unpod_sync.sync import Options, sync
+from unpod_sync.sync.pipeline import Options, sync
+from unpod_sync.sync.result import LoadResult
 
 IGNORABLE = ("runs", "tasks", "run_tasks", "executions", "spaces", "agents")
 OFFSETS = (-7, -3, -1, 1, 2, 4, 9, 30)

@@ -14,13 +14,13 @@ import pytest
 
 from tests.faults.kit import TOKEN, Site, build_world, private_task
 from tests.soak import deaths
-from unpod_sync.flatten import flatten
-from unpod_sync.merge import Batch, Stamp, copies_of, write
 from unpod_sync.model import space_tasks
-from unpod_sync.publish import Files
-from unpod_sync.records import prepare
 from unpod_sync.simulator import Simulator
-from unpod_sync.warehouse import Warehouse
+from unpod_sync.transform.flatten import flatten
+from unpod_sync.transform.records import prepare
+from unpod_sync.warehouse.database import Warehouse
+from unpod_sync.warehouse.merge import Batch, Stamp, copies_of, write
+from unpod_sync.warehouse.publish import Files
 
 
 @pytest.mark.parametrize("kind", deaths.KINDS)

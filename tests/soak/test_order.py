@@ -14,17 +14,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.soak.mirror import STATUSES, output
-from unpod_sync import columns, loading
-from unpod_sync.loading import Loader
-from unpod_sync.merge import mark_deleted
+from unpod_sync import tables
 from unpod_sync.model import Page, space_tasks
-from unpod_sync.plan import ListState, Policy
-from unpod_sync.privacy.guard import Forgotten, Guard
-from unpod_sync.privacy.redacting import Rules
-from unpod_sync.publish import Files
-from unpod_sync.reading import Reading
-from unpod_sync.records import prepare
-from unpod_sync.warehouse import Warehouse
+from unpod_sync.privacy.ingest_filter import Forgotten, Guard
+from unpod_sync.privacy.redact import Rules
+from unpod_sync.sync import loader as loader_module
+from unpod_sync.sync.loader import Loader
+from unpod_sync.sync.plan import ListState, Policy
+from unpod_sync.sync.progress import Reading
+from unpod_sync.transform.records import prepare
+from unpod_sync.warehouse.database import Warehouse
+from unpod_sync.warehouse.merge import mark_deleted
+from unpod_sync.warehouse.publish import Files
 
 NOW = datetime(2026, 3, 2, 9)  # noqa: DTZ001  naive UTC, as everywhere inside
 LIST = space_tasks("SPACE")
@@ -44,7 +45,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 
 
 def empty(warehouse: Warehouse) -> None:
-    for table in columns.TABLES:
+    for table in tables.TABLES:
         warehouse.connection.execute(f"delete from {table.name}")
 
 
@@ -52,8 +53,8 @@ def empty(warehouse: Warehouse) -> None:
 def _in_small_steps() -> Iterator[None]:
     """Little is taken together. A long load has its filter of ids; the helper has tests of its own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loading, "CHUNK", 2)
-        patch.setattr(loading, "WORTH_A_PROCESS", 1 << 60)
+        patch.setattr(loader_module, "CHUNK", 2)
+        patch.setattr(loader_module, "WORTH_A_PROCESS", 1 << 60)
         yield
 
 
@@ -80,7 +81,7 @@ def load(
     try:
         for place, (sequence, rows) in enumerate(answers):
             if place == long_from:
-                loader.expect(loading.WORTH_A_FILTER)
+                loader.expect(loader_module.WORTH_A_FILTER)
             page = Page(LIST, 1, 100, rows, len(rows), sequence)
             records, rejects = prepare(orjson.loads(orjson.dumps(rows)), LIST, sequence=sequence)
             loader.add(Reading(LIST, ListState(), Policy()), page, records, rejects)

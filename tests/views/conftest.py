@@ -12,7 +12,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from unpod_sync import columns, schema
+from unpod_sync import tables
+from unpod_sync.warehouse import schema
 
 START = datetime(2026, 3, 2, 9, 0)  # a Monday
 
@@ -104,7 +105,7 @@ def built() -> Iterator[duckdb.DuckDBPyConnection]:
 def warehouse(built: duckdb.DuckDBPyConnection) -> Iterator[Warehouse]:
     """An empty warehouse; what the test before left is taken away."""
     for table in (
-        *(table.name for table in columns.TABLES),
+        *(table.name for table in tables.TABLES),
         "meta.bookmarks",
         "meta.forgotten",
         "meta.loads",

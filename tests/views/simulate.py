@@ -20,7 +20,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from unpod_sync import schema
+from unpod_sync.warehouse import schema
 
 FIRST = date(2026, 1, 5)  # a Monday
 

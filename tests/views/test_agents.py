@@ -7,9 +7,9 @@ import duckdb
 import pytest
 
 from tests.views.conftest import START, Warehouse, at, day
-from unpod_sync import schema
-from unpod_sync.attention import unusual_days
-from unpod_sync.window import Filter, Windows, open_file
+from unpod_sync.report.alerts import unusual_days
+from unpod_sync.report.scoped_views import Filter, Windows, open_file
+from unpod_sync.warehouse import schema
 
 
 def calls(warehouse: Warehouse, agent: str, connected: int, dialed: int, **values: object) -> None:

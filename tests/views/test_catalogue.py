@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.views.conftest import Warehouse
-from unpod_sync import columns, schema
+from unpod_sync import tables
+from unpod_sync.warehouse import schema
 
 PLAIN = {"VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP"}
 HEADER = re.compile(r"-- (One row.*?)\ncreate or replace view (\w+) as\n", re.DOTALL)
@@ -101,7 +102,7 @@ def test_every_view_answers_on_empty_tables(warehouse: Warehouse) -> None:
 
 def test_every_view_answers_on_rows_of_nulls(warehouse: Warehouse) -> None:
     """A row of which nothing is known breaks nothing, and no flag of it is NULL."""
-    for table in columns.TABLES:
+    for table in tables.TABLES:
         key = table.columns[0].name
         warehouse.insert(table.name, **{key: None})
     warehouse.connection.execute("update tasks set execution_type = 'call'")

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.views.conftest import START, Warehouse, at
-from unpod_sync import schema
+from unpod_sync.warehouse import schema
 
 FLAWS = {
     "agents_are_unique": "insert into agents from agents",

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.views.conftest import START, Warehouse, at, day
-from unpod_sync.flatten import flatten
 from unpod_sync.model import space_tasks
-from unpod_sync.records import prepare
+from unpod_sync.transform.flatten import flatten
+from unpod_sync.transform.records import prepare
 
 COUNTS = "total_tasks, completed_tasks, failed_tasks, pending_tasks, in_progress_tasks, other_tasks"
 

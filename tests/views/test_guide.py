@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.views.conftest import Warehouse
-from unpod_sync import schema
+from unpod_sync.warehouse import schema
 
 GUIDE = (schema.sql_folder() / "README.md").read_text(encoding="utf-8")
 RECIPES = re.findall(r"### (.+?)\n\n```sql\n(.*?)```\n\n```text\n.*?```", GUIDE, re.DOTALL)

@@ -17,10 +17,10 @@ from tests.demo_file import demo_file
 from tests.views import oddities, oracle
 from tests.views.conftest import Warehouse
 from tests.views.oracle import Fact, Rows, count, each, grouped, rate
-from unpod_sync import schema
-from unpod_sync.flatten import flatten
 from unpod_sync.model import space_tasks
-from unpod_sync.records import prepare
+from unpod_sync.transform.flatten import flatten
+from unpod_sync.transform.records import prepare
+from unpod_sync.warehouse import schema
 
 VARIANTS = Path(__file__).parents[1] / "variants.json"
 FLAGS = "is_dialed is_voicemail is_connected is_answered is_engaged is_short is_interested is_successful is_terminal"

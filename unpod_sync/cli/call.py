@@ -19,7 +19,7 @@ from unpod_sync.cli.output import Output
 from unpod_sync.config import Settings
 
 if TYPE_CHECKING:
-    from unpod_sync.story import Chapter, Story
+    from unpod_sync.analytics.call_history import Chapter, Story
 
 #: What the first version tells; later ones tell every change.
 FIRST = ("status", "call_status", "outcome", "message_count", "recording_url")
@@ -48,8 +48,8 @@ def command(settings: Settings, output: Output, *, task_id: str) -> None:
 
     The beginning of a TASK_ID is enough when it is the only one; a call's own id will do as well.
     """
-    from unpod_sync.querying import open_published
-    from unpod_sync.story import story
+    from unpod_sync.analytics.call_history import story
+    from unpod_sync.analytics.query import open_published
 
     with open_published(published(settings)) as connection:
         told = story(connection, task_id)
@@ -66,7 +66,7 @@ def command(settings: Settings, output: Output, *, task_id: str) -> None:
 
 def _head(told: Story, zone: ZoneInfo) -> Iterator[str]:
     """Who, when, how long, how it ended, where to hear it."""
-    from unpod_sync.terminal import clock, harmless, local
+    from unpod_sync.cli.terminal import clock, harmless, local
 
     task = told.task
     yield harmless(f"Call {task['task_id']}") + (
@@ -94,7 +94,7 @@ def _head(told: Story, zone: ZoneInfo) -> Iterator[str]:
 
 def _chapters(chapters: Sequence[Chapter], zone: ZoneInfo) -> Iterator[str]:
     """What changed, and when a sync saw it."""
-    from unpod_sync.terminal import local
+    from unpod_sync.cli.terminal import local
 
     yield "Story, as the syncs saw it"
     for number, chapter in enumerate(chapters):
@@ -114,7 +114,7 @@ def _chapters(chapters: Sequence[Chapter], zone: ZoneInfo) -> Iterator[str]:
 
 def _analysis(task: dict[str, Any], zone: ZoneInfo, width: int) -> Iterator[str]:
     """What the analysis after the call says."""
-    from unpod_sync.terminal import harmless, local
+    from unpod_sync.cli.terminal import harmless, local
 
     yield "Analysis"
     if not task["has_analysis"]:
@@ -152,7 +152,7 @@ def _structured(text: str | None) -> list[tuple[str, object]]:
 
 def _dialogue(told: Story, width: int) -> Iterator[str]:
     """The transcript: time from the first message, who, what; long gaps as such."""
-    from unpod_sync.terminal import clock, harmless
+    from unpod_sync.cli.terminal import clock, harmless
 
     yield f"Transcript, {len(told.transcript)} messages" if told.transcript else "No transcript"
     start = next((said.sent_at for said in told.transcript if said.sent_at), None)
@@ -176,7 +176,7 @@ def _dialogue(told: Story, width: int) -> Iterator[str]:
 
 def _facts(facts: Sequence[tuple[str, object]]) -> Iterator[str]:
     """Labelled lines for what is known."""
-    from unpod_sync.terminal import harmless, pad
+    from unpod_sync.cli.terminal import harmless, pad
 
     known = [(harmless(label), value) for label, value in facts if value not in (None, "", "–")]
     size = max((len(label) for label, _ in known), default=0)
@@ -191,6 +191,6 @@ def _join(*values: object) -> str:
 
 def _short(value: object) -> str:
     """A value of the story in one line."""
-    from unpod_sync.terminal import NOTHING, cut, harmless
+    from unpod_sync.cli.terminal import NOTHING, cut, harmless
 
     return NOTHING if value is None else cut(harmless(str(value)), 60)

@@ -15,8 +15,8 @@ from unpod_sync.errors import EXIT_DONE, EXIT_PARTIAL, CheckError
 if TYPE_CHECKING:
     import duckdb
 
-    from unpod_sync.claims import Verdict
-    from unpod_sync.reconciliation import Comparison, ExecutionGroup
+    from unpod_sync.analytics.checks import Verdict
+    from unpod_sync.operations.count_check import Comparison, ExecutionGroup
 
 
 @click.command(
@@ -32,9 +32,9 @@ def command(settings: Settings, output: Output, *, offline: bool) -> int:
     Exit status: 0 when all holds, 1 when a claim is violated, 3 when the API counts something
     else and the difference is not explained.
     """
-    from unpod_sync.claims import judge
-    from unpod_sync.querying import open_published
-    from unpod_sync.reconciliation import compare_executions
+    from unpod_sync.analytics.checks import judge
+    from unpod_sync.analytics.query import open_published
+    from unpod_sync.operations.count_check import compare_executions
 
     connection = open_published(published(settings))
     try:
@@ -60,8 +60,8 @@ def command(settings: Settings, output: Output, *, offline: bool) -> int:
 
 
 def _compare(connection: duckdb.DuckDBPyConnection, settings: Settings) -> list[Comparison]:
-    from unpod_sync.reconciliation import compare_lists
-    from unpod_sync.sync import open_client
+    from unpod_sync.operations.count_check import compare_lists
+    from unpod_sync.sync.pipeline import open_client
 
     with open_client(settings) as client:
         return list(compare_lists(connection, client))

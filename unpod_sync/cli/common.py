@@ -18,7 +18,7 @@ from unpod_sync.config import Settings, load
 from unpod_sync.errors import UsageError, WarehouseError
 
 if TYPE_CHECKING:
-    from unpod_sync.querying import Result
+    from unpod_sync.analytics.query import Result
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -156,8 +156,8 @@ def write_result(
 
     `for_spreadsheets`: CSV that no spreadsheet runs as a formula.
     """
-    from unpod_sync.workbook import write_xlsx
-    from unpod_sync.writing import WRITERS, write_csv, write_file
+    from unpod_sync.analytics.excel import write_xlsx
+    from unpod_sync.analytics.writers import WRITERS, write_csv, write_file
 
     writer = write_xlsx if form == "xlsx" else WRITERS[form]
     if form == "csv" and for_spreadsheets:

@@ -25,8 +25,8 @@ def command(settings: Settings) -> None:
     Every table, view and column with its description; keys and parents as tests, without any
     package. For dbt 1.10.5 or later with dbt-duckdb; its first lines say what profiles.yml needs.
     """
-    from unpod_sync.dbt import sources_yaml
-    from unpod_sync.querying import open_published
+    from unpod_sync.analytics.dbt import sources_yaml
+    from unpod_sync.analytics.query import open_published
 
     with open_published(published(settings)) as connection:
         text_document(sources_yaml(connection))

@@ -16,8 +16,8 @@ from unpod_sync.cli.invocation import quoted
 from unpod_sync.cli.output import Output, Styled, echo
 
 if TYPE_CHECKING:
-    from unpod_sync.demonstration import Demo
-    from unpod_sync.outcome import LoadResult
+    from unpod_sync.cli.demonstration import Demo
+    from unpod_sync.sync.result import LoadResult
 
 DATABASE = Path("data/demo.duckdb")
 
@@ -41,7 +41,7 @@ def command(output: Output, *, database: Path, tasks: int, seed: int, keep: bool
     A simulated business is synced, a day and a half passes, it is synced again, and the report is
     shown. Your own configuration, token and data are not touched. May be repeated.
     """
-    from unpod_sync.demonstration import HOURS_BETWEEN, Demo, clear, demo_settings, make_world
+    from unpod_sync.cli.demonstration import HOURS_BETWEEN, Demo, clear, demo_settings, make_world
     from unpod_sync.simulator import Simulator
 
     begun = time.monotonic()
@@ -108,8 +108,8 @@ def _summary(first: LoadResult, second: LoadResult, database: Path, begun: float
 
 def _report(demo: Demo, output: Output) -> None:
     from unpod_sync.cli.report import show
-    from unpod_sync.page import write
-    from unpod_sync.reports import Request, report
+    from unpod_sync.report.html import write
+    from unpod_sync.report.model import Request, report
 
     write(demo.settings.database.with_suffix(".html"), demo.settings.database, Request())
     if not output.quiet:
@@ -117,7 +117,7 @@ def _report(demo: Demo, output: Output) -> None:
 
 
 def _next_steps(database: Path, output: Output, seconds: float) -> None:
-    from unpod_sync.status import size_of
+    from unpod_sync.operations.status import size_of
 
     sql = '"select * from daily_completion order by local_date desc limit 7"'
     output.say()

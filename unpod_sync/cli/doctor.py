@@ -12,7 +12,7 @@ from unpod_sync.cli.common import output_options, started
 from unpod_sync.cli.output import Output, Styled
 
 if TYPE_CHECKING:
-    from unpod_sync.diagnosis import Finding
+    from unpod_sync.operations import Finding
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -39,7 +39,7 @@ def command(output: Output, *, offline: bool, **flags: Any) -> int:
 
 def run(flags: dict[str, Any], output: Output, *, offline: bool = False) -> int:
     """The examination on the terminal, finding by finding, or as JSON; gives the exit status."""
-    from unpod_sync.diagnosis import examine, exit_status
+    from unpod_sync.operations import examine, exit_status
 
     found: list[Finding] = []
     for finding in examine(flags, datetime.now(UTC).replace(tzinfo=None), offline=offline):

@@ -17,7 +17,7 @@ from unpod_sync.errors import UsageError
 if TYPE_CHECKING:
     import duckdb
 
-    from unpod_sync.export import Sheet
+    from unpod_sync.analytics.export import Sheet
 
 
 @click.command(
@@ -63,9 +63,9 @@ def command(
     """
     import duckdb
 
-    from unpod_sync.export import Request, sheets
-    from unpod_sync.querying import open_published, sql_error
-    from unpod_sync.workbook import write_workbook
+    from unpod_sync.analytics.excel import write_workbook
+    from unpod_sync.analytics.export import Request, sheets
+    from unpod_sync.analytics.query import open_published, sql_error
 
     form = _form(form, target, partition_by_date)
     request = Request(names, since, until)
@@ -104,7 +104,7 @@ def _write_each(
     connection: duckdb.DuckDBPyConnection, chosen: list[Sheet], form: str, target: Path, partition: bool
 ) -> dict[str, int]:
     """One file or folder per relation; `target` is the file itself when it has the ending of one."""
-    from unpod_sync.export import write_csv, write_parquet, write_partitions
+    from unpod_sync.analytics.export import write_csv, write_parquet, write_partitions
 
     single = target.suffix.lower() == f".{form}" and not target.is_dir()
     if single and len(chosen) > 1:

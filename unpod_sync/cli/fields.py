@@ -15,7 +15,7 @@ from unpod_sync.config import Settings
 from unpod_sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from unpod_sync.fields import AgentFields
+    from unpod_sync.analytics.structured_fields import AgentFields
 
 
 @click.command(
@@ -38,9 +38,9 @@ def command(settings: Settings, output: Output, *, agent: str | None, build: boo
     Coverage is the share of the agent's analysed calls that have a value. With --build each agent
     gets a view fields_NAME with one typed column per key; the next sync builds it.
     """
-    from unpod_sync.fields import fields, write_views
-    from unpod_sync.querying import open_published
-    from unpod_sync.search import agents_named
+    from unpod_sync.analytics.query import open_published
+    from unpod_sync.analytics.search import agents_named
+    from unpod_sync.analytics.structured_fields import fields, write_views
 
     if build and settings.views_folder is None:
         raise ConfigurationError(
@@ -61,7 +61,7 @@ def command(settings: Settings, output: Output, *, agent: str | None, build: boo
 
 def _show(found: list[AgentFields], output: Output) -> None:
     """A table per agent."""
-    from unpod_sync.terminal import harmless, table
+    from unpod_sync.cli.terminal import harmless, table
 
     width = shutil.get_terminal_size()[0] if sys.stdout.isatty() else None
     for agent in found:

@@ -13,7 +13,7 @@ from unpod_sync.config import Settings
 from unpod_sync.errors import EXIT_DONE, EXIT_FAILED, UsageError
 
 if TYPE_CHECKING:
-    from unpod_sync.privacy.forgetting import Preview
+    from unpod_sync.privacy.forget import Preview
 
 NAMES = {
     "tasks": "calls and other tasks",
@@ -55,7 +55,7 @@ def command(
     Rows, history, payloads, and their bytes in every file of the warehouse; later syncs refuse
     what the API still lists of them. Exit status: 0 done, 1 nobody matches, 75 a sync is at work.
     """
-    from unpod_sync.privacy import forgetting
+    from unpod_sync.privacy import forget
 
     if sum((lists, new_key, contact is not None)) != 1 or (undo and contact is None):
         raise UsageError(
@@ -66,12 +66,12 @@ def command(
     if new_key:
         if not yes:
             _ask("Start a new list and key? Who was forgotten before may return with the next sync.")
-        forgetting.start_anew(settings)
+        forget.start_anew(settings)
         output.say("a new key is in place; the list of the forgotten is empty")
         return EXIT_DONE
     assert contact is not None
     if undo:
-        known = forgetting.undo(settings, contact)
+        known = forget.undo(settings, contact)
         output.say(
             "taken off the list; `unpod-sync sync --full` reads what the API still has"
             if known
@@ -82,14 +82,14 @@ def command(
 
 
 def _forget(contact: str, settings: Settings, output: Output, *, yes: bool) -> int:
-    from unpod_sync.privacy import forgetting
+    from unpod_sync.privacy import forget
 
     if not yes:
-        preview = forgetting.preview(settings, contact, output.note)
+        preview = forget.preview(settings, contact, output.note)
         if preview.is_somebody and not preview.is_done:
             _show(preview, output)
             _ask("Erase all this for good?")
-    done = forgetting.forget(settings, contact, output.note)
+    done = forget.forget(settings, contact, output.note)
     if output.json:
         output.dump(
             {
@@ -141,9 +141,9 @@ def _warn(paths: tuple[Path, ...], output: Output) -> None:
 
 
 def _list(settings: Settings, output: Output) -> int:
-    from unpod_sync.privacy import forgetting
+    from unpod_sync.privacy import forget
 
-    entries = forgetting.listed(settings)
+    entries = forget.listed(settings)
     if output.json:
         output.dump(
             [{"kind": kind, "forgotten_at": at, "tasks_refused": tasks} for kind, at, tasks in entries]

@@ -24,7 +24,7 @@ from unpod_sync.errors import (
 )
 
 if TYPE_CHECKING:
-    from unpod_sync.account import SpaceOffer
+    from unpod_sync.operations.account import SpaceOffer
 
 T = TypeVar("T")
 TRIES = 5
@@ -54,7 +54,7 @@ def command(output: Output, *, file: Path, yes: bool, overwrite: bool, **flags: 
     UNPOD_API_TOKEN or from stdin, never a flag.
     """
     from unpod_sync.cli import doctor
-    from unpod_sync.configfile import write
+    from unpod_sync.operations.config_file import write
 
     if not yes and not sys.stdin.isatty():
         raise UsageError(
@@ -130,7 +130,7 @@ class _Interview:
         raise AssertionError
 
     def _token(self, base_url: str) -> tuple[str, list[str]]:
-        from unpod_sync.account import organizations
+        from unpod_sync.operations.account import organizations
 
         token = self._given.get("api_token") or self._hidden()
         if not token:
@@ -175,7 +175,7 @@ class _Interview:
     def _organization(
         self, base_url: str, token: str, known: list[str]
     ) -> tuple[Settings, list[SpaceOffer] | None]:
-        from unpod_sync.account import spaces
+        from unpod_sync.operations.account import spaces
 
         handle = self._given.get("org_handle") or self._asked_handle(known)
         if known and handle not in known:
@@ -200,7 +200,7 @@ class _Interview:
 
     def _unlisted_spaces(self, settings: Settings) -> tuple[str, ...]:
         """Tokens of spaces, tried one by one since there is no listing to choose from."""
-        from unpod_sync.account import check_space
+        from unpod_sync.operations.account import check_space
 
         given: Any = self._given.get("spaces", "" if not self._ask else None)
         if given is None:
@@ -216,7 +216,7 @@ class _Interview:
         return tokens
 
     def _spaces(self, offers: list[SpaceOffer]) -> tuple[str, ...]:
-        from unpod_sync.account import choose
+        from unpod_sync.operations.account import choose
 
         given = self._given.get("spaces", "" if not self._ask else None)
         if given is None:
@@ -231,7 +231,7 @@ class _Interview:
             raise ConfigurationError(str(error), f"The token sees: {names}.") from None
 
     def _timezone(self) -> str:
-        from unpod_sync.configfile import guess_zone
+        from unpod_sync.operations.config_file import guess_zone
 
         zone = self._given.get("timezone")
         if zone is None:
@@ -240,7 +240,7 @@ class _Interview:
         return Settings(timezone=zone).timezone
 
     def _database(self) -> str:
-        from unpod_sync.diagnosis.files import folder_finding
+        from unpod_sync.operations.doctor_files import folder_finding
 
         path = self._given.get("database")
         if path is None:
@@ -253,7 +253,7 @@ class _Interview:
 
 
 def _may_write(file: Path, *, ask: bool, overwrite: bool) -> None:
-    from unpod_sync.writing import refuse_database
+    from unpod_sync.analytics.writers import refuse_database
 
     refuse_database(file)
     if not file.exists() or overwrite:
@@ -272,7 +272,7 @@ def _warn_of_git(file: Path, output: Output) -> None:
 def _next_steps(output: Output, file: Path) -> None:
     import shutil
 
-    from unpod_sync.configfile import cron_line
+    from unpod_sync.operations.config_file import cron_line
 
     found = shutil.which("unpod-sync")
     program = shlex.quote(found) if found else f"{shlex.quote(sys.executable)} -m unpod_sync"

@@ -15,7 +15,7 @@ from unpod_sync.cli.output import Output
 from unpod_sync.config import Settings
 
 if TYPE_CHECKING:
-    from unpod_sync.definitions import View
+    from unpod_sync.analytics.metric_definitions import View
 
 
 @click.command(
@@ -37,8 +37,8 @@ def command(settings: Settings, output: Output, *, name: str | None) -> None:
     The definitions stand in the published file itself: in meta.metrics, and as the comments of
     the views' columns.
     """
-    from unpod_sync.definitions import definitions
-    from unpod_sync.querying import open_published
+    from unpod_sync.analytics.metric_definitions import definitions
+    from unpod_sync.analytics.query import open_published
 
     with open_published(published(settings)) as connection:
         views = definitions(connection, name)
@@ -55,7 +55,7 @@ def command(settings: Settings, output: Output, *, name: str | None) -> None:
 
 def _listed(view: View, width: int) -> list[str]:
     """A view's metrics, one line each."""
-    from unpod_sync.terminal import cut, harmless, pad
+    from unpod_sync.cli.terminal import cut, harmless, pad
 
     size = max(len(metric.name) for metric in view.metrics)
     lines = [cut(f"{view.name}: {harmless(view.comment or '')}", width)]
@@ -66,7 +66,7 @@ def _listed(view: View, width: int) -> list[str]:
 
 def _whole(view: View, width: int) -> list[str]:
     """A view's metrics with all that is known about them."""
-    from unpod_sync.terminal import harmless
+    from unpod_sync.cli.terminal import harmless
 
     lines = textwrap.wrap(f"{view.name}: {harmless(view.comment or '')}", width)
     for metric in view.metrics:

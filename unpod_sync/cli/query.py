@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unpod_sync.cli.common import database_option, form_of, output_options, published, write_result
+from unpod_sync.cli.common import (
+    database_option,
+    form_of,
+    output_options,
+    published,
+    write_result,
+)
 from unpod_sync.cli.output import Output
 from unpod_sync.config import Settings
 from unpod_sync.errors import UsageError
 
 if TYPE_CHECKING:
-    from unpod_sync.querying import Result
+    from unpod_sync.analytics.query import Result
 
 FORMATS = ("table", "csv", "json", "parquet", "xlsx")
 
@@ -77,7 +83,7 @@ def command(
     CSV, JSON and Parquet are streamed, whatever their size; they hold every text as it is stored
     (for a spreadsheet take xlsx, or `export`, whose CSV no spreadsheet runs as a formula).
     """
-    from unpod_sync.querying import open_published, run_sql
+    from unpod_sync.analytics.query import open_published, run_sql
 
     text = _sql(sql, path)
     form = form_of(form, target, FORMATS, as_json=output.json)
@@ -112,8 +118,8 @@ def _sql(sql: str | None, path: Path | None) -> str:
 
 def _show(result: Result, output: Output, target: Path | None, max_rows: int) -> None:
     """The result as a table for people, on stdout or into a file."""
-    from unpod_sync.terminal import table
-    from unpod_sync.writing import rows, text_of, write_file
+    from unpod_sync.analytics.writers import rows, text_of, write_file
+    from unpod_sync.cli.terminal import table
 
     shown: list[tuple[Any, ...]] = []
     total = 0

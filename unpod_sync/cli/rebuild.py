@@ -22,10 +22,10 @@ def command(settings: Settings, output: Output) -> None:
 
     History stays: when things were first seen, changed or deleted, and every version.
     """
-    from unpod_sync import publish, rewrite
     from unpod_sync.clock import utc_now
-    from unpod_sync.sync import open_current
-    from unpod_sync.warehouse import with_enough_memory
+    from unpod_sync.sync.pipeline import open_current
+    from unpod_sync.warehouse import maintenance, publish
+    from unpod_sync.warehouse.database import with_enough_memory
 
     files = publish.Files(settings.database)
     with publish.sync_lock(files, now=utc_now()), publish.disk_errors(files.published):
@@ -38,7 +38,7 @@ def command(settings: Settings, output: Output) -> None:
 
         def rebuild(memory_limit: str) -> tuple[int, int]:
             open_current(replace(settings, memory_limit=memory_limit), files, now=utc_now).close()
-            return files.work.stat().st_size, rewrite.rebuild(
+            return files.work.stat().st_size, maintenance.rebuild(
                 files,
                 now=utc_now(),
                 zone=settings.zone,

@@ -15,7 +15,7 @@ from unpod_sync.cli.output import Output, console
 from unpod_sync.config import Settings
 
 if TYPE_CHECKING:
-    from unpod_sync.reports import Report
+    from unpod_sync.report.model import Report
 
 
 @click.command(
@@ -46,12 +46,12 @@ def command(
     The day of the last sync is not over: it is shown apart, and is in no period. Callbacks are due
     whatever the dates.
     """
-    from unpod_sync.reports import Request, report
+    from unpod_sync.report.model import Request, report
 
     request = Request(spaces, agents, since, until)
     path = published(settings)
     if html:
-        from unpod_sync.page import write
+        from unpod_sync.report.html import write
 
         size = write(html, path, request)
         if output.json:
@@ -67,10 +67,10 @@ def command(
 
 def show(content: Report, output: Output) -> None:
     """Prints the report on stdout, as wide as the terminal; also for other commands."""
-    from unpod_sync import render
+    from unpod_sync.report import text as report_text
 
     screen = console()
-    output.draw(render.report(content, screen.width), screen)
+    output.draw(report_text.report(content, screen.width), screen)
 
 
 def _with_hints(content: Report, output: Output) -> Report:

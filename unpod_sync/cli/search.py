@@ -11,13 +11,19 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from unpod_sync.cli.common import database_option, form_of, output_options, published, write_result
+from unpod_sync.cli.common import (
+    database_option,
+    form_of,
+    output_options,
+    published,
+    write_result,
+)
 from unpod_sync.cli.dates import period_options
 from unpod_sync.cli.output import Output, Part, Styled, as_json
 from unpod_sync.config import Settings
 
 if TYPE_CHECKING:
-    from unpod_sync.search import Found, Line
+    from unpod_sync.analytics.search import Found, Line
 
 FORMATS = ("table", "csv", "json", "parquet", "xlsx")
 
@@ -82,10 +88,10 @@ def command(
     exactly, in this order. Files have one row per call, times in UTC, the passages as
     text; in CSV a text that begins like a formula gets a leading apostrophe.
     """
-    from unpod_sync.phrases import parse
-    from unpod_sync.querying import open_published
-    from unpod_sync.search import Request, as_result, search
-    from unpod_sync.writing import write_text
+    from unpod_sync.analytics.query import open_published
+    from unpod_sync.analytics.search import Request, as_result, search
+    from unpod_sync.analytics.search_query import parse
+    from unpod_sync.analytics.writers import write_text
 
     form = form_of(form, target, FORMATS, as_json=output.json)
     request = Request(parse(text), role, agent, outcome, space, since, until)
@@ -115,14 +121,14 @@ def _count(number: int, more: bool, limit: int, output: Output) -> None:
 
 
 def _plain(part: Part) -> str:
-    from unpod_sync.terminal import harmless
+    from unpod_sync.cli.terminal import harmless
 
     return harmless(part if isinstance(part, str) else part.text)
 
 
 def _call(call: Found, zone: ZoneInfo) -> Iterator[tuple[Part, ...]]:
     """A call: a line about it, its passages, where to hear it."""
-    from unpod_sync.terminal import NOTHING, clock, local
+    from unpod_sync.cli.terminal import NOTHING, clock, local
 
     contact = " ".join(part for part in (call.contact_name, call.contact_number) if part) or NOTHING
     facts = [

@@ -23,7 +23,7 @@ class Age(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic s
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         """The age as a time span."""
-        from unpod_sync.status import read_age
+        from unpod_sync.operations.status import read_age
 
         try:
             return value if isinstance(value, timedelta) else read_age(str(value))
@@ -48,7 +48,7 @@ def command(settings: Settings, output: Output, *, max_age: timedelta | None) ->
     Exit status: 0; with --max-age 1 when the last successful sync is older or dated in the future, or
     there is none.
     """
-    from unpod_sync.status import read_status, staleness
+    from unpod_sync.operations.status import read_status, staleness
 
     status = read_status(settings, datetime.now(UTC).replace(tzinfo=None))
     if output.json:
@@ -83,7 +83,7 @@ def lines(status: dict[str, Any], zone: ZoneInfo, output: Output) -> list[Part]:
 
 
 def _head(status: dict[str, Any], zone: ZoneInfo) -> list[Part]:
-    from unpod_sync.status import ago, shown
+    from unpod_sync.operations.status import ago, shown
 
     age = status["age_seconds"]
     found: list[Part] = [Styled(f"{status['database']}: no sync has been complete yet", fg="yellow")]
@@ -102,7 +102,7 @@ def _head(status: dict[str, Any], zone: ZoneInfo) -> list[Part]:
 
 
 def _running(status: dict[str, Any], zone: ZoneInfo) -> list[Part]:
-    from unpod_sync.status import shown
+    from unpod_sync.operations.status import shown
 
     running = status["running"]
     if running is None:
@@ -112,7 +112,7 @@ def _running(status: dict[str, Any], zone: ZoneInfo) -> list[Part]:
 
 
 def _spaces(spaces: list[dict[str, Any]], zone: ZoneInfo) -> list[str]:
-    from unpod_sync.status import ago, shown
+    from unpod_sync.operations.status import ago, shown
 
     rows = [
         (
@@ -146,7 +146,7 @@ def _failing(status: dict[str, Any]) -> list[Part]:
 
 
 def _loads(loads: list[dict[str, Any]], zone: ZoneInfo) -> list[str]:
-    from unpod_sync.status import age_of, shown, spoken
+    from unpod_sync.operations.status import age_of, shown, spoken
 
     rows = []
     for load in loads:
@@ -167,7 +167,7 @@ def _loads(loads: list[dict[str, Any]], zone: ZoneInfo) -> list[str]:
 
 
 def _foot(status: dict[str, Any]) -> list[str]:
-    from unpod_sync.status import size_of
+    from unpod_sync.operations.status import size_of
 
     rows = status["rows"]
     kinds = ("spaces", "agents", "runs", "tasks", "task_versions", "transcript_messages")
@@ -185,7 +185,7 @@ def _foot(status: dict[str, Any]) -> list[str]:
 
 
 def _notices(notices: list[dict[str, Any]], zone: ZoneInfo, output: Output) -> list[str]:
-    from unpod_sync.status import shown
+    from unpod_sync.operations.status import shown
 
     return [
         f"Note ({shown(notice['first_seen_at'], zone)[:10]}): {output.hint(notice['text'])}"

@@ -18,8 +18,8 @@ from unpod_sync.config import Settings, load
 from unpod_sync.errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, LockedError
 
 if TYPE_CHECKING:
-    from unpod_sync.client import Event
-    from unpod_sync.outcome import LoadResult
+    from unpod_sync.api import Event
+    from unpod_sync.sync.result import LoadResult
 
 
 @click.command(
@@ -44,7 +44,7 @@ def command(settings: Settings, output: Output, *, full: bool, accept_deletions:
     Exit status: 0 all done, 1 failed, 3 partial, 75 another sync is at work, 77 credentials
     refused, 78 configuration, 130 interrupted.
     """
-    from unpod_sync.sync import Options, sync
+    from unpod_sync.sync.pipeline import Options, sync
 
     def terminate(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -75,7 +75,7 @@ def _pinged(settings: Settings, output: Output, *, is_dry: bool) -> Iterator[lis
     if settings.ping_url is None or is_dry:
         yield statuses
         return
-    from unpod_sync.ping import ping
+    from unpod_sync.operations.ping import ping
 
     def tell(event: str) -> None:
         trouble = ping(settings.ping_url, event)
@@ -95,7 +95,7 @@ def _pinged(settings: Settings, output: Output, *, is_dry: bool) -> Iterator[lis
 
 def kept(settings: Settings) -> str:
     """What an interrupted sync leaves behind, in words."""
-    from unpod_sync.publish import Files, read_state
+    from unpod_sync.warehouse.publish import Files, read_state
 
     rows = (read_state(Files(settings.database)).get("standing") or {}).get("rows", {})
     tasks = f"{rows['tasks']:,} tasks are safe" if rows.get("tasks") else "Nothing was committed yet"

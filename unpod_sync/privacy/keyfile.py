@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from unpod_sync import publish
 from unpod_sync.errors import WarehouseError
+from unpod_sync.warehouse import publish
 
 KEY_BYTES = 32
 PSEUDONYM_BYTES = 12

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from unpod_sync.flatten.transcript import (
+from unpod_sync.transform.json_codec import embedded, encode_text
+from unpod_sync.transform.parse import is_missing
+from unpod_sync.transform.transcript import (
     LABELLED,
     LIST_KEYS,
     ROLE_KEYS,
@@ -17,8 +19,6 @@ from unpod_sync.flatten.transcript import (
     labelled_lines,
     read_text_or_none,
 )
-from unpod_sync.jsontext import embedded, encode_text
-from unpod_sync.normalize import is_missing
 
 FILLER = "·"
 ERASED = {"erased": True}

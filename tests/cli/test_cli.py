@@ -1,0 +1,105 @@
+"""The command line as a whole: help, completion, start-up, reference."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Ran
+from unpod_sync.cli import COMMANDS
+from unpod_sync.cli.reference import existing, help_of, reference
+
+DOCS = Path(__file__).parent.parents[1] / "docs"
+HEAVY = {"duckdb", "pyarrow", "requests", "rich", "structlog", "orjson", "msgspec", "pandas"}
+
+
+def start(code: str, **environment: str) -> str:
+    """Runs Python code in a fresh process; its stdout."""
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return ran.stdout
+
+
+@pytest.mark.parametrize("name", existing())
+def test_every_command_explains_itself(name: str, run_cli: Callable[..., Ran]) -> None:
+    """Its help says what it does, describes every option, and has an example of itself."""
+    ran = run_cli(name, "--help")
+    assert ran.status == 0 and ran.out.startswith(f"Usage: unpod-sync {name}")
+    text = help_of(name)
+    assert "Example" in text and f"unpod-sync {name}" in text.split("Example", 1)[1]
+    for line in text.split("Options:", 1)[1].split("Example", 1)[0].splitlines():
+        if line.startswith("  -"):
+            assert "  " in line.strip() or len(line) > 30, f"{name}: {line} says nothing"
+
+
+def test_the_group_lists_every_command(run_cli: Callable[..., Ran]) -> None:
+    """Each with the same line in the list as it was given."""
+    out = run_cli("--help").out
+    assert all(name in out for name in COMMANDS)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`--help` starts at once, because it imports neither database nor network."""
+    call = "from unpod_sync.cli import _run; _run(['--help'])"
+    out = start(f"import sys; {call}; print('IMPORTED', *sorted(sys.modules))")
+    imported = {name.split(".")[0] for name in out.split("IMPORTED", 1)[1].split()}
+    assert not imported & HEAVY
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_can_be_installed(shell: str) -> None:
+    """The shell gets a script that asks us."""
+    out = start("from unpod_sync.cli import main; main()", _UNPOD_SYNC_COMPLETE=f"{shell}_source")
+    assert "_UNPOD_SYNC_COMPLETE" in out and "unpod-sync" in out
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("unpod-sync se", "search"), ("unpod-sync query --form", "--format")]
+)
+def test_completion_knows_commands_and_options(typed: str, offered: str) -> None:
+    """What has been typed is completed."""
+    place = str(len(typed.split()) - 1)
+    out = start(
+        "from unpod_sync.cli import main; main()",
+        _UNPOD_SYNC_COMPLETE="bash_complete",
+        COMP_WORDS=typed,
+        COMP_CWORD=place,
+    )
+    assert offered in out
+
+
+@pytest.mark.parametrize(
+    ("redirected", "status", "told"),
+    [
+        (">&-", 0, ""),
+        ("> /dev/full", 1, "error: the output: No space left on device\n"),
+        ("| true", 1, ""),
+    ],
+)
+def test_output_that_nobody_takes(redirected: str, status: int, told: str, warehouse_file: Path) -> None:
+    """A closed, full or deserted output costs the output: no traceback, and the exit status says so."""
+    query = (
+        f"{sys.executable} -m unpod_sync query --database {warehouse_file} 'from range(9999)' --format csv"
+    )
+    script = f"set -o pipefail; {query} {redirected}"
+    ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (status, told)
+
+
+def test_the_reference_is_current() -> None:
+    """docs/commands.md is what the commands say: make it anew after changing one."""
+    page = (DOCS / "commands.md").read_text(encoding="utf-8")
+    stale = [name for name in existing() if f"```text\n{help_of(name)}\n```" not in page]
+    assert not stale, f"python -m unpod_sync.cli.reference > docs/commands.md ({', '.join(stale)})"
+    if set(existing()) == set(COMMANDS):
+        assert page == reference()

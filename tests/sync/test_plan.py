@@ -1,0 +1,192 @@
+"""The plan is a pure function: what it asks to be read, and why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unpod_sync.sync.plan import (
+    ListState,
+    Policy,
+    Unfinished,
+    carried_gaps,
+    last_page,
+    merge_intervals,
+    pages_of,
+    place,
+    plan,
+    positions_of,
+    subtract,
+    sweep_slice,
+)
+
+NOW = datetime(2026, 3, 10, 12)  # noqa: DTZ001  naive UTC
+POLICY = Policy()
+KNOWN = ListState(count=100_000, known=100_000, warm_at=NOW, synced_at=NOW - timedelta(minutes=15))
+
+
+def planned(state: ListState, *, count: int = 100_000, full: bool = False, policy: Policy = POLICY):
+    return plan(state, count=count, size=100, now=NOW, policy=policy, full=full)
+
+
+def test_a_first_load_reads_everything_and_sweeps_nothing():
+    result = planned(ListState(), count=1_337)
+    assert tuple(result.pages) == tuple(range(2, 15))
+    assert result.gaps == ((0, 1_337),)
+    assert result.sweep_left is None
+    assert tuple(result.sweep_pages) == ()
+
+
+def test_an_idle_list_costs_its_slice_of_the_sweep_only():
+    result = planned(KNOWN)
+    assert tuple(result.pages) == ()
+    assert tuple(result.sweep_pages) == tuple(range(2, 52))
+    assert result.sweep_left == 100_000
+
+
+def test_new_rows_stand_on_the_first_pages():
+    result = planned(KNOWN, count=100_250)
+    assert tuple(result.pages) == (2, 3)
+    assert result.gaps == ((100_000, 100_250),)
+    assert result.needs["new"] == 3
+
+
+def test_the_hot_window_is_read_every_time():
+    assert tuple(planned(replace(KNOWN, hot=950)).pages) == tuple(range(2, 11))
+
+
+def test_unread_rows_between_read_ones_do_not_shorten_the_hot_window():
+    gaps = ((500, 1_000), (99_000, 99_990))
+    # Ten read rows on top, then the gap, then the other 90 hot ones.
+    assert planned(replace(KNOWN, hot=100, gaps=gaps)).due == 98_910
+    assert planned(replace(KNOWN, hot=10, gaps=gaps)).due == 99_990
+    assert planned(replace(KNOWN, hot=100, gaps=gaps), count=100_050).due == 98_910
+
+
+def test_a_place_counts_the_unread_rows_below_it():
+    gaps = ((5, 12), (20, 21))
+    assert [place(older, gaps) for older in (0, 4, 5, 12, 13, 20)] == [0, 4, 12, 19, 21, 28]
+
+
+def test_the_warm_window_is_read_once_a_day():
+    state = replace(KNOWN, warm=2_000)
+    assert planned(state).needs.get("warm") is None
+    day_old = replace(state, warm_at=NOW - timedelta(hours=24))
+    assert planned(day_old).needs["warm"] == 20
+    assert planned(day_old).is_warm
+
+
+def test_a_clock_set_back_does_not_put_off_the_warm_window():
+    assert planned(replace(KNOWN, warm=2_000, warm_at=NOW + timedelta(days=3))).is_warm
+
+
+def test_a_small_list_is_read_whole_every_time():
+    state = replace(KNOWN, count=5_000, known=5_000)
+    result = planned(state, count=5_000)
+    assert {1, *result.pages, *result.sweep_pages} == set(range(1, 51))
+
+
+def test_unfinished_tasks_are_read_by_page_when_one_page_does():
+    state = replace(KNOWN, unfinished=(Unfinished("T1", "R1", 10, 50),))
+    result = planned(state)
+    assert tuple(result.pages) == (1_000,)
+    assert result.runs == ()
+
+
+def test_unfinished_tasks_are_read_through_their_run_when_that_is_cheaper():
+    scattered = tuple(Unfinished(f"T{i}", "R1", i * 1_000, 50) for i in range(5))
+    result = planned(replace(KNOWN, unfinished=scattered))
+    assert result.runs == ("R1",)
+    assert tuple(result.pages) == ()
+
+
+def test_runs_that_show_too_little_are_not_used():
+    scattered = tuple(Unfinished(f"T{i}", "R1", i * 1_000, 50) for i in range(5))
+    result = planned(replace(KNOWN, unfinished=scattered, runs_usable=False))
+    assert result.runs == ()
+    assert len(result.pages) == 5
+
+
+def test_pages_of_the_sweep_serve_unfinished_tasks_too():
+    state = replace(KNOWN, unfinished=(Unfinished("T1", "R1", 99_500, 50),))
+    assert tuple(planned(state).pages) == ()
+
+
+def test_an_interrupted_first_load_goes_on_where_it_stopped():
+    state = replace(KNOWN, gaps=((0, 40_000),), known=60_000)
+    result = planned(state, count=100_100)
+    assert result.gaps == ((0, 40_000), (100_000, 100_100))
+    assert tuple(result.pages) == tuple(range(602, 1_002))
+    assert tuple(result.sweep_pages) == ()
+
+
+def test_a_sweep_goes_on_from_its_position_whatever_came_on_top():
+    state = replace(KNOWN, sweep_left=50_000, sweep_started_at=NOW - timedelta(hours=1))
+    result = planned(state, count=100_300)
+    assert result.sweep_left == 50_000
+    assert next(iter(result.sweep_pages)) == pages_of((0, 50_000), 100_300, 100)[0]
+
+
+def test_full_reads_everything_now():
+    result = planned(KNOWN, full=True)
+    assert tuple(result.pages) == tuple(range(2, 1_001))
+    assert result.sweep_left == 100_000
+
+
+def test_a_sweep_that_is_late_takes_larger_slices():
+    on_time = replace(KNOWN, sweep_started_at=NOW - timedelta(hours=1))
+    assert sweep_slice(1_000, on_time, NOW, POLICY) == 50
+    late = replace(KNOWN, sweep_started_at=NOW - timedelta(days=5.99), synced_at=NOW - timedelta(minutes=10))
+    assert sweep_slice(1_000, late, NOW, POLICY) > 500
+    overdue = replace(KNOWN, sweep_started_at=NOW - timedelta(days=8))
+    assert sweep_slice(1_000, overdue, NOW, POLICY) == 1_000
+
+
+def test_every_row_of_a_million_is_verified_within_a_week_of_hourly_syncs():
+    now, left, started, syncs = NOW, 10_000, NOW, 0
+    state = ListState(count=1_000_000, known=1_000_000)
+    while left > 0:
+        state = replace(state, sweep_started_at=started, synced_at=now)
+        now += timedelta(hours=1)
+        left -= sweep_slice(left, state, now, POLICY)
+        syncs += 1
+    assert now - started <= timedelta(days=7)
+    assert syncs > 100, "in slices, not at once"
+
+
+def test_gaps_grow_downwards_when_rows_vanished():
+    state = ListState(count=1_000, known=900, gaps=((200, 300),))
+    assert carried_gaps(state, 990) == ((190, 300),)
+
+
+intervals = st.lists(
+    st.tuples(st.integers(0, 50), st.integers(0, 50)).map(lambda pair: (min(pair), max(pair))), max_size=6
+)
+
+
+def positions(pairs) -> set[int]:
+    return {position for low, high in pairs for position in range(low, high)}
+
+
+@given(intervals, intervals)
+def test_interval_arithmetic_is_set_arithmetic(first, second):
+    merged = merge_intervals(first)
+    assert positions(merged) == positions(first)
+    left = merged
+    for interval in second:
+        left = subtract(left, interval)
+    assert positions(left) == positions(first) - positions(second)
+
+
+@given(st.integers(1, 500), st.integers(1, 40))
+def test_pages_and_positions_are_inverse(count, size):
+    covered: set[int] = set()
+    for page in range(1, last_page(count, size) + 1):
+        rows = min(size, count - (page - 1) * size)
+        low, high = positions_of(page, rows, count, size)
+        assert all(page in pages_of((position, position + 1), count, size) for position in range(low, high))
+        covered |= set(range(low, high))
+    assert covered == set(range(count))

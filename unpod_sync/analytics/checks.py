@@ -1,0 +1,62 @@
+"""The claims of `sql/checks/`: what must hold of every warehouse. Each file is one claim.
+
+Its first comment line says the claim, its query gives the rows that violate it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from unpod_sync.errors import WarehouseError
+
+if TYPE_CHECKING:
+    import duckdb
+
+SAMPLE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one claim came to: `violations` rows against it, the first few in `sample`."""
+
+    name: str
+    claim: str
+    violations: int
+    sample: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing speaks against it."""
+        return not self.violations
+
+
+def judge(connection: duckdb.DuckDBPyConnection) -> Iterator[Verdict]:
+    """Judges every claim, in the order of the files' names."""
+    from unpod_sync.warehouse.schema import sql_files
+
+    for path in sql_files("checks"):
+        text = path.read_text(encoding="utf-8")
+        yield _judged(connection, path.stem, text)
+
+
+def _judged(connection: duckdb.DuckDBPyConnection, name: str, text: str) -> Verdict:
+    import duckdb
+
+    claim = text.lstrip().splitlines()[0].removeprefix("--").strip()
+    query = text.strip().rstrip(";")
+    try:
+        counted = connection.execute(f"select count(*) from (\n{query}\n)").fetchone()
+        number = int(counted[0]) if counted else 0
+        if not number:
+            return Verdict(name, claim, 0)
+        cursor = connection.execute(f"select * from (\n{query}\n) limit {SAMPLE}")
+        names = [column[0] for column in cursor.description or ()]
+        rows = tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchall())
+    except duckdb.Error as error:
+        raise WarehouseError(
+            f"the claim {name} cannot be judged: {str(error).splitlines()[0]}",
+            "The file was published by another version: run `unpod-sync sync` (or rebuild) with this one.",
+        ) from None
+    return Verdict(name, claim, number, rows)

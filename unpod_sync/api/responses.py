@@ -1,0 +1,184 @@
+"""What an answer of the API says: the rows of a page, or which kind of failure it is.
+
+No I/O. The rules are those of `API_FACTS.md` section 6: only a 200 whose `data` is a list is a
+success, and a `status_code` inside the body counts like that status when `data` is no list.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from unpod_sync.api.failures import Kind, Trouble
+from unpod_sync.api.retry import read_retry_after
+from unpod_sync.api.transport import Answer
+from unpod_sync.model import LISTINGS
+
+_MOST_COUNT = (1 << 63) - 1
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class _Nothing:
+    """Stands for a body that is not JSON, since null is JSON."""
+
+
+NOTHING: Final = _Nothing()
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A successful answer: the rows in the server's order and its claim of how many there are."""
+
+    rows: list[Any]
+    count: int | None
+
+
+def decode(body: bytes) -> Any:
+    """The JSON value of `body`, or `NOTHING`.
+
+    Integers of any size stay exact. Where the strict decoder refuses, the lenient one reads NaN and
+    Infinity (as floats), control characters inside strings, a byte order mark, invalid UTF-8 and
+    lone surrogates (both as U+FFFD).
+    """
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass
+    text = body.decode("utf-8", "replace").removeprefix("\ufeff")
+    try:
+        value = json.loads(text, strict=False)
+        return _without_surrogates(value) if _SURROGATE_ESCAPE.search(text) else value
+    except (ValueError, RecursionError):
+        return NOTHING
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_without_surrogates(one) for one in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(key): _without_surrogates(one) for key, one in value.items()}
+    return value
+
+
+def read_answer(
+    answer: Answer, *, kind: str, page: int, now: datetime, scrub: Callable[[str], str]
+) -> Content | Trouble:
+    """The rows of an answer to page number `page` of a list of `kind`, or the failure it is.
+
+    A 404 beyond the first page means past the end: no rows and no count.
+    """
+    status = answer.status
+    if status == 401:
+        return Trouble(Kind.CREDENTIALS, "the API refused the token (401)", status)
+    body = decode(answer.body)
+    if status == 200:
+        rows = _rows(body, kind)
+        if rows is not None:
+            return Content(rows, _count(body))
+        status = _inner_status(body) or status
+    if status == 404 and page > 1:
+        return Content([], None)
+    wait = read_retry_after(_header(answer, "Retry-After"), now)
+    message = _message(body, scrub)
+    if status == 200:
+        return Trouble(Kind.BROKEN, _what_came(body, answer) + message, status, wait)
+    return _refusal(status, body, message, wait)
+
+
+def _refusal(status: int, body: Any, message: str, wait: float | None) -> Trouble:
+    """The failure that a status other than 200 is."""
+    if status == 401:
+        return Trouble(Kind.CREDENTIALS, "the API refused the token (401)", status)
+    if status == 206:
+        if _has_errors(body):
+            return Trouble(Kind.PARTIAL, "the server could not build the page (206)" + message, status, wait)
+        return Trouble(Kind.ACCESS, "no access, or it does not exist (206)" + message, status)
+    if status == 403:
+        return Trouble(Kind.ACCESS, "access denied (403)" + message, status)
+    if status == 404:
+        if isinstance(body, _Nothing):
+            return Trouble(Kind.NO_ROUTE, "the server has no such path (404)", status)
+        return Trouble(Kind.ACCESS, "not found (404)" + message, status)
+    if status == 429:
+        return Trouble(Kind.RATE, "too many requests (429)" + message, status, wait)
+    if status >= 500:
+        return Trouble(Kind.SERVER, f"the server failed ({status})" + message, status, wait)
+    if status in (408, 425):
+        return Trouble(Kind.TIMEOUT, f"the server gave up waiting ({status})", status, wait)
+    if status >= 400:
+        return Trouble(Kind.REQUEST, f"the request was refused ({status})" + message, status)
+    if status >= 300:
+        return Trouble(Kind.REDIRECT, f"an unexpected redirect ({status})", status)
+    return Trouble(Kind.BROKEN, f"an unexpected answer ({status})" + message, status, wait)
+
+
+def _rows(body: Any, kind: str) -> list[Any] | None:
+    if not isinstance(body, dict):
+        return None
+    rows = body.get("data")
+    if not isinstance(rows, list) and kind in LISTINGS:  # their shape has changed once
+        rows = body.get("results")
+    return rows if isinstance(rows, list) else None
+
+
+def _count(body: dict[str, Any]) -> int | None:
+    count = body.get("count")
+    if not isinstance(count, int) or isinstance(count, bool):
+        return None
+    return count if 0 <= count <= _MOST_COUNT else None
+
+
+def _inner_status(body: Any) -> int | None:
+    """A `status_code` of 206, 4xx or 5xx inside the body of a 200."""
+    status = body.get("status_code") if isinstance(body, dict) else None
+    if isinstance(status, str) and len(status) == 3 and status.isascii() and status.isdecimal():
+        status = int(status)
+    if not isinstance(status, int) or isinstance(status, bool):
+        return None
+    return status if status == 206 or 400 <= status <= 599 else None
+
+
+def _has_errors(body: Any) -> bool:
+    """Both forms: `errors` beside `message`, and inside a `data` that is an object."""
+    if not isinstance(body, dict):
+        return False
+    data = body.get("data")
+    return body.get("errors") is not None or (isinstance(data, dict) and data.get("errors") is not None)
+
+
+def _message(body: Any, scrub: Callable[[str], str]) -> str:
+    """The server's `message` for the user, or nothing.
+
+    `errors` is never shown: validation errors quote the values they complain about, and those are
+    contact data.
+    """
+    if not isinstance(body, dict):
+        return ""
+    error = body.get("error")
+    inner = error.get("message") if isinstance(error, dict) else None
+    for text in (body.get("message"), inner, body.get("detail")):
+        if isinstance(text, str) and (shown := scrub(text)):
+            return f": “{shown}”"
+    return ""
+
+
+def _what_came(body: Any, answer: Answer) -> str:
+    if not answer.body:
+        return "the answer is empty (200)"
+    if isinstance(body, _Nothing):
+        is_page = answer.body[:256].lstrip().lower().startswith((b"<!doctype", b"<html"))
+        return "a web page came instead of JSON (200)" if is_page else "the answer is not valid JSON (200)"
+    return "the answer has no list in `data` (200)"
+
+
+def _header(answer: Answer, name: str) -> str | None:
+    return answer.headers.get(name)

@@ -1,9 +1,0 @@
-"""What `doctor` finds: configuration, API and files, each finding with its remedy.
-
-Nothing is changed and nothing stored; the token is never part of a finding.
-"""
-
-from unpod_sync.diagnosis.examination import examine
-from unpod_sync.diagnosis.finding import Finding, Level, exit_status
-
-__all__ = ["Finding", "Level", "examine", "exit_status"]

@@ -1,5 +1,0 @@
-"""Records become Arrow tables, column by column; no value costs its row."""
-
-from unpod_sync.flatten.table import flatten
-
-__all__ = ["flatten"]

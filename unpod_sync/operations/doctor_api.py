@@ -1,0 +1,235 @@
+"""The API: reachable, willing, readable; its clock, and the time zone of its calls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from unpod_sync.api import Client
+from unpod_sync.config import Settings
+from unpod_sync.errors import (
+    EXIT_CONFIGURATION,
+    AccessError,
+    ApiError,
+    ConfigurationError,
+    CredentialsError,
+    ResponseError,
+)
+from unpod_sync.model import (
+    AGENTS,
+    ORGANIZATIONS,
+    SPACES,
+    Page,
+    Resource,
+    is_plausible_id,
+    space_runs,
+    space_tasks,
+)
+from unpod_sync.operations.finding import Finding, Level, fail, failed, ok, warn
+from unpod_sync.operations.time_zone_check import call_offset
+
+ATTEMPTS = 2
+MOST_SPACES = 20  # spaces read one by one; more are named in one line
+SKEW_SECONDS = 120
+
+
+def open_probe(settings: Settings) -> Client:
+    """A client that gives up soon: somebody waits for its answer."""
+    return Client(
+        settings.base_url,
+        settings.token,
+        settings.org_handle,
+        timeout=(5, min(settings.timeout_seconds, 15)),
+        deadline_seconds=30,
+        longest_wait_seconds=10,
+        workers=1,
+    )
+
+
+def findings(settings: Settings, now: datetime) -> Iterator[Finding]:
+    """What the API says to these settings, from one request per list."""
+    try:
+        client = open_probe(settings)
+    except ConfigurationError as error:
+        if settings.api_token is not None:
+            yield failed("address", error)
+        return
+    with client:
+        yield from _examined(client, settings, now)
+
+
+def accepting_answer(client: Client, settings: Settings) -> Page | ApiError | None:
+    """An answer that accepts the token, though the listings refuse it: of a space, or the agents'; None for none."""
+    tries = [space_tasks(space) for space in settings.spaces if is_plausible_id(space)]
+    answers = (_page(client, resource) for resource in (*tries, AGENTS))
+    accepting = (a for a in answers if isinstance(a, Page | AccessError | ResponseError))
+    return next(accepting, None)
+
+
+def _examined(client: Client, settings: Settings, now: datetime) -> Iterator[Finding]:
+    started = time.monotonic()
+    page = _page(client, ORGANIZATIONS)
+    if isinstance(page, ApiError) and not isinstance(page, AccessError):
+        # Some servers want the Org-Handle even for the list that tells it (API_FACTS section 9).
+        organizations, page = page, _page(client, SPACES)
+        accepting = accepting_answer(client, settings) if isinstance(page, CredentialsError) else None
+        if isinstance(page, ApiError) and accepting is None:
+            yield failed("api", organizations if settings.org_handle is None else page)
+            return
+        page = accepting or page
+    took = (time.monotonic() - started) * 1000
+    yield ok("api", f"{client.base_url} answers in {took:.0f} ms and accepts the token")
+    if isinstance(page, Page):
+        yield from _organisation(page, settings.org_handle)
+        yield from _clock(page, now)
+    spaces = _page(client, SPACES)
+    if isinstance(spaces, CredentialsError):
+        yield _no_listing(settings)
+        if not settings.spaces:
+            return
+    elif isinstance(spaces, ApiError):
+        yield failed("spaces", spaces)
+        if not settings.spaces:
+            return
+    listed = spaces.rows if isinstance(spaces, Page) else []
+    yield from _spaces(client, settings, [row for row in listed if isinstance(row, Mapping)])
+    yield from _agents(client, settings)
+
+
+def _no_listing(settings: Settings) -> Finding:
+    text = "the API accepts the token, but shows it no list of spaces (401)"
+    if settings.spaces:
+        return ok("spaces", f"{text}; the configured ones are read")
+    remedy = "Set UNPOD_SPACES to the token of a space."
+    return Finding(Level.FAIL, "spaces", text, remedy, EXIT_CONFIGURATION)
+
+
+def _page(client: Client, resource: Resource) -> Page | ApiError:
+    try:
+        return client.fetch(resource, 1, 100, attempts=ATTEMPTS)
+    except ApiError as error:
+        return error
+
+
+def _organisation(page: Page, handle: str | None) -> Iterator[Finding]:
+    known = handles(page)
+    if not known or page.resource is not ORGANIZATIONS:
+        return
+    if handle is None:
+        yield warn(
+            "organisation",
+            f"the token belongs to {', '.join(known)}, but no handle is set",
+            f"Set UNPOD_ORG_HANDLE={known[0]}.",
+        )
+    elif handle not in known:
+        yield fail(
+            "organisation",
+            f"the token does not belong to {handle}, but to {', '.join(known)}",
+            f"Set UNPOD_ORG_HANDLE={known[0]}, or use a token of {handle}.",
+        )
+
+
+def handles(page: Page) -> list[str]:
+    """The organisations' handles on a page of `organizations/`."""
+    return [
+        str(row["domain_handle"])
+        for row in page.rows
+        if isinstance(row, Mapping) and row.get("domain_handle")
+    ]
+
+
+def _clock(page: Page, now: datetime) -> Iterator[Finding]:
+    if page.server_time is None:
+        return
+    skew = (now - page.server_time.astimezone(UTC).replace(tzinfo=None)).total_seconds()
+    if abs(skew) > SKEW_SECONDS:
+        yield warn(
+            "clock",
+            f"this machine's clock is {abs(skew):,.0f} s {'ahead of' if skew > 0 else 'behind'} the server's",
+            "Switch time synchronisation on (timedatectl set-ntp true). Syncs go by the earlier of both.",
+        )
+    else:
+        yield ok("clock", f"agrees with the server's to {max(1, round(abs(skew)))} s")
+
+
+def _spaces(client: Client, settings: Settings, rows: list[Mapping[str, Any]]) -> Iterator[Finding]:
+    names = {str(row["token"]): str(row.get("name") or row["token"]) for row in rows if row.get("token")}
+    kinds = {str(row.get("token")): str(row.get("content_type") or "") for row in rows}
+    by_name = {name: token for token, name in names.items()}
+    chosen = [by_name.get(wanted, wanted) for wanted in dict.fromkeys(settings.spaces)] or list(names)
+    for odd in [token for token in chosen if not is_plausible_id(token)]:
+        chosen.remove(odd)
+        seen = ", ".join(f"{name} ({token})" for token, name in list(names.items())[:8])
+        yield fail(
+            "spaces", f"there is no such space: {odd!r}", f"The token sees: {seen}. Correct UNPOD_SPACES."
+        )
+    if not chosen:
+        yield warn(
+            "spaces", "the token sees no space", "Is the organisation right? Ask its owner for access."
+        )
+    calls: list[Mapping[str, Any]] = []
+    for token in chosen[:MOST_SPACES]:
+        holds_no_calls = bool(kinds.get(token)) and "contact" not in kinds[token].lower()
+        tasks, runs = _page(client, space_tasks(token)), _page(client, space_runs(token))
+        label = f"space {names.get(token, token)}"
+        if isinstance(tasks, Page) and isinstance(runs, Page):
+            yield ok(label, f"{_count(tasks)} tasks in {_count(runs)} runs")
+            calls += [row for row in tasks.rows if isinstance(row, Mapping)]
+        elif holds_no_calls and not settings.spaces:
+            yield ok(label, f"holds {kinds[token]}, no calls; it is left out")
+        else:
+            yield _unreadable(label, token, tasks if isinstance(tasks, ApiError) else runs, names)
+    if len(chosen) > MOST_SPACES:
+        yield ok("spaces", f"{len(chosen) - MOST_SPACES} more spaces, not looked at")
+    yield from _call_times(calls)
+
+
+def _unreadable(label: str, token: str, error: Page | ApiError, names: Mapping[str, str]) -> Finding:
+    assert isinstance(error, ApiError)
+    if isinstance(error, AccessError) and token not in names:
+        seen = ", ".join(f"{name} ({other})" for other, name in list(names.items())[:8])
+        known = f"The token sees: {seen}." if seen else "The token sees no space."
+        return fail(
+            label, "there is no such space, or the token may not read it", f"{known} Mend UNPOD_SPACES."
+        )
+    return failed(label, error)
+
+
+def _count(page: Page) -> str:
+    return f"{page.count if page.count is not None else len(page.rows):,}"
+
+
+def _call_times(calls: list[Mapping[str, Any]]) -> Iterator[Finding]:
+    if not calls:
+        return
+    found = call_offset(calls)
+    if found is None:
+        yield ok("call times", f"look like UTC, as far as the newest {len(calls):,} tasks tell")
+        return
+    sign = "+" if found.minutes > 0 else "-"
+    hours, minutes = divmod(abs(found.minutes), 60)
+    yield warn(
+        "call times",
+        f"{found.calls:,} of {found.of:,} calls are off by {sign}{hours}:{minutes:02d} h: {found.evidence}",
+        "The voice service seems to write local time. Ask Unpod's support to send UTC; until then hours and "
+        "waiting times of these calls are off by that much (durations are as sent).",
+    )
+
+
+def _agents(client: Client, settings: Settings) -> Iterator[Finding]:
+    page = _page(client, AGENTS)
+    if isinstance(page, ApiError):
+        yield warn("agents", page.message, "Executions are then read only for agents that tasks name.")
+        return
+    known = [str(row["handle"]) for row in page.rows if isinstance(row, Mapping) and row.get("handle")]
+    unknown = [handle for handle in settings.agents if handle not in known]
+    if unknown:
+        yield fail(
+            "agents",
+            f"the token does not see {', '.join(unknown)}",
+            f"It sees: {', '.join(known)}. Mend UNPOD_AGENTS.",
+        )
+    else:
+        yield ok("agents", f"{len(known)} seen")

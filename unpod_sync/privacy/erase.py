@@ -1,0 +1,213 @@
+"""Erasing contacts: their rows in one transaction, then their bytes, by writing the files anew.
+
+The private file first says who is forgotten and that an erasure is under way. Whatever happens
+then, the next `forget` or `sync` finds that note and does everything that is left, all of which
+can be repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from unpod_sync.config import Settings
+from unpod_sync.errors import WarehouseError
+from unpod_sync.model import Refusal
+from unpod_sync.privacy import identities
+from unpod_sync.privacy.backfill import hide_refused_rows
+from unpod_sync.privacy.ingest_filter import Forgotten
+from unpod_sync.privacy.keyfile import KeyFile
+from unpod_sync.warehouse import maintenance, publish, schema_drift
+from unpod_sync.warehouse.database import Warehouse, first_row, lent
+from unpod_sync.warehouse.merge import write_refusals
+from unpod_sync.warehouse.summary import read_standing
+from unpod_sync.warehouse.transactions import transaction
+
+CHUNK = 1_024
+OF_TASKS = {
+    "tasks": "main.tasks as t where t.task_id in (select id from chosen)",
+    "task_versions": "main.task_versions as t where t.task_id in (select id from chosen)"
+    " or (t.task_id, t.content_hash) in (select id, hash from old_versions)",
+    "transcript_messages": "main.transcript_messages as t where t.task_id in (select id from chosen)",
+    "payloads": "raw.payloads as t where t.kind = 'task' and t.id in (select id from chosen)",
+    "rejects": "meta.rejects as t where (t.kind = 'task' and t.id in (select id from chosen))"
+    " or t.value_text in (select text from texts)",
+    "sweep_seen": "meta.sweep_seen as t where t.id in (select id from chosen)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Everything of the forgotten that is stored. `tasks`: id → the contact's hash."""
+
+    tasks: dict[str, str] = field(default_factory=dict)
+    old_versions: tuple[tuple[str, str], ...] = ()
+    texts: tuple[str, ...] = ()
+
+
+def find(connection: duckdb.DuckDBPyConnection, forgotten: Forgotten) -> Found:
+    """Looks through every stored task, by the rule that later loads go by."""
+    tasks = {
+        id_: because
+        for id_, value in _stored(connection)
+        if (because := forgotten.because(id_, value)) is not None
+    }
+    versions = [
+        (id_, digest)
+        for id_, digest, *texts in connection.execute(
+            "select v.task_id, v.content_hash, v.contact_number, v.contact_email from main.task_versions as v"
+            " anti join main.tasks as t on t.task_id = v.task_id and t.content_hash = v.content_hash"
+        ).fetchall()
+        if id_ not in tasks and forgotten.named(_named(texts)) is not None
+    ]
+    texts = connection.execute("select distinct value_text from meta.rejects").fetchall()
+    said = [text for (text,) in texts if text and forgotten.named(identities.in_text(text)) is not None]
+    return Found(tasks, tuple(versions), tuple(said))
+
+
+def count(connection: duckdb.DuckDBPyConnection, found: Found) -> dict[str, int]:
+    """How many rows of each table would be erased."""
+    with _lent(connection, found):
+        return {
+            name: int((first_row(connection, f"select count(*) from {where}") or (0,))[0])
+            for name, where in OF_TASKS.items()
+            if name != "sweep_seen"
+        }
+
+
+def erase_rows(warehouse: Warehouse, forgotten: Forgotten, found: Found, now: datetime) -> None:
+    """Deletes the rows, and notes whom and which tasks to refuse from now on, in one transaction."""
+    connection = warehouse.connection
+    keyfile = forgotten.keyfile
+    assert keyfile is not None
+    places = _places(connection, found)
+    refusals = [Refusal(forgotten.task_hash(id_), found.tasks[id_], *place) for id_, place in places.items()]
+    notices = _notices_without(connection, found)
+    with transaction(connection):
+        write_contacts(connection, keyfile)
+        write_refusals(connection, refusals, now)
+        with _lent(connection, found):
+            for where in OF_TASKS.values():
+                connection.execute(f"delete from {where}")
+        hide_refused_rows(connection)
+        if notices is not None:
+            connection.execute(
+                "update meta.settings set value = ? where name = ?", [notices, schema_drift.SETTING]
+            )
+        connection.execute("update meta.revision set revision = revision + 1")
+
+
+def write_contacts(connection: duckdb.DuckDBPyConnection, keyfile: KeyFile) -> None:
+    """Brings the private file's list into meta.forgotten, within the caller's transaction."""
+    for digest, (kind, at) in keyfile.forgotten.items():
+        connection.execute(
+            "insert into meta.forgotten (hash, kind, because, forgotten_at) select $1, $2, $1, $3::timestamp"
+            " where $1 not in (select hash from meta.forgotten)",
+            [digest, kind, at],
+        )
+    connection.execute("delete from meta.settings where name = 'privacy_key'")
+    connection.execute(
+        "insert into meta.settings values ('privacy_key', ?, 'Tells the key of the hashes from others.')",
+        [keyfile.check],
+    )
+
+
+def erase_bytes(files: publish.Files, settings: Settings, keyfile: KeyFile, now: datetime) -> None:
+    """Writes the closed work file anew, publishes it, clears what lies about; then nothing is due."""
+    log = files.work.with_name(files.work.name + ".wal")
+    if log.exists():
+        raise WarehouseError(
+            f"{log} was not taken over into the work file",
+            "Run the command again; it goes on where it stopped.",
+        )
+    maintenance.compact(
+        files, now=now, views_folder=settings.views_folder, memory_limit=settings.memory_limit
+    )
+    publish.publish(files, mode=int(settings.published_mode, 8))
+    publish.clear_leftovers(files)
+    # Where DuckDB puts what a reader has no memory for, and leaves it when that one is killed.
+    shutil.rmtree(files.published.with_name(files.published.name + ".tmp"), ignore_errors=True)
+    _refresh_state(files)
+    keyfile.ended()
+
+
+def set_aside(files: publish.Files) -> list[Path]:
+    """Files that an earlier sync moved out of the way: nobody manages them, nothing erases them."""
+    folder, name = files.published.parent, files.published.name
+    return sorted([*folder.glob(f"{name}.foreign-*"), *folder.glob(f".{name}.work.corrupt-*")])
+
+
+def _refresh_state(files: publish.Files) -> None:
+    state = publish.read_state(files)
+    if state:
+        with duckdb.connect(str(files.published), read_only=True) as connection:
+            state["standing"] = read_standing(connection)
+        publish.write_state(files, state)
+
+
+def _stored(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, dict[str, Any]]]:
+    reader = connection.cursor()
+    reader.execute("use warehouse")
+    reader.execute("select id, payload_json from raw.payloads where kind = 'task'")
+    while rows := reader.fetchmany(CHUNK):
+        for id_, payload in rows:
+            yield id_, msgspec.json.decode(payload)
+    reader.close()
+
+
+def _named(texts: Iterable[str | None]) -> set[identities.Identity]:
+    return {identity for text in texts if text for identity in identities.in_text(text)}
+
+
+Place = tuple[str | None, str | None, datetime | None]
+
+
+def _places(connection: duckdb.DuckDBPyConnection, found: Found) -> dict[str, Place]:
+    """Space, run and creation of the tasks; a deleted one is no longer counted anywhere."""
+    with _lent(connection, found):
+        rows = connection.execute(
+            "select task_id, case when deleted_at is null then space_token end,"
+            " case when deleted_at is null then run_id end, created_at"
+            " from main.tasks where task_id in (select id from chosen)"
+        ).fetchall()
+    places: dict[str, Place] = dict.fromkeys(found.tasks, (None, None, None))
+    return places | {id_: (space, run, created) for id_, space, run, created in rows}
+
+
+def _notices_without(connection: duckdb.DuckDBPyConnection, found: Found) -> str | None:
+    """The remembered notices less those that quote a name to be erased; None when none does."""
+    with _lent(connection, found):
+        rows = connection.execute(
+            "select distinct lower(contact_name) from main.tasks where task_id in (select id from chosen)"
+            " and length(contact_name) > 2"
+        ).fetchall()
+    names = [name for (name,) in rows]
+    notices = schema_drift.remembered(connection)
+    kept = [notice for notice in notices if not any(name in notice.value.lower() for name in names)]
+    if len(kept) == len(notices):
+        return None
+    return json.dumps(
+        [{"where": n.where, "value": n.value, "rows": n.rows, "first_seen_at": n.first_seen_at} for n in kept]
+    )
+
+
+def _lent(connection: duckdb.DuckDBPyConnection, found: Found) -> Any:
+    def table(**named: Iterable[str]) -> pa.Table:
+        return pa.table({name: pa.array(list(values), pa.string()) for name, values in named.items()})
+
+    ids, hashes = zip(*found.old_versions, strict=True) if found.old_versions else ((), ())
+    return lent(
+        connection,
+        chosen=table(id=found.tasks),
+        old_versions=table(id=ids, hash=hashes),
+        texts=table(text=found.texts),
+    )

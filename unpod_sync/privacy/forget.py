@@ -1,0 +1,204 @@
+"""The command `forget`, step by step: whom it means, what is theirs, and off with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from unpod_sync.clock import utc_now
+from unpod_sync.config import Settings
+from unpod_sync.errors import UsageError, WarehouseError
+from unpod_sync.privacy import erase
+from unpod_sync.privacy import keyfile as keys
+from unpod_sync.privacy.identities import Identity, read_contact
+from unpod_sync.privacy.ingest_filter import Forgotten
+from unpod_sync.privacy.keyfile import KeyFile
+from unpod_sync.privacy.policy import check_key, read_forgotten
+from unpod_sync.sync.pipeline import open_current
+from unpod_sync.transform.contact import zone_country
+from unpod_sync.warehouse import publish
+from unpod_sync.warehouse.database import Warehouse, first_row, lent, with_enough_memory
+from unpod_sync.warehouse.transactions import transaction
+
+TASK_ID = re.compile(r"\w*[A-Za-z]\w{7,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What is stored of a contact. `related`: other tasks with a further number or address of theirs."""
+
+    rows: dict[str, int]
+    is_listed: bool
+    related: int = 0
+    related_example: str = ""
+    set_aside: tuple[Path, ...] = ()
+
+    @property
+    def is_somebody(self) -> bool:
+        """Whether the contact is stored, or forgotten already."""
+        return self.is_listed or any(self.rows.values())
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the contact is forgotten already, and nothing is stored."""
+        return self.is_listed and not any(self.rows.values())
+
+
+def preview(settings: Settings, contact: str, tell: Callable[[str], object]) -> Preview:
+    """What `forget` would erase; changes nothing. `tell` hears what the user should know."""
+    return with_enough_memory(
+        settings.memory_limit, lambda limit: _preview(replace(settings, memory_limit=limit), contact), tell
+    )
+
+
+def forget(settings: Settings, contact: str, tell: Callable[[str], object]) -> Preview:
+    """Erases the contact's rows and bytes everywhere; they stay forgotten."""
+    return with_enough_memory(
+        settings.memory_limit, lambda limit: _forget(replace(settings, memory_limit=limit), contact), tell
+    )
+
+
+def _preview(settings: Settings, contact: str) -> Preview:
+    with _opened(settings) as (files, warehouse):
+        keyfile = check_key(warehouse, files) or keys.create(files, on_disk=False)
+        whom = _whom(warehouse, contact, settings)
+        return _seen(warehouse, keyfile, whom, erase.find(warehouse.connection, _only(keyfile, whom)))
+
+
+def _forget(settings: Settings, contact: str) -> Preview:
+    now = utc_now()
+    with _locked(settings) as files:
+        publish.refuse_stray_wal(files)
+        with closing(open_current(settings, files, now=utc_now)) as warehouse:
+            keyfile = check_key(warehouse, files)
+            whom = _whom(warehouse, contact, settings)
+            keyfile = keyfile or keys.create(files)
+            found = erase.find(warehouse.connection, _only(keyfile, whom))
+            seen = _seen(warehouse, keyfile, whom, found)
+            if not seen.is_somebody or (seen.is_done and keyfile.erasing is None):
+                return seen
+            is_alone = keyfile.erasing is None
+            keyfile = keyfile.began(now, _entries(keyfile, whom, now))
+            forgotten = read_forgotten(warehouse, keyfile)
+            if not is_alone:  # an earlier erasure was cut short: both are done now
+                found = erase.find(warehouse.connection, forgotten)
+            erase.erase_rows(warehouse, forgotten, found, now)
+        erase.erase_bytes(files, settings, keyfile, now)
+        return replace(seen, set_aside=tuple(erase.set_aside(files)))
+
+
+def undo(settings: Settings, contact: str) -> bool:
+    """Takes the contact off the list; False when it is not on it."""
+    with _opened(settings) as (files, warehouse):
+        keyfile = check_key(warehouse, files)
+        if keyfile is None:
+            return False
+        identity = read_contact(contact, zone_country(settings.timezone)) or ("task_id", contact)
+        digest = Forgotten(keyfile).hash_of(identity)
+        known = digest in keyfile.forgotten or digest in read_forgotten(warehouse, keyfile).contacts
+        keyfile.without({digest})
+        warehouse.connection.execute("delete from meta.forgotten where because = ?", [digest])
+        return known
+
+
+def start_anew(settings: Settings) -> None:
+    """A new key and an empty list, for when the private file is lost."""
+    with _opened(settings) as (files, warehouse):
+        keys.create(files)
+        with transaction(warehouse.connection):
+            warehouse.connection.execute(
+                "delete from meta.forgotten;"
+                " delete from meta.settings where name in ('privacy_key', 'privacy')"
+            )
+
+
+def listed(settings: Settings) -> list[tuple[str, datetime, int]]:
+    """The forgotten: how each is known, since when, and how many tasks of theirs are refused."""
+    with _opened(settings) as (_, warehouse):
+        return warehouse.connection.execute(
+            "select c.kind, c.forgotten_at, count(t.hash) from meta.forgotten as c"
+            " left join meta.forgotten as t on t.kind = 'task' and t.because = c.hash"
+            " where c.kind <> 'task' group by c.hash, c.kind, c.forgotten_at order by 2, c.hash"
+        ).fetchall()
+
+
+@contextmanager
+def _locked(settings: Settings) -> Iterator[publish.Files]:
+    files = publish.Files(settings.database)
+    if not files.work.exists() and not files.published.exists():
+        raise WarehouseError(
+            f"there is no {settings.database.absolute()} yet",
+            "Run `unpod-sync sync` first, or name it with --database.",
+        )
+    with publish.sync_lock(files, now=utc_now()), publish.disk_errors(files.published):
+        yield files
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[tuple[publish.Files, Warehouse]]:
+    with _locked(settings) as files, closing(open_current(settings, files, now=utc_now)) as warehouse:
+        yield files, warehouse
+
+
+def _whom(warehouse: Warehouse, contact: str, settings: Settings) -> set[Identity]:
+    """The identities that the user means: of a task those of its contact."""
+    contact, country = contact.strip(), zone_country(settings.timezone)
+    row = first_row(
+        warehouse.connection,
+        "select contact_number, contact_email from main.tasks where task_id = ?",
+        [contact],
+    )
+    if row is not None:
+        found = {read_contact(text, country) for text in row if text}
+        return {identity for identity in found if identity is not None} or {("task_id", contact)}
+    identity = read_contact(contact, country)
+    if identity is None and not TASK_ID.fullmatch(contact):
+        raise UsageError(
+            "this is neither a phone number, nor an e-mail address, nor the task_id of a stored task",
+            "Write a number with its country code: `unpod-sync forget +919876543210`",
+        )
+    return {identity or ("task_id", contact)}
+
+
+def _entries(keyfile: KeyFile, whom: set[Identity], now: datetime) -> dict[str, tuple[str, str]]:
+    """What the list says of the contact, less what it says already."""
+    forgotten, at = Forgotten(keyfile), now.isoformat(timespec="seconds")
+    entries = {forgotten.hash_of(identity): (_kind(identity), at) for identity in whom}
+    return {digest: entry for digest, entry in entries.items() if digest not in keyfile.forgotten}
+
+
+def _only(keyfile: KeyFile, whom: set[Identity]) -> Forgotten:
+    forgotten = Forgotten(keyfile)
+    forgotten.contacts = {forgotten.hash_of(identity): _kind(identity) for identity in whom}
+    return forgotten
+
+
+def _kind(identity: Identity) -> str:
+    kind, text = identity
+    return text.partition("-")[0] if kind == "pseudonym" else kind
+
+
+def _seen(warehouse: Warehouse, keyfile: KeyFile, whom: set[Identity], found: erase.Found) -> Preview:
+    listed = _only(keyfile, whom).contacts.keys() & read_forgotten(warehouse, keyfile).contacts.keys()
+    chosen = pa.table({"id": pa.array(list(found.tasks), pa.string())})
+    with lent(warehouse.connection, chosen=chosen):
+        rows = warehouse.connection.execute(
+            "with theirs as (select * from main.tasks where task_id in (select id from chosen))"
+            " select task_id from main.tasks where task_id not in (select id from chosen) and"
+            " (contact_key in (select contact_key from theirs where contact_key is not null)"
+            " or lower(contact_email) in"
+            " (select lower(contact_email) from theirs where contact_email is not null))"
+            " order by created_at desc"
+        ).fetchall()
+    return Preview(
+        erase.count(warehouse.connection, found),
+        bool(listed),
+        related=len(rows),
+        related_example=rows[0][0] if rows else "",
+    )

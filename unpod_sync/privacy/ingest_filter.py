@@ -1,0 +1,146 @@
+"""What the privacy settings and the list of the forgotten make of every task that comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from unpod_sync.model import Record, Refusal, Reject
+from unpod_sync.privacy import identities
+from unpod_sync.privacy.redact import Rules, redact
+from unpod_sync.transform.json_codec import encode
+from unpod_sync.transform.parse import Refused, id_time, read_time
+from unpod_sync.transform.records import content_hash
+
+if TYPE_CHECKING:
+    from unpod_sync.privacy.keyfile import KeyFile
+
+NOT_KEPT = "(not kept: privacy settings)"  # the text of a refused row that belongs to nobody known
+HIDDEN = "forgotten:"  # what stands for the id of a refused task, before its hash
+
+
+@dataclass(slots=True)
+class Forgotten:
+    """Who is forgotten. `contacts`: hash → number, email or task_id; `tasks`: those of task ids."""
+
+    keyfile: KeyFile | None = None
+    contacts: dict[str, str] = field(default_factory=dict)
+    tasks: dict[str, str] = field(default_factory=dict)  # hash → the contact's hash
+
+    def because(self, task_id: str, value: Mapping[str, Any]) -> str | None:
+        """The hash of the forgotten contact whose task this is, None when it is nobody's."""
+        if self.keyfile is None or not (self.contacts or self.tasks):
+            return None
+        listed = self.tasks.get(self.task_hash(task_id))
+        if listed is not None:
+            return listed
+        return self.named(identities.identities(value) | {("task_id", task_id)})
+
+    def named(self, found: set[identities.Identity]) -> str | None:
+        """The hash of the forgotten one among these."""
+        if self.keyfile is None:
+            return None
+        kinds = {"pseudonym", *self.contacts.values()}  # nothing else needs to be hashed
+        hashes = (self.hash_of(identity) for identity in found if identity[0] in kinds)
+        return next((digest for digest in hashes if digest in self.contacts), None)
+
+    def hash_of(self, identity: identities.Identity) -> str:
+        """How the list spells a contact."""
+        assert self.keyfile is not None
+        kind, text = identity
+        return self.keyfile.hash_of(text if kind == "pseudonym" else self.keyfile.pseudonym(kind, text))
+
+    def task_hash(self, task_id: str) -> str:
+        """How the list spells a task."""
+        assert self.keyfile is not None
+        return self.keyfile.hash_of(f"task:{task_id}")
+
+
+@dataclass(slots=True)
+class Guard:
+    """Stands between the API and everything that is stored.
+
+    `cutoff`: transcripts of tasks created before it are masked. `refused` collects, for the
+    loader, the refused tasks that the list does not have yet; `met` the ids of all of them.
+    """
+
+    forgotten: Forgotten
+    rules: Rules
+    cutoff: datetime | None = None
+    refused: list[Refusal] = field(default_factory=list)
+    met: set[str] = field(default_factory=set)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every task passes as it is."""
+        return not (self.forgotten.contacts or self.forgotten.tasks or self.rules.is_active or self.cutoff)
+
+    def keep(self, record: Record) -> Record | None:
+        """The record as it may be stored, None when it may not."""
+        if record.kind != "task":
+            return record
+        because = self.forgotten.because(record.id, record.value)
+        if because is not None:
+            self._refuse(record, because)
+            return None
+        return self.redacted(record)
+
+    def redacted(self, record: Record) -> Record:
+        """The record by the settings; the same one when they leave it as it is."""
+        without = self.cutoff is not None and is_older(record, self.cutoff)
+        if not (without or self.rules.is_active):
+            return record
+        value = redact(record.value, self.rules, without_transcript=without)
+        if value == record.value:
+            return record
+        return replace(record, value=value, payload=encode(value), content_hash=content_hash(value))
+
+    def hidden(self, task_id: str) -> str:
+        """What stands for a refused task's id in the accounting of its list."""
+        return HIDDEN + self.forgotten.task_hash(task_id)
+
+    def reject(self, reject: Reject) -> Reject:
+        """A refused row's text is not kept when it may hold what the settings keep out."""
+        if self.is_idle or reject.kind != "task" or reject.field or not reject.value_text:
+            return reject
+        return replace(reject, value_text=NOT_KEPT)
+
+    def _refuse(self, record: Record, because: str) -> None:
+        self.met.add(record.id)
+        digest = self.forgotten.task_hash(record.id)
+        if digest in self.forgotten.tasks:
+            return
+        self.forgotten.tasks[digest] = because
+        run_id = record.value.get("run_id")
+        run_id = run_id if isinstance(run_id, str) else None
+        self.refused.append(Refusal(digest, because, record.space_token, run_id, created_at(record)))
+
+    def take_refused(self) -> list[Refusal]:
+        """The refusals since the last call."""
+        taken, self.refused = self.refused, []
+        return taken
+
+
+def is_older(record: Record, cutoff: datetime) -> bool:
+    """Whether a task was created before this; one without any time is not known to be."""
+    moment = created_at(record)
+    return moment is not None and moment < cutoff
+
+
+def created_at(record: Record) -> datetime | None:
+    """The creation as the column `created_at` has it: as sent, else from the id."""
+    sent = (record.value.get(key) for key in ("created", "created_at"))
+    moment = None
+    with suppress(Refused):
+        moment = read_time(next((value for value in sent if value is not None and value != ""), None))
+    return moment or id_time(record.id)
+
+
+def cutoff_of(days: int | None, now: datetime) -> datetime | None:
+    """Before when transcripts are not kept: whole days (UTC), so that it moves once a day."""
+    if days is None:
+        return None
+    return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days)

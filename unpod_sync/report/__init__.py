@@ -1,0 +1,1 @@
+"""The numbers as a report: terminal text and one HTML page."""

@@ -1,0 +1,272 @@
+"""The rows that the page adds up: counts by day, space, agent and more, and no contact among them."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from unpod_sync.report import formatting as say
+from unpod_sync.report.alerts import flaws, state, unusual_days
+from unpod_sync.report.changes import changes
+from unpod_sync.report.model import Clock, Request, asked_periods, names_of, resolve
+from unpod_sync.report.periods import DEFAULT_DAYS, Period
+from unpod_sync.report.scoped_views import File, Filter, Windows, open_file, quality
+
+#: The periods up to the last complete day that have a button, and changes with their intervals.
+PRESETS = (DEFAULT_DAYS, 28, 90)
+#: How the page calls the measures of changes and anomalies.
+MEASURES = {
+    "connect": "connected",
+    "engaged": "engaged",
+    "interested": "interested",
+    "successful": "successful",
+    "completed": "completed",
+    "completion": "completed",
+}
+#: Labels of a call for changes: all calls, its space, its agent, both; `*` stands for any.
+LABELS = (
+    "['*' || chr(31) || '*', coalesce(space_token, '') || chr(31) || '*',"
+    " '*' || chr(31) || coalesce(agent_handle, ''),"
+    " coalesce(space_token, '') || chr(31) || coalesce(agent_handle, '')]"
+)
+#: The definitions that the page shows.
+METRICS = (
+    "call_funnel.%",
+    "call_costs.%",
+    "call_outcomes.%",
+    "connect_heatmap.%",
+    "call_durations.median_seconds",
+    "space_completion.completion_rate",
+    "agent_scorecard.interested_rate",
+    "agent_scorecard.success_rate",
+    "task_counts.total_tasks",
+)
+CALLS = """
+select local_date, space_token, agent_handle, coalesce(started_local_hour, -1) as hour,
+    count(*) as calls,
+    count(*) filter (where is_dialed) as dialed,
+    count(*) filter (where is_answered) as answered,
+    count(*) filter (where is_connected) as connected,
+    count(*) filter (where is_engaged) as engaged,
+    count(*) filter (where is_interested) as interested,
+    count(success_points) as scored,
+    count(*) filter (where is_successful) as successful,
+    count(cost) as costed,
+    count(nullif(cost, 0)) as paid,
+    round(coalesce(sum(cost), 0), 6) as cost
+from part_calls where local_date between $first and $last group by all order by all
+"""
+TASKS = """
+select local_date, space_token, agent_handle,
+    sum(total_tasks)::bigint as total, sum(completed_tasks)::bigint as completed
+from part_task_counts where local_date between $first and $last group by all order by all
+"""
+#: To the millisecond, so that the page's quantiles are those of the views.
+DURATIONS = """
+select local_date, space_token, agent_handle, round(duration_seconds, 3) as seconds, count(*) as calls
+from part_calls
+where local_date between $first and $last and is_connected and duration_seconds is not null
+group by all order by all
+"""
+OUTCOMES = """
+select local_date, space_token, agent_handle, outcome, count(*) as calls
+from part_calls where local_date between $first and $last group by all order by all
+"""
+#: Without dates: a callback stays due whatever dates are looked at.
+CALLBACKS = """
+select space_token, agent_handle, count(*) as calls from callbacks_due group by all order by all
+"""
+#: The counts of CALLS, and the sum of costs.
+COUNTS = (
+    "calls",
+    "dialed",
+    "answered",
+    "connected",
+    "engaged",
+    "interested",
+    "scored",
+    "successful",
+    "costed",
+    "paid",
+    "cost",
+)
+#: Outcomes in the order of their bars; others follow.
+ORDER = (
+    "interested",
+    "send_details",
+    "call_back",
+    "not_interested",
+    "not_connected",
+    "dropped",
+    "abandoned",
+    "error",
+)
+
+
+class Keys:
+    """Numbers for the spaces, agents and outcomes that rows name."""
+
+    def __init__(self, names: dict[str, str], nobody: str) -> None:
+        """`names` are shown for keys; `nobody` for NULL."""
+        self._names = names
+        self._nobody = nobody
+        self._numbers: dict[str | None, int] = {}
+
+    def number(self, key: str | None) -> int:
+        """The number of a key; a new one the next free one."""
+        return self._numbers.setdefault(key, len(self._numbers))
+
+    @property
+    def labels(self) -> list[str]:
+        """Names in the order of numbers; a name that two keys share is told apart by the key's end."""
+        shown = [self._nobody if key is None else self._names.get(key, key) for key in self._numbers]
+        return [
+            f"{name} …{key[-4:]}" if key and shown.count(name) > 1 else name
+            for key, name in zip(self._numbers, shown, strict=True)
+        ]
+
+
+def read(path: Path, request: Request) -> dict[str, Any]:
+    """Everything that the page carries, ready for JSON."""
+    with open_file(path) as file:
+        names = {"space": names_of(file, "space"), "agent": names_of(file, "agent")}
+        chosen = Filter(resolve("space", names, request.spaces), resolve("agent", names, request.agents))
+        return _Page(file, chosen, names, request).content(path)
+
+
+class _Page:
+    def __init__(
+        self, file: File, chosen: Filter, names: dict[str, dict[str, str]], request: Request
+    ) -> None:
+        self._file = file
+        self._chosen = chosen
+        self._windows = Windows(file, chosen)
+        self._spaces = Keys(names["space"], "no space")
+        self._agents = Keys(names["agent"], "no agent")
+        self._outcomes = Keys({}, "")
+        for outcome in ORDER:
+            self._outcomes.number(outcome)
+        self._clock = Clock.read(file, chosen)
+        self._is_cut = bool(request.since or request.until)
+        self._periods = asked_periods(self._windows, self._clock, request)
+        self._carried = self._periods.main if self._is_cut else self._periods.whole
+
+    def content(self, path: Path) -> dict[str, Any]:
+        carried, today = self._carried, self._periods.today
+        dates = {"first": carried.since, "last": today or carried.until}
+        tables = {
+            "calls": self._table(self._windows.rows(CALLS, dates), "hour", *COUNTS),
+            "tasks": self._table(self._windows.rows(TASKS, dates), "total", "completed"),
+            "durations": self._table(self._windows.rows(DURATIONS, dates), "seconds", "calls"),
+            "outcomes": self._table(self._windows.rows(OUTCOMES, dates), "outcome", "calls"),
+            "callbacks": self._callbacks(),
+        }
+        return tables | {
+            "first": carried.since.isoformat(),
+            "days": carried.days,
+            "today": today and (today - carried.since).days,
+            "shown": carried.days if self._is_cut else DEFAULT_DAYS,
+            "presets": PRESETS,
+            "changes": self._changes(),
+            "anomalies": self._unusual(),
+            "freshness": [
+                dataclasses.asdict(item) | {"space": -1} for item in state(self._file, self._chosen)
+            ],
+            "flaws": self._flaws(),
+            "metrics": self._metrics(),
+            "spaces": self._spaces.labels,
+            "agents": self._agents.labels,
+            "outcome_names": self._outcomes.labels,
+            "source": path.name,
+            **self._freshness(),
+        }
+
+    def _table(self, rows: list[dict[str, Any]], *names: str) -> dict[str, list[Any]]:
+        """Rows as columns, dates as days since the first, keys as their numbers."""
+        table: dict[str, list[Any]] = {
+            "day": [(row["local_date"] - self._carried.since).days for row in rows],
+            "space": [self._spaces.number(row["space_token"]) for row in rows],
+            "agent": [self._agents.number(row["agent_handle"]) for row in rows],
+        }
+        for name in names:
+            values = [row[name] for row in rows]
+            if name == "outcome":
+                values = [-1 if value is None else self._outcomes.number(value) for value in values]
+            table[name] = values
+        return table
+
+    def _callbacks(self) -> dict[str, list[int]]:
+        rows = self._file.rows(f"select * from ({CALLBACKS}) where {self._chosen.places}")
+        return {
+            "space": [self._spaces.number(row["space_token"]) for row in rows],
+            "agent": [self._agents.number(row["agent_handle"]) for row in rows],
+            "calls": [row["calls"] for row in rows],
+        }
+
+    def _changes(self) -> dict[str, dict[str, list[float | None]]]:
+        """`days|space|agent` → measure → the 95% interval of its change; -1 stands for any."""
+        found: dict[str, dict[str, list[float | None]]] = {}
+        for days in PRESETS:
+            now = Period.ending(self._carried.until, days)
+            if self._periods.is_partial or now.before.since < self._carried.since:
+                continue
+            for label, rows in changes(self._windows.rows, now.before, now, LABELS).items():
+                space, agent = label.split("\x1f")
+                key = f"{days}|{self._number(self._spaces, space)}|{self._number(self._agents, agent)}"
+                found[key] = {MEASURES[row.measure]: [_short(row.low), _short(row.high)] for row in rows}
+        return found
+
+    @staticmethod
+    def _number(keys: Keys, key: str) -> int:
+        return -1 if key == "*" else keys.number(key or None)
+
+    def _unusual(self) -> list[dict[str, Any]]:
+        carried = self._carried
+        return [
+            {
+                "day": (day.local_date - carried.since).days,
+                "space": self._spaces.number(day.space_token),
+                "measure": MEASURES[day.measure],
+                "text": day.text,
+            }
+            for day in unusual_days(self._windows, carried.since, carried.until)
+        ]
+
+    def _flaws(self) -> list[list[Any]]:
+        cut = Filter(self._chosen.spaces, self._chosen.agents, self._carried.since, self._carried.until)
+        rows = quality(self._file, cut if self._is_cut else self._chosen)
+        worth = {item.kind for item in flaws(rows)}
+        chosen = [row for row in rows if row["flaw_count"]]
+        chosen.sort(key=lambda row: (row["flaw"] not in worth, -(row["flaw_rate"] or 1)))
+        return [
+            [row[name] for name in ("flaw_count", "base_count", "description", "remedy")] for row in chosen
+        ]
+
+    def _metrics(self) -> dict[str, list[str]]:
+        rows = self._file.rows(
+            "select view_name || '.' || column_name as metric, definition, caveat from meta.metrics"
+        )
+        wanted = [pattern.removesuffix("%") for pattern in METRICS]
+        return {
+            row["metric"]: [row["definition"], *([row["caveat"]] if row["caveat"] else [])]
+            for row in rows
+            if any(row["metric"].startswith(prefix) for prefix in wanted)
+        }
+
+    def _freshness(self) -> dict[str, str]:
+        clock = self._clock
+        synced = f"Data as of {_moment(clock.synced_at, clock.zone)}" if clock.synced_at else "Never synced"
+        made = f"Page made {_moment(clock.now_at, clock.zone)}"
+        return {"zone": clock.zone, "fresh": f"{synced} ({clock.zone}). {made}."}
+
+
+def _short(bound: float | None) -> float | None:
+    return None if bound is None else round(bound, 6)
+
+
+def _moment(value: datetime, zone: str) -> str:
+    local = value.astimezone(ZoneInfo(zone))
+    return f"{say.day(local.date(), year=True)}, {local:%H:%M}"

@@ -1,0 +1,302 @@
+"""What the report says: asked of the published file, as plain values.
+
+Every number comes from a view of the file, seen through a window (`window.py`); here rows become
+dataclasses, and what needs attention is chosen. A rate always travels with its cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import chain
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from unpod_sync.errors import UsageError
+from unpod_sync.report.alerts import Item, attention, callbacks_due
+from unpod_sync.report.changes import changes
+from unpod_sync.report.kpis import (
+    Difference,
+    Figures,
+    Rate,
+    differences,
+    figures,
+    nothing,
+    whole,
+)
+from unpod_sync.report.periods import Period, Periods, periods
+from unpod_sync.report.scoped_views import AGENT, ALL, SPACE, File, Filter, Window, Windows, open_file
+
+WEEK = 7
+BUCKETS = 8
+EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One outcome: calls with it, their share of the calls with an outcome; None is no outcome."""
+
+    outcome: str | None
+    calls: int
+    cases: int
+    share: float | None
+    share_before: float | None
+    average_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """How well one local hour connects; reliable where the view's interval is narrow enough."""
+
+    hour: int
+    connected: Rate
+    is_reliable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the report is about: the file's state and the filters in force.
+
+    Periods are complete local days. `today` is the day of the last sync, shown apart since it is not
+    over; with `is_partial` nothing else was asked for, and the period is not compared.
+    """
+
+    database: str
+    asked_at: datetime
+    synced_at: datetime | None
+    time_zone: str
+    spaces: tuple[str, ...]
+    agents: tuple[str, ...]
+    period: Period
+    before: Period
+    detail: Period
+    trend_days: int
+    today: date | None
+    is_partial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The report whole.
+
+    `callbacks_due` are those of the spaces and agents, of whatever date: an obligation does not end
+    with a period. `pairs_compared` are the pairs of agents that `comparisons` were chosen from.
+    """
+
+    scope: Scope
+    now: Figures
+    before: Figures
+    today: Figures | None
+    callbacks_due: int
+    trend: tuple[Figures, ...]
+    detail: Figures
+    agents: tuple[Figures, ...]
+    spaces: tuple[Figures, ...]
+    outcomes: tuple[Outcome, ...]
+    hours: tuple[Hour, ...]
+    changes: tuple[Difference, ...]
+    comparisons: tuple[Difference, ...]
+    pairs_compared: int
+    attention: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asks for: filters as typed, a space by token or name, an agent by handle or name."""
+
+    spaces: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+    since: date | None = None
+    until: date | None = None
+
+
+def report(path: Path, request: Request) -> Report:
+    """Asks the published file."""
+    with open_file(path) as file:
+        names = {"space": names_of(file, "space"), "agent": names_of(file, "agent")}
+        chosen = Filter(resolve("space", names, request.spaces), resolve("agent", names, request.agents))
+        windows = Windows(file, chosen)
+        return _ask(windows, chosen, _scope(windows, path, request, chosen, names), names)
+
+
+def _ask(windows: Windows, chosen: Filter, scope: Scope, names: dict[str, dict[str, str]]) -> Report:
+    period, detail = scope.period, scope.detail
+    detail_window = _open(windows, detail, ALL)
+    compared = differences(_open(windows, detail, None, "agent_comparison"))
+    return Report(
+        scope=scope,
+        now=whole(_open(windows, period, ALL)),
+        before=nothing("all") if scope.is_partial else whole(_open(windows, scope.before, ALL)),
+        today=whole(_open(windows, Period(scope.today, scope.today), ALL)) if scope.today else None,
+        callbacks_due=callbacks_due(windows.file, chosen)["due"],
+        trend=_trend(windows, period),
+        detail=whole(detail_window),
+        agents=_named(figures(_open(windows, detail, AGENT)), names["agent"], "no agent"),
+        spaces=_named(figures(_open(windows, detail, SPACE)), names["space"], "no space"),
+        outcomes=_outcomes(detail_window, _open(windows, detail.before, ALL)),
+        hours=_hours(detail_window),
+        changes=() if scope.is_partial else _changes(windows, period),
+        comparisons=_apart(compared, names["agent"]),
+        pairs_compared=len({(row.one, row.other) for row in compared}),
+        attention=attention(windows, chosen, (period.since, period.until), names["space"]),
+    )
+
+
+def _open(windows: Windows, period: Period, label: str | None, *others: str) -> Window:
+    return windows.open(period.since, period.until, label=label, others=others)
+
+
+def _changes(windows: Windows, period: Period) -> tuple[Difference, ...]:
+    return tuple(chain.from_iterable(changes(windows.rows, period.before, period).values()))
+
+
+def _apart(compared: tuple[Difference, ...], names: dict[str, str]) -> tuple[Difference, ...]:
+    """The pairs of agents that the view finds apart, under their names."""
+    return tuple(
+        replace(row, one=names.get(row.one, row.one), other=names.get(row.other, row.other))
+        for row in compared
+        if row.is_significant
+    )
+
+
+def names_of(file: File, kind: str) -> dict[str, str]:
+    """Key → name of the spaces or agents that the file knows."""
+    key = {"space": "space_token", "agent": "agent_handle"}[kind]
+    rows = file.rows(f"select {key} as key, {kind}_name as name from {kind}s")
+    used = file.rows(f"select distinct {key} as key from tasks where {key} is not null")
+    names = {row["key"]: row["key"] for row in used}
+    return names | {row["key"]: row["name"] or row["key"] for row in rows}
+
+
+def resolve(kind: str, names: dict[str, dict[str, str]], wanted: Sequence[str]) -> tuple[str, ...]:
+    """Keys of what the user named by key or name; every bearer of a shared name."""
+    known = names[kind]
+    found: list[str] = []
+    for word in wanted:
+        keys = [key for key, name in known.items() if word == key or word.casefold() == name.casefold()]
+        if not keys:
+            listed = ", ".join(sorted(set(known.values()))[:12]) or "none yet"
+            raise UsageError(f"the file knows no {kind} {word!r}", f"Known: {listed}.")
+        found += keys
+    return tuple(dict.fromkeys(found))
+
+
+def _scope(
+    windows: Windows, path: Path, request: Request, chosen: Filter, names: dict[str, dict[str, str]]
+) -> Scope:
+    clock = Clock.read(windows.file, chosen)
+    found = asked_periods(windows, clock, request)
+    return Scope(
+        database=str(path),
+        asked_at=clock.now_at,
+        synced_at=clock.synced_at,
+        time_zone=clock.zone,
+        spaces=tuple(names["space"][key] for key in chosen.spaces),
+        agents=tuple(names["agent"][key] for key in chosen.agents),
+        period=found.main,
+        before=found.main.before,
+        detail=found.detail,
+        trend_days=_trend_days(found.main),
+        today=found.today,
+        is_partial=found.is_partial,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """When the file was asked and last synced (UTC), and the time zone of its local dates."""
+
+    now_at: datetime
+    synced_at: datetime | None
+    zone: str
+
+    @classmethod
+    def read(cls, file: File, chosen: Filter) -> Clock:
+        """The clock of the chosen spaces."""
+        zones = file.rows("select value from meta.settings where name = 'time_zone'")
+        row = file.rows(
+            "select max(last_synced_at) as synced_at, max(now_at) as now_at"
+            f" from utc_clock left join sync_freshness on {Filter(spaces=chosen.spaces).places}"
+        )[0]
+        synced = row["synced_at"]
+        return cls(
+            row["now_at"].replace(tzinfo=UTC),
+            synced and synced.replace(tzinfo=UTC),
+            zones[0]["value"] if zones else "UTC",
+        )
+
+    @property
+    def today(self) -> date | None:
+        """The local date of the last sync: the day that the file holds a part of."""
+        return self.synced_at and self.synced_at.astimezone(ZoneInfo(self.zone)).date()
+
+
+def asked_periods(windows: Windows, clock: Clock, request: Request) -> Periods:
+    """The periods of a request to this file, for the terminal and the page."""
+    dates = windows.rows(
+        "select min(local_date) as first, max(local_date) as last from"
+        " (select local_date from part_calls union all select local_date from part_task_counts)"
+    )[0]
+    today = clock.today or dates["last"] or EPOCH
+    return periods(request.since, request.until, first=dates["first"], today=today)
+
+
+def _trend_days(period: Period) -> int:
+    return WEEK if period.days == WEEK else -(-period.days // BUCKETS)
+
+
+def _trend(windows: Windows, period: Period) -> tuple[Figures, ...]:
+    """The figures of stretches of equal length up to the end of the period, oldest first.
+
+    A week stands among the weeks before it; another period is cut into parts.
+    """
+    is_week = period.days == WEEK
+    span = _trend_days(period)
+    count = BUCKETS if is_week else -(-period.days // span)
+    since = period.until - timedelta(days=span * count - 1)
+    label = f"strftime(local_date - ((local_date - date '{since}') % {span})::integer, '%Y-%m-%d')"
+    shown = Period(since if is_week else period.since, period.until)
+    rows = {row.label: row for row in figures(_open(windows, shown, label))}
+    starts = [str(since + timedelta(days=span * number)) for number in range(count)]
+    return tuple(rows.get(start) or nothing(start) for start in starts)
+
+
+def _named(figures: tuple[Figures, ...], names: dict[str, str], nobody: str) -> tuple[Figures, ...]:
+    """With names for keys, the busiest first."""
+    named = (replace(row, label=names.get(row.label, row.label) or nobody) for row in figures)
+    return tuple(sorted(named, key=lambda row: (-row.connected.cases, row.label)))
+
+
+def _outcomes(window: Window, before: Window) -> tuple[Outcome, ...]:
+    earlier = {row["outcome"]: row["outcome_share"] for row in before.rows("from call_outcomes")}
+    rows = window.rows("from call_outcomes order by outcome is null, call_count desc, outcome")
+    return tuple(
+        Outcome(
+            row["outcome"],
+            row["call_count"],
+            row["labelled_count"],
+            row["outcome_share"],
+            earlier.get(row["outcome"]),
+            row["avg_seconds"],
+        )
+        for row in rows
+    )
+
+
+def _hours(window: Window) -> tuple[Hour, ...]:
+    rows = window.rows("from connect_heatmap order by local_hour")
+    return tuple(
+        Hour(
+            row["local_hour"],
+            Rate(
+                row["connected_count"],
+                row["dialed_count"],
+                row["connect_rate"],
+                row.get("connect_rate_low"),
+                row.get("connect_rate_high"),
+            ),
+            row["is_reliable"],
+        )
+        for row in rows
+    )

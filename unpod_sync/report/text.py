@@ -1,0 +1,384 @@
+"""The report as text for a terminal: pure, from dataclasses to rich renderables.
+
+First what was reached and what changed, then what to do, then the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from rich.cells import cell_len
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from unpod_sync.report import formatting as say
+from unpod_sync.report.alerts import Item
+from unpod_sync.report.kpis import Difference, Figures, Rate
+from unpod_sync.report.model import WEEK, Hour, Report, Scope
+
+#: From these widths on there is room for the week before, and for drawn intervals.
+MEDIUM = 76
+WIDE = 110
+MARKS = {"act": ("!", "bold red"), "look": ("?", "yellow"), "know": ("·", "dim")}
+NOTES = 3
+#: What the other columns of agents or spaces take, the name aside.
+UNDRAWN = 86
+#: How many agents or spaces are shown, the busiest first.
+ROWS = 8
+FOOT = Text(
+    "up, down, ▲ ▼: 95% interval by day and contact excludes 0.\n"
+    "What a number means: unpod-sync metrics\nWith charts: unpod-sync report --html report.html",
+    "dim",
+)
+#: The two rates of the head, in words that go on after `56% of 196`; the page has the same.
+CONNECTED, INTERESTED = "dialed calls connected", "connected calls had the outcome interested"
+
+
+def report(content: Report, width: int) -> Group:
+    """The whole report for a terminal of `width` columns."""
+    parts: list[RenderableType] = [*_head(content), Text()]
+    parts += [*_attention(content.attention, width), Text(), _numbers(content, width), Text()]
+    if content.detail.calls:
+        parts += [
+            *_parts("Agents", content, content.agents, width),
+            *_comparisons(content, width),
+            Text(),
+        ]
+        if len(content.spaces) > 1:
+            parts += [*_parts("Spaces", content, content.spaces, width), Text()]
+        parts += [*_outcomes(content, width), Text(), *_hours(content), Text()]
+    parts.append(FOOT)
+    return Group(*parts)
+
+
+def _head(content: Report) -> Iterator[Text]:
+    scope = content.scope
+    yield Text.assemble(
+        (say.days(scope.period.since, scope.period.until), "bold"), ("  " + _filters(scope), "dim")
+    )
+    yield Text(_freshness(scope), "dim")
+    yield Text()
+    now = content.now
+    if now.calls or now.tasks:
+        yield _sentence(content, CONNECTED, lambda figures: figures.connected, "connect")
+        yield _sentence(content, INTERESTED, lambda figures: figures.interested, "interested")
+    else:
+        yield Text("No calls in this period.", "bold")
+    if content.today is not None and content.scope.today is not None:
+        yield _today(content.today, content.scope.today)
+
+
+def _today(figures: Figures, today: date) -> Text:
+    """The day of the last sync, which is no part of any period."""
+    connected = f", {say.percent(figures.connected.rate)} connected" if figures.connected.cases else ""
+    counts = f"{say.plural(figures.tasks, 'task')}, {say.count(figures.connected.cases)} dialed"
+    return Text(f"{say.day(today)} so far: {counts}{connected}.", "dim")
+
+
+def _filters(scope: Scope) -> str:
+    return ", ".join((*scope.spaces, *scope.agents)) or "all spaces, all agents"
+
+
+def _freshness(scope: Scope) -> str:
+    against = (
+        "a part of a day, compared with nothing"
+        if scope.is_partial
+        else f"against {say.days(scope.before.since, scope.before.until)}"
+    )
+    if scope.synced_at is None:
+        return f"never synced · {against}"
+    local = scope.synced_at.astimezone(ZoneInfo(scope.time_zone))
+    return f"synced {say.ago(scope.synced_at, scope.asked_at)}, {local:%H:%M} {scope.time_zone} · {against}"
+
+
+def _change(changes: Iterable[Difference], measure: str) -> Difference | None:
+    return next((change for change in changes if change.measure == measure), None)
+
+
+def _sentence(content: Report, what: str, value: Callable[[Figures], Rate], measure: str) -> Text:
+    now, before, change = value(content.now), value(content.before), _change(content.changes, measure)
+    if now.rate is None:
+        return Text(f"No {what.split(' ', 1)[0]} calls.", "bold")
+    text = Text.assemble((say.percent(now.rate), "bold"), f" of {say.count(now.cases)} {what}")
+    if change is None:
+        return text.append("." if content.scope.is_partial else "; nothing to compare with.")
+    if change.low is None or change.high is None:
+        return text.append(f"; {say.rate(before)} before, too few days to judge a change.")
+    if not change.is_significant:
+        return text.append(f"; {say.rate(before)} before, no clear change.")
+    risen = change.difference > 0
+    return (
+        text.append("; ")
+        .append(f"{'up' if risen else 'down'} from {say.rate(before)}", "bold green" if risen else "bold red")
+        .append(f" (95% interval {say.between(change.low, change.high)}).")
+    )
+
+
+def _attention(items: tuple[Item, ...], width: int) -> Iterator[RenderableType]:
+    yield _title("Needs attention", "")
+    if not items:
+        yield Text("Nothing.", "green")
+        return
+    urgent = [item for item in items if item.level != "know"]
+    notes = [item for item in items if item.level == "know"]
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=1)
+    table.add_column(ratio=1)
+    shown = NOTES if width >= MEDIUM else 1
+    for item in (*urgent, *notes[:shown]):
+        mark, style = MARKS[item.level]
+        text = Text(item.text, "" if item.level != "know" else "dim")
+        if item.level != "know":
+            # on a line of its own where it would be broken: commands are there to be copied
+            fits = cell_len(f"  {item.text}  → {item.hint}") <= width
+            text.append("  " if fits else "\n").append("→ " + item.hint, "cyan")
+        table.add_row(Text(mark, style), text)
+    if len(notes) > shown:
+        kinds = say.plural(len(notes) - shown, "more kind of flaw", "more kinds of flaw")
+        more = f"{kinds}: unpod-sync query 'from data_quality'"
+        table.add_row("", Text(more, "dim"))
+    yield table
+
+
+def _numbers(content: Report, width: int) -> Table:
+    """The figures of the period, of the one before, the change and the trend."""
+    table = _table()
+    table.add_column("", style="bold")
+    table.add_column("Now", justify="right")
+    if width >= MEDIUM:
+        table.add_column("Before", justify="right", style="dim")
+    table.add_column("Change", justify="right")
+    table.add_column(_spans(content))
+    if width >= WIDE:
+        table.add_column("Lowest to highest", style="dim")
+    for name, show, value, change in _lines(content):
+        values = [value(figures) for figures in content.trend]
+        row: list[RenderableType] = [name, show(content.now)]
+        row += [show(content.before)] * (width >= MEDIUM) + [change, Text(say.spark(values), "cyan")]
+        known = [figures for figures, number in zip(content.trend, values, strict=True) if number is not None]
+        if width >= WIDE and known:
+            row.append(f"{show(min(known, key=value))} to {show(max(known, key=value))}")  # type: ignore[arg-type]
+        table.add_row(*row)
+    return table
+
+
+def _spans(content: Report) -> str:
+    """What the sparks stand for: `8 weeks`, or `8 × 4 days`."""
+    days = content.scope.trend_days
+    number = len(content.trend)
+    if days == WEEK:
+        return say.plural(number, "week")
+    return say.plural(number, "day") if days == 1 else f"{number} × {days} days"
+
+
+Line = tuple[str, Callable[[Figures], str], Callable[[Figures], float | None], Text]
+
+
+def _lines(content: Report) -> Iterator[Line]:
+    now, before = content.now, content.before
+
+    def grown(value: Callable[[Figures], float | None]) -> Text:
+        return Text(say.growth(value(now), value(before)), "dim")
+
+    def moved(value: Callable[[Figures], Rate], measure: str) -> Text:
+        return _moved(value(now), value(before), _change(content.changes, measure))
+
+    yield "Tasks", lambda f: say.count(f.tasks), lambda f: f.tasks, grown(lambda f: f.tasks)
+    yield (
+        "Completed",
+        lambda f: say.rate(f.completed),
+        lambda f: f.completed.rate,
+        moved(lambda f: f.completed, "completed"),
+    )
+    yield (
+        "Dialed",
+        lambda f: say.count(f.connected.cases),
+        lambda f: f.connected.cases,
+        grown(lambda f: f.connected.cases),
+    )
+    yield (
+        "Connected",
+        lambda f: say.rate(f.connected),
+        lambda f: f.connected.rate,
+        moved(lambda f: f.connected, "connect"),
+    )
+    yield (
+        "Engaged",
+        lambda f: say.rate(f.engaged),
+        lambda f: f.engaged.rate,
+        moved(lambda f: f.engaged, "engaged"),
+    )
+    yield (
+        "Interested",
+        lambda f: say.rate(f.interested),
+        lambda f: f.interested.rate,
+        moved(lambda f: f.interested, "interested"),
+    )
+    yield (
+        "Successful",
+        lambda f: say.rate(f.successful),
+        lambda f: f.successful.rate,
+        moved(lambda f: f.successful, "successful"),
+    )
+    yield (
+        "Median call",
+        lambda f: say.clock(f.durations.median),
+        lambda f: f.durations.median,
+        grown(lambda f: f.durations.median),
+    )
+    yield (
+        "9 in 10 within",
+        lambda f: say.clock(f.durations.p90),
+        lambda f: f.durations.p90,
+        grown(lambda f: f.durations.p90),
+    )
+    yield (
+        "Talk time",
+        lambda f: say.hours(f.durations.total),
+        lambda f: f.durations.total,
+        grown(lambda f: f.durations.total),
+    )
+    if content.detail.costs.total is not None:
+        yield (
+            "Cost",
+            lambda f: say.money(f.costs.total),
+            lambda f: f.costs.total,
+            grown(lambda f: f.costs.total),
+        )
+        yield (
+            "per interested",
+            lambda f: say.money(f.costs.per_interested),
+            lambda f: f.costs.per_interested,
+            grown(lambda f: f.costs.per_interested),
+        )
+
+
+def _moved(now: Rate, before: Rate, change: Difference | None) -> Text:
+    """A change of a rate; ▲ ▼ by the rule of the sentences: its clustered interval excludes 0."""
+    if now.rate is None or before.rate is None:
+        return Text(say.UNKNOWN, "dim")
+    difference = now.rate - before.rate
+    if change is None or not change.is_significant:
+        return Text(say.points(difference), "dim")
+    return Text(
+        f"{'▲' if difference > 0 else '▼'} {say.points(difference)}", "green" if difference > 0 else "red"
+    )
+
+
+def _parts(title: str, content: Report, rows: tuple[Figures, ...], width: int) -> Iterator[RenderableType]:
+    """Agents or spaces beside each other."""
+    detail = content.scope.detail
+    yield _title(title, say.days(detail.since, detail.until))
+    table = _table()
+    table.add_column(
+        "", style="bold", no_wrap=True, overflow="ellipsis", max_width=24 if width >= MEDIUM else 18
+    )
+    table.add_column("Connected", justify="right")
+    table.add_column("95%", style="dim")
+    room = min(24, width - UNDRAWN - max((min(24, cell_len(row.label)) for row in rows[:ROWS]), default=0))
+    is_drawn = room >= 12
+    if is_drawn:
+        table.add_column("0" + "100".rjust(room - 1), style="cyan", no_wrap=True)
+    table.add_column("Interested", justify="right")
+    if width >= MEDIUM:
+        table.add_column("95%", style="dim")
+        table.add_column("Completed", justify="right")
+        table.add_column("Median", justify="right")
+    if width >= WIDE:
+        table.add_column("Cost", justify="right")
+        table.add_column("per interested", justify="right")
+    for row in rows[:ROWS]:
+        cells = [row.label, say.rate(row.connected), say.interval(row.connected)]
+        cells += [say.whisker(row.connected, room)] if is_drawn else []
+        cells.append(say.rate(row.interested))
+        if width >= MEDIUM:
+            cells += [say.interval(row.interested), say.rate(row.completed), say.clock(row.durations.median)]
+        if width >= WIDE:
+            cells += [say.money(row.costs.total), say.money(row.costs.per_interested)]
+        table.add_row(*map(Text, cells))
+    yield table
+    if len(rows) > ROWS:
+        yield Text(f"{len(rows) - ROWS} more with fewer calls: unpod-sync report --json", "dim")
+
+
+def _comparisons(content: Report, width: int) -> Iterator[Text]:
+    """The clear differences of the view agent_comparison, and how many pairs they were looked for in."""
+    if not content.pairs_compared:
+        return
+    nouns = {"connect": "connects", "interested": "interest"}
+    strongest = sorted(content.comparisons, key=lambda row: -abs(row.difference))
+    shown = NOTES - 1 if width >= MEDIUM else 1
+    for row in strongest[:shown]:
+        one, other = (row.one, row.other) if row.difference > 0 else (row.other, row.one)
+        low, high = sorted(abs(say.rounded(100 * bound)) for bound in (row.low or 0, row.high or 0))
+        points = say.plural(int(say.rounded(abs(100 * row.difference))), "point")
+        yield Text(
+            f"{one} is {points} above {other} in {nouns[row.measure]}"
+            f" on the days both dialed ({low:.0f} to {high:.0f}).",
+            "dim",
+        )
+    pairs = say.plural(content.pairs_compared, "pair of agents", "pairs of agents")
+    more = len(strongest) - shown
+    if more > 0:
+        hint = ": unpod-sync query 'from agent_comparison'" if width >= MEDIUM else "."
+        found = say.plural(more, "more clear difference") + hint
+    else:
+        found = "no other clear difference." if strongest else "no clear difference."
+    yield Text(f"{pairs} compared; {found}", "dim")
+
+
+def _outcomes(content: Report, width: int) -> Iterator[RenderableType]:
+    labelled = next((row.cases for row in content.outcomes), 0)
+    yield _title("Outcomes", f"of {say.count(labelled)} calls that have one")
+    table = _table(header=False)
+    table.add_column("", style="bold")
+    table.add_column("", justify="right")
+    table.add_column("", justify="right", style="dim")
+    table.add_column("", justify="right", style="dim")
+    table.add_column("", style="cyan")
+    top = max((row.share or 0 for row in content.outcomes), default=0) or 1
+    room = 40 if width >= WIDE else 24 if width >= MEDIUM else 12
+    for row in content.outcomes:
+        change = None if row.share is None or row.share_before is None else row.share - row.share_before
+        name = "no outcome" if row.outcome is None else say.words(row.outcome)
+        cells = (say.percent(row.share), say.count(row.calls), "" if change is None else say.points(change))
+        table.add_row(name, *cells, say.bar((row.share or 0) / top, room))
+    yield table
+
+
+def _hours(content: Report) -> Iterator[RenderableType]:
+    """The hours in which calls connect, as a line of sparks above the clock."""
+    yield _title("Connected by hour", content.scope.time_zone)
+    if not content.hours:
+        yield Text(say.UNKNOWN)
+        return
+    reliable = [row for row in content.hours if row.is_reliable]
+    rates = {row.hour: row.connected.rate for row in reliable}
+    ends = [row.hour for row in reliable or content.hours]
+    shown = range(min(ends), max(ends) + 1)
+    marks = say.spark([rates.get(hour) for hour in shown])
+    yield Text("".join((mark if mark == say.GAP else mark * 2).ljust(3) for mark in marks), "cyan")
+    yield Text("".join(f"{hour:02} " for hour in shown), "dim")
+    text = f"{say.GAP}: too few calls for a narrow interval." if len(rates) < len(shown) else ""
+    if len(reliable) > 1:
+        ordered = sorted(reliable, key=lambda row: row.connected.rate or 0)
+        best, worst = ordered[-1], ordered[0]
+        text = f"Best {_hour(best)}; worst {_hour(worst)}. {text}"
+    yield Text(text.strip(), "dim")
+
+
+def _hour(row: Hour) -> str:
+    """`11:00, 62% of 80 (51–72)`, with the interval of the view."""
+    span = say.interval(row.connected)
+    return f"{row.hour:02}:00, {say.rate(row.connected)}" + (f" ({span})" if span else "")
+
+
+def _title(title: str, note: str) -> Text:
+    return Text.assemble((title, "bold underline"), ("  " + note if note else "", "dim"))
+
+
+def _table(*, header: bool = True) -> Table:
+    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=header, header_style="dim")

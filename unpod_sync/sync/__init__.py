@@ -1,0 +1,1 @@
+"""One sync in steps: plan, extract, reconcile, load."""

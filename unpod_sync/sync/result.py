@@ -1,0 +1,171 @@
+"""How a load went, and which exit status tells so honestly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from unpod_sync.errors import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_PARTIAL,
+    AccessError,
+    ApiError,
+    BudgetError,
+    CredentialsError,
+    NoRouteError,
+    UnavailableError,
+)
+from unpod_sync.sync.extract import Findings
+from unpod_sync.sync.progress import Reading
+
+SHOWN = 5  # names in one note
+
+WORDS = {EXIT_DONE: "done", EXIT_PARTIAL: "partial", EXIT_FAILED: "failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """How a load went. `exit_status` is the process's: 0 done, 1 failed, 3 partial.
+
+    `rows_held` are no longer listed, but so many that the user has to confirm their deletion.
+    """
+
+    load_id: str
+    status: str
+    exit_status: int
+    started_at: datetime
+    ended_at: datetime
+    requests: int
+    requests_planned: int
+    tasks_read: int
+    tasks_changed: int
+    tasks_deleted: int
+    rows_changed: int
+    published: bool
+    notes: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
+    plans: dict[str, dict[str, int]] = field(default_factory=dict)
+    rows_held: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a load is judged: the exit status, what failed, and what is worth a note."""
+
+    exit_status: int
+    failures: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Refused:
+    """The lists that failed, by what their failure means. `missing`: the server has no such route for any agent."""
+
+    failed: list[Reading] = field(default_factory=list)
+    foreign: list[Reading] = field(default_factory=list)
+    optional: list[Reading] = field(default_factory=list)
+    missing: list[Reading] = field(default_factory=list)
+
+    @classmethod
+    def among(cls, readings: Sequence[Reading]) -> _Refused:
+        """Sorts the lists that failed."""
+        found = cls()
+        executions = [r for r in readings if r.resource.kind == "execution" and (r.plan or r.error)]
+        has_route = not all(isinstance(r.error, NoRouteError) for r in executions)
+        answered = {r.resource.owner for r in readings if r.plan is not None}
+        for reading in readings:
+            error = reading.error
+            if error is None:
+                continue
+            if isinstance(error, NoRouteError) and reading in executions and not has_route:
+                found.missing.append(reading)
+            elif reading.optional and isinstance(error, AccessError | CredentialsError):
+                found.optional.append(reading)
+            elif reading.listed and is_foreign(reading) and reading.resource.owner not in answered:
+                found.foreign.append(reading)
+            else:
+                found.failed.append(reading)
+        return found
+
+    def notes(self) -> list[str]:
+        """What is no failure is said once: not again while it stays as it was at the last sync."""
+        said = [
+            f"{r.resource.name}: the API shows this token no such listing (401)"
+            if isinstance(r.error, CredentialsError)
+            else r.error.message
+            for r in self.optional
+            if r.error is not None and is_news(r)
+        ]
+        if self.missing and all(map(is_news, self.missing)):
+            said.append("the server has no executions lists (404 for every agent): they are left out")
+        new = [r.resource.owner or "" for r in self.foreign if is_news(r)]
+        if names := list(dict.fromkeys(new)):
+            shown = ", ".join(names[:SHOWN]) + (
+                f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            )
+            said.append(f"listed, but not readable with this token, and left out: {shown}")
+        return said
+
+
+def is_foreign(reading: Reading) -> bool:
+    """Whether access is refused (206) to a list that was never read: listings also show what belongs to others."""
+    error = reading.error
+    return isinstance(error, AccessError) and error.status == 206 and reading.state.count is None
+
+
+def is_news(reading: Reading) -> bool:
+    """Whether the list's failure is another one than at the last sync."""
+    return reading.error is not None and reading.error.message != reading.state.last_error
+
+
+def judge(readings: Sequence[Reading], findings: Findings) -> Verdict:
+    """What failed and what is to be noted, in words, and the exit status.
+
+    0 nothing failed, 3 some of it, 1 every list that matters.
+    """
+    refused = _Refused.among(readings)
+    # An ended budget is the user's own limit, not a failure: what was read is in.
+    of_spaces = [reading for reading in readings if reading.resource.space_token is not None]
+    worked = isinstance(findings.halted, BudgetError) or any(map(_worked, of_spaces or readings))
+    failed = refused.failed if worked else refused.failed + refused.foreign
+    failures = _outage(failed, findings.halted) + findings.failures
+    unreadable = sum(len(reading.bad) for reading in readings)
+    if unreadable:
+        failures.append(
+            f"{unreadable} rows cannot be read, the server fails every page with them (meta.rejects)"
+        )
+    failures += [
+        f"{reading.resource.name}: {reading.lost_rows} rows could not be stored whole (meta.rejects)"
+        for reading in readings
+        if reading.lost_rows
+    ]
+    failures += [
+        f"{reading.resource.name}: {reading.state.held:,} stored rows are no longer listed, too many to be"
+        " believed at once; none is marked as deleted until `sync --accept-deletions` confirms it"
+        for reading in readings
+        if reading.state.held
+    ]
+    if isinstance(findings.halted, BudgetError):
+        if any(reading.is_wanting for reading in readings):
+            failures.append("the request budget ended before everything due was read; the next sync goes on")
+    elif findings.halted is not None and not failures:
+        failures.append(findings.halted.message)
+    status = EXIT_DONE if not failures else EXIT_PARTIAL if worked else EXIT_FAILED
+    return Verdict(status, tuple(failures), tuple(refused.notes()))
+
+
+def _outage(failed: Sequence[Reading], halted: ApiError | None) -> list[str]:
+    """The messages of lists that failed; those of a server that is down are one, with its hint."""
+    errors = [reading.error for reading in failed if reading.error is not None]
+    if not isinstance(halted, UnavailableError):
+        return [error.message for error in errors]
+    others = [error.message for error in errors if not isinstance(error, UnavailableError)]
+    down = len(errors) - len(others)
+    return [*others, f"the server cannot be reached, {down} lists failed: {halted.message}. {halted.hint}"]
+
+
+def _worked(reading: Reading) -> bool:
+    """Whether anything of the list was read; an empty list that answered was read too."""
+    return bool(reading.covered) or (reading.plan is not None and reading.error is None)

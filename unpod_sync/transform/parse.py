@@ -1,0 +1,338 @@
+"""Single values as the API writes them, read as plain Python values.
+
+Pure functions: no I/O, and none knows what a task is. A value that cannot be read raises
+`Refused`, whose text is the reason that ends up in `meta.rejects`; a value that says "nothing"
+(null, "", "N/A", "NULL", …) reads as None without a complaint. The forms are those of the
+reference pages and of the open-source backend (`API_FACTS.md` sections 4, 5 and 7).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Any
+
+from unpod_sync.transform.json_codec import clean_text, embedded, encode_text
+
+PLACEHOLDERS = frozenset({"", "-", "null", "none", "n/a", "undefined"})
+
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - every time here is naive and means UTC
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+FIRST_SECOND = int((datetime(FIRST_YEAR, 1, 1) - EPOCH).total_seconds())  # noqa: DTZ001
+LAST_SECOND = int((datetime(LAST_YEAR + 1, 1, 1) - EPOCH).total_seconds())  # noqa: DTZ001
+GREGORIAN_TO_UNIX = 0x01B21DD213814000  # 100 ns steps from 1582-10-15 to 1970-01-01
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_TIME_BASED_ID = re.compile(
+    r"[A-Za-z]?([0-9a-fA-F]{8})-?([0-9a-fA-F]{4})-?1([0-9a-fA-F]{3})-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
+)
+_LOOSE_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ,]+(\d{1,2})(:\d\d(?::\d\d(?:[.,]\d+)?)?)\s*(?:([AP])\.?M\.?)?"
+    r"\s*(Z|UTC|GMT|[+-]\d\d:?(?:\d\d)?)?(?:\s+UTC)?"
+)
+_MAIL_TIME = re.compile(
+    r"(?:[A-Za-z]{3,9},?\s+)?\d{1,2}\s+[A-Za-z]{3,9}\s+\d{4}\s+\d{1,2}:\d\d(?::\d\d)?(?:\s+(?:GMT|UTC|[+-]\d{4}))?"
+)
+_SCORE_OF = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*(?:/|out\s+of)\s*(\d+(?:\.\d+)?)", re.IGNORECASE)
+_SCORE_PERCENT = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*%")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_SEPARATORS = re.compile(r"[\s\-_]+")
+_NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
+_PHONE = re.compile(r"(?:tel:|sip:)?[\d\s()+./\-\u00a0\u2010-\u2015]+", re.IGNORECASE)
+PSEUDONYM = re.compile(r"(number|email|name)-[0-9a-f]{24}")  # what `redact_hash` puts in place of a value
+_PLAIN_NUMBER = re.compile(r"\+?[0-9]+")
+_EXTENSION = re.compile(r"(?:ext|extn|extension|[x#;,@]).*", re.IGNORECASE | re.DOTALL)
+
+STATUS_ALIASES = {"droped": "dropped", "voice_mail": "voicemail"}
+ROLES = {
+    **dict.fromkeys(("assistant", "agent", "ai", "bot", "ai_agent", "ai_assistant", "model"), "agent"),
+    **dict.fromkeys(("user", "customer", "human", "caller", "client", "contact"), "user"),
+    **dict.fromkeys(("tool", "function", "tool_call", "tool_calls", "tool_result", "function_call"), "tool"),
+}
+OUTCOMES = {
+    **dict.fromkeys(("interested", "interestedin"), "interested"),
+    **dict.fromkeys(
+        ("callback", "callbackrequested", "callbacklater", "callbackscheduled", "requestedcallback"),
+        "call_back",
+    ),
+    **dict.fromkeys(
+        ("senddetails", "senddetail", "sentdetails", "detailssent", "informationsent", "sendinformation"),
+        "send_details",
+    ),
+    "notinterested": "not_interested",
+    "notconnected": "not_connected",
+    "abandoned": "abandoned",
+    "dropped": "dropped",
+    "droped": "dropped",
+    "error": "error",
+}
+
+
+class Refused(ValueError):  # noqa: N818 - it is no error that a value is odd
+    """A value that cannot be read; its text is the reason."""
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value says that there is nothing: null or one of the placeholders in use."""
+    if value is None:
+        return True
+    if not isinstance(value, str):
+        return False
+    # No placeholder has ten letters; a longer text is one only when it is padded.
+    if len(value) >= 10 and value[0] > " " and value[-1] > " ":
+        return False
+    return value.strip().lower() in PLACEHOLDERS
+
+
+def read_text(value: Any) -> str | None:
+    """Text as it is; numbers as their digits (12025550101.0 is 12025550101), booleans as JSON."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value if value.isascii() else clean_text(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise Refused("not a finite number")
+        return str(int(value)) if value.is_integer() and abs(value) < 1e16 else repr(value)
+    raise Refused("an object or list where text is expected")
+
+
+def read_number(value: Any) -> float | None:
+    """A finite number, or text that is exactly one."""
+    if isinstance(value, bool):
+        raise Refused("a boolean is not a number")
+    if isinstance(value, str):
+        if is_missing(value):
+            return None
+        if not _NUMBER.fullmatch(value.strip()):
+            raise Refused("not a number")
+    elif value is None:
+        return None
+    elif not isinstance(value, int | float):
+        raise Refused("an object or list where a number is expected")
+    try:
+        number = float(value)
+    except OverflowError:
+        raise Refused("number too large") from None
+    if not math.isfinite(number):
+        raise Refused("not a finite number")
+    return number
+
+
+def read_integer(value: Any) -> int | None:
+    """A whole number of 64 bits; also as text or as a float without a fraction."""
+    whole: int | None = None
+    if isinstance(value, int) and not isinstance(value, bool):
+        whole = value
+    elif isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,20}\s*", value, re.ASCII):
+        whole = int(value)
+    else:
+        number = read_number(value)
+        if number is None:
+            return None
+        if not number.is_integer():
+            raise Refused("not a whole number")
+        whole = int(number)
+    if not -(2**63) <= whole < 2**63:
+        raise Refused("number too large")
+    return whole
+
+
+def read_time(value: Any, zone: tzinfo = UTC) -> datetime | None:
+    """A moment as naive UTC with microseconds.
+
+    Read are ISO 8601 (space or T, any fraction, Z or an offset), a plain date, mail dates, 12-hour
+    clocks, epoch seconds and milliseconds (also as text) and MongoDB's `{"$date": …}`. A text that
+    names no zone is in `zone`: UTC for what the hosted service writes itself. Years outside 2000 to
+    2100 are refused: such times come from clocks that were never set.
+    """
+    if isinstance(value, str):
+        return _time_of_text(value, zone)
+    if value is None:
+        return None
+    if isinstance(value, Mapping) and "$date" in value:
+        inner = value["$date"]
+        if isinstance(inner, Mapping):
+            inner = inner.get("$numberLong", "not a date")
+        if isinstance(inner, str | int | float):
+            return read_time(inner)  # MongoDB's dates are UTC
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _time_of_epoch(value)
+    raise Refused("not a time")
+
+
+def _time_of_epoch(value: float) -> datetime:
+    if FIRST_SECOND <= value < LAST_SECOND:
+        return EPOCH + timedelta(microseconds=round(value * 1_000_000))
+    if FIRST_SECOND * 1000 <= value < LAST_SECOND * 1000:
+        return EPOCH + timedelta(microseconds=round(value * 1000))
+    raise Refused("a number outside the epoch seconds and milliseconds of 2000 to 2100")
+
+
+def _time_of_text(value: str, zone: tzinfo) -> datetime | None:
+    text = value.strip()
+    if is_missing(text):
+        return None
+    if _NUMBER.fullmatch(text) and len(text) != 8:  # eight digits are a date: 20260302
+        return _time_of_epoch(float(text))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = _time_of_loose_text(text)
+    return _utc(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+
+
+def _time_of_loose_text(text: str) -> datetime:
+    loose = _LOOSE_TIME.fullmatch(text.upper())
+    try:
+        if loose:
+            day, hour, rest, half, offset = loose.groups()
+            clock = int(hour)
+            if half:
+                if not 1 <= clock <= 12:
+                    raise Refused("unreadable time")
+                clock = clock % 12 + (12 if half == "P" else 0)
+            zone = "Z" if offset in ("UTC", "GMT") else offset or ""
+            return datetime.fromisoformat(f"{day}T{clock:02d}{rest}{zone}")
+        if _MAIL_TIME.fullmatch(text):
+            return parsedate_to_datetime(text)
+    except (ValueError, IndexError, TypeError):
+        pass
+    raise Refused("unreadable time")
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        raise Refused("implausible time: outside 2000 to 2100") from None
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise Refused("implausible time: outside 2000 to 2100")
+    return moment
+
+
+def id_time(identifier: str) -> datetime | None:
+    """The creation time inside a task or run id: a letter and a time-based UUID (version 1)."""
+    found = _TIME_BASED_ID.fullmatch(identifier)
+    if not found:
+        return None
+    low, middle, high = (int(part, 16) for part in found.groups())
+    steps = (high << 48 | middle << 32 | low) - GREGORIAN_TO_UNIX
+    if not FIRST_SECOND <= steps // 10_000_000 < LAST_SECOND:
+        return None
+    return EPOCH + timedelta(microseconds=steps // 10)
+
+
+@lru_cache(maxsize=4096)
+def fold(label: str | None) -> str | None:
+    """A label in lower case with underscores: notConnected and not-connected are not_connected."""
+    if label is None or is_missing(label):
+        return None
+    folded = _SEPARATORS.sub("_", _CAMEL.sub("_", label.strip())).lower().strip("_")
+    return STATUS_ALIASES.get(folded, folded) or None
+
+
+@lru_cache(maxsize=1024)
+def fold_call_type(label: str | None) -> str | None:
+    """A call type: outboundPhoneCall and outbound_call are outbound; sdk stays."""
+    folded = fold(label)
+    if folded is None:
+        return None
+    return folded.removesuffix("_call").removesuffix("_phone") or folded
+
+
+@lru_cache(maxsize=1024)
+def fold_role(label: str | None) -> str | None:
+    """agent, user, system or tool; any other role only folded."""
+    folded = fold(label)
+    return ROLES.get(folded, folded) if folded else None
+
+
+@lru_cache(maxsize=4096)
+def fold_outcome(label: str | None) -> str | None:
+    """One of the outcomes of `METRICS.md`; any other text is `other`."""
+    if label is None or is_missing(label):
+        return None
+    return OUTCOMES.get(_NOT_ALPHANUMERIC.sub("", label).lower(), "other")
+
+
+def read_score(value: Any) -> tuple[float | None, float | None]:
+    """Score and the scale it names: 8/10 is (8, 10), 80% is (80, 100); words have neither.
+
+    Text and objects are looked into: `{"score": 5}`, also as JSON text.
+    """
+    if isinstance(value, str):
+        inner = embedded(value)
+        return read_score(inner) if isinstance(inner, dict) else _score_of_text(value)
+    if isinstance(value, Mapping):
+        keys = ("score", "success_score", "rating", "value")
+        inner = next((value[key] for key in keys if key in value), None)
+        if isinstance(inner, Mapping):
+            raise Refused("a score inside a score")
+        return read_score(inner)
+    return read_number(value), None
+
+
+@lru_cache(maxsize=1024)
+def _score_of_text(value: str) -> tuple[float | None, float | None]:
+    text = value.strip()
+    if _NUMBER.fullmatch(text):
+        return read_number(text), None
+    if of := _SCORE_OF.fullmatch(text):
+        return read_number(of[1]), read_number(of[2])
+    if percent := _SCORE_PERCENT.fullmatch(text):
+        return read_number(percent[1]), 100.0
+    return None, None
+
+
+def looks_like_number(text: str) -> bool:
+    """Whether a text is a telephone number: its signs only, and at least three digits; or its hash."""
+    if text.startswith("number-"):
+        return bool(PSEUDONYM.fullmatch(text))
+    return bool(_PHONE.fullmatch(text.strip())) and sum(map(str.isdecimal, text)) >= 3
+
+
+@lru_cache(maxsize=65536)
+def contact_key(number: str | None, country: str = "") -> str | None:
+    """The digits of a number with its country code where that can be told; None without digits.
+
+    Signs, extensions, the international prefixes + and 00 and leading zeros go. What then has
+    ten digits is a national number of India or North America: `country` ("91", "1": that of the
+    configured time zone) decides where it fits both; without it a number that begins with 6 to 9
+    is taken for an Indian mobile, other ones of the North American form for such. Everything
+    else keeps its digits, so that numbers which may differ are never merged. A hashed number is
+    its own key.
+    """
+    if number is None:
+        return None
+    if number.startswith("number-") and PSEUDONYM.fullmatch(number):
+        return number
+    if _PLAIN_NUMBER.fullmatch(number):
+        main, digits = number, number.lstrip("+0")
+    else:
+        main = _EXTENSION.sub("", number.strip().lower().removeprefix("tel:").removeprefix("sip:"))
+        digits = "".join(str(int(sign)) for sign in main if sign.isdecimal()).lstrip("0")
+    if not digits or (len(digits) < 7 and any(sign.isalpha() for sign in main)):
+        return None
+    if main.lstrip(" (").startswith(("+", "00")):
+        # A trunk zero written after the country code, +91 (0)98…, is not part of the number.
+        return "91" + digits[3:] if len(digits) == 13 and digits.startswith("910") else digits
+    if len(digits) != 10:
+        return digits
+    indian, american = digits[0] in "6789", digits[0] in "23456789" and digits[3] in "23456789"
+    if american and (country == "1" or not indian):
+        return "1" + digits
+    return "91" + digits if indian else digits
+
+
+def shorten(value: Any, length: int = 200) -> str:
+    """A value as text for a reject, cut to `length` characters."""
+    return clean_text((value if isinstance(value, str) else encode_text(value))[:length])

@@ -1,0 +1,427 @@
+"""Writing a batch: rows, children, versions, payloads, refusals and bookmarks in one transaction.
+
+The content hash decides whether there is something to write, `modified` which of several copies
+met in one load is the newest. Deletes go by key and `batch_id` of the stored row, so that DuckDB
+skips the row groups that cannot hold it: the cost follows the batch, not the warehouse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from unpod_sync import tables
+from unpod_sync.model import TERMINAL_STATUSES, Flat, Record, Refusal, Reject
+from unpod_sync.warehouse.database import Span, key_sql, lent, load_rows
+from unpod_sync.warehouse.transactions import transaction
+
+EARLIEST = datetime(1, 1, 1)  # noqa: DTZ001  every time here is naive UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Flattened copies of objects of one kind, ready to be written.
+
+    `rows` has the payload columns of the kind's table plus `id`, `content_hash`, `payload_json`,
+    `payload_keys` and `answer_order`; `messages` the transcript messages in the order of `rows`.
+    """
+
+    kind: str
+    rows: pa.Table
+    messages: pa.Table | None
+    rejects: list[Reject]
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one transaction writes."""
+
+    copies: list[Copies] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    bookmarks: list[dict[str, Any]] = field(default_factory=list)
+    seen: dict[str, list[str]] = field(default_factory=dict)
+    refusals: list[Refusal] = field(default_factory=list)
+    perhaps_stored: set[str] | None = None  # the tasks that an earlier batch may have written; None: all
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Who writes, and when."""
+
+    load_id: str
+    batch_id: int
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What records carry beside their decoded value: little enough to be kept until they are flat."""
+
+    kind: str
+    ids: list[str]
+    hashes: list[str]
+    keys: list[str]
+    sequences: list[int]
+    payloads: list[bytes]
+
+    @classmethod
+    def by(cls, records: Sequence[Record]) -> Carried:
+        """What these records of one kind carry."""
+        return cls(
+            records[0].kind,
+            [record.id for record in records],
+            [record.content_hash for record in records],
+            [_joined_keys(tuple(record.value)) for record in records],
+            [record.sequence for record in records],
+            [record.payload for record in records],
+        )
+
+    def joined(self, flat: Flat) -> Copies:
+        """The flattened rows of the same records, with what these carried."""
+        rows = flat.rows
+        for name, array in (
+            ("id", pa.array(self.ids, pa.string())),
+            ("content_hash", pa.array(self.hashes, pa.string())),
+            ("payload_keys", pa.array(self.keys, pa.string())),
+            ("answer_order", pa.array(self.sequences, pa.int64())),
+            ("payload_json", _texts(self.payloads)),
+        ):
+            rows = rows.append_column(name, array)
+        return Copies(self.kind, rows, flat.messages, flat.rejects)
+
+
+@lru_cache(maxsize=1_024)  # objects of one kind mostly have the same keys
+def _joined_keys(keys: tuple[str, ...]) -> str:
+    return ",".join(sorted(keys))
+
+
+def copies_of(records: Sequence[Record], flat: Flat) -> Copies:
+    """Joins the flattened rows with what the records carry."""
+    return Carried.by(records).joined(flat)
+
+
+def _texts(encoded: Sequence[bytes]) -> pa.Array:
+    """UTF-8 as an Arrow array, joined at once: a growing buffer touches new memory again and again."""
+    offsets = pa.array([0, *accumulate(map(len, encoded))], pa.int32())
+    return pa.StringArray.from_buffers(len(encoded), offsets.buffers()[1], pa.py_buffer(b"".join(encoded)))
+
+
+def write(connection: duckdb.DuckDBPyConnection, batch: Batch, stamp: Stamp) -> dict[str, int]:
+    """Writes the batch in one transaction; returns the number of changed objects by kind."""
+    changed: dict[str, int] = {}
+    with transaction(connection):
+        for kind in dict.fromkeys(copies.kind for copies in batch.copies):
+            parts = [copies for copies in batch.copies if copies.kind == kind]
+            unsure = batch.perhaps_stored if kind == "task" else None
+            changed[kind] = changed.get(kind, 0) + _write_kind(connection, kind, parts, stamp, unsure)
+        _write_rejects(connection, batch.rejects, stamp)
+        _write_seen(connection, batch.seen)
+        write_refusals(connection, batch.refusals, stamp.now)
+        write_bookmarks(connection, batch.bookmarks)
+        if any(changed.values()):
+            connection.execute("update meta.revision set revision = revision + 1")
+    return changed
+
+
+def _write_kind(
+    connection: duckdb.DuckDBPyConnection,
+    kind: str,
+    parts: list[Copies],
+    stamp: Stamp,
+    perhaps_stored: set[str] | None,
+) -> int:
+    rows = pa.concat_tables([part.rows for part in parts])
+    ids = rows["id"].to_pylist()
+    unsure = ids if perhaps_stored is None else [id_ for id_ in ids if id_ in perhaps_stored]
+    created = _span(rows["created_at"]) if kind == "task" else None
+    stored = load_rows(connection, kind, unsure, created)
+    chosen, revived = choose(kind, rows, stored, stamp.load_id)
+    changed = [i for i in chosen if i is not None]
+    if kind == "task" and not stored and len(changed) == rows.num_rows:
+        _insert_versions(connection, rows, stamp)  # every row is of another task, and its first version
+    elif kind == "task":
+        _write_versions(connection, rows, stored, created, stamp)
+    if revived:
+        _revive(connection, kind, revived, stamp)
+    if not changed:
+        return len(revived)
+    taken = rows if len(changed) == rows.num_rows else rows.take(pa.array(changed))
+    ids = taken["id"].to_pylist()
+    replaced = [(id_, stored[id_]["batch_id"]) for id_ in ids if id_ in stored]
+    if replaced:
+        _delete(connection, kind, replaced)
+    _insert(connection, kind, taken, stored, stamp)
+    if kind == "task":
+        _insert_messages(connection, parts, rows, None if taken is rows else changed, stamp)
+    winners = set(ids)
+    rejects = [reject for part in parts for reject in part.rejects if reject.id in winners]
+    _clear_rejects(connection, kind, [id_ for id_, _ in replaced])
+    _write_rejects(connection, rejects, stamp)
+    return len(changed) + len(revived)
+
+
+def choose(
+    kind: str, rows: pa.Table, stored: Mapping[str, Mapping[str, Any]], load_id: str
+) -> tuple[list[int], list[str]]:
+    """Which rows to write (indices, ascending), and which stored objects come back from deletion.
+
+    Among copies of one object the newest wins: by `modified`, then a finished one before an
+    unfinished, then the later answer, then the hash, so that the order of arrival is irrelevant.
+    A copy from an earlier load never competes: the server's present word counts.
+    """
+    ids = rows["id"].to_pylist()
+    if not stored and len(set(ids)) == len(ids):
+        return list(range(len(ids))), []  # nothing competes: so it is for most of a first load
+    hashes = rows["content_hash"].to_pylist()
+    orders = rows["answer_order"].to_pylist()
+    modified = rows["modified_at"].to_pylist() if kind == "task" else [None] * len(ids)
+    statuses = rows["status"].to_pylist() if kind == "task" else [None] * len(ids)
+
+    def rank(i: int) -> tuple[datetime, bool, int, str]:
+        return (modified[i] or EARLIEST, statuses[i] in TERMINAL_STATUSES, orders[i], hashes[i])
+
+    best: dict[str, int] = {}
+    for i, id_ in enumerate(ids):
+        if id_ not in best or rank(i) > rank(best[id_]):
+            best[id_] = i
+    changed: list[int] = []
+    revived: list[str] = []
+    for id_, i in best.items():
+        old = stored.get(id_)
+        if old is None:
+            changed.append(i)
+        elif old["content_hash"] == hashes[i]:
+            if old["deleted_at"] is not None:
+                revived.append(id_)
+        elif old["load_id"] != load_id or rank(i) > _stored_rank(old):
+            changed.append(i)
+    return sorted(changed), revived
+
+
+def _stored_rank(old: Mapping[str, Any]) -> tuple[datetime, bool, int, str]:
+    finished = old.get("status") in TERMINAL_STATUSES
+    return (old.get("modified_at") or EARLIEST, finished, old["answer_order"] or 0, old["content_hash"])
+
+
+def _revive(connection: duckdb.DuckDBPyConnection, kind: str, ids: list[str], stamp: Stamp) -> None:
+    table = tables.BY_KIND[kind]
+    back = pa.table({"id": pa.array(ids, pa.string())})
+    with lent(connection, back=back):
+        connection.execute(
+            f"update {table.name} as t set deleted_at = null, changed_at = ? from back"
+            f" where {key_sql(table)} = back.id",
+            [stamp.now],
+        )
+
+
+def _delete(connection: duckdb.DuckDBPyConnection, kind: str, replaced: list[tuple[str, int]]) -> None:
+    table = tables.BY_KIND[kind]
+    old = pa.table(
+        {
+            "id": pa.array([id_ for id_, _ in replaced], pa.string()),
+            "batch_id": pa.array([batch for _, batch in replaced], pa.int64()),
+        }
+    )
+    match = "t.batch_id = old.batch_id and"
+    with lent(connection, old=old):
+        connection.execute(f"delete from {table.name} as t using old where {match} {key_sql(table)} = old.id")
+        connection.execute(
+            f"delete from raw.payloads as t using old where {match} t.id = old.id and t.kind = ?", [kind]
+        )
+        if kind == "task":
+            connection.execute(
+                f"delete from main.transcript_messages as t using old where {match} t.task_id = old.id"
+            )
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection,
+    kind: str,
+    taken: pa.Table,
+    stored: Mapping[str, Mapping[str, Any]],
+    stamp: Stamp,
+) -> None:
+    table = tables.BY_KIND[kind]
+    known = [column.name for column in table.columns if column.name in taken.column_names]
+    incoming = taken
+    selected = ", ".join(known)
+    if stored:
+        first_seen_by_id = [
+            stored[id_]["first_seen_at"] if id_ in stored else stamp.now for id_ in taken["id"].to_pylist()
+        ]
+        incoming = taken.append_column("first_seen_at", pa.array(first_seen_by_id, pa.timestamp("us")))
+        selected += ", first_seen_at"
+    else:
+        selected += ", ?::timestamp as first_seen_at"
+    space = "space_token" if "space_token" in taken.column_names else "null"
+    with lent(connection, incoming=incoming):
+        connection.execute(
+            f"insert into {table.name} by name select {selected}, ?::timestamp as changed_at,"
+            " ? as load_id, ?::bigint as batch_id from incoming",
+            [*([] if stored else [stamp.now]), stamp.now, stamp.load_id, stamp.batch_id],
+        )
+        connection.execute(
+            f"insert into raw.payloads by name select ? as kind, id, {space} as space_token, payload_json,"
+            " content_hash, ?::timestamp as observed_at, ?::bigint as batch_id from incoming",
+            [kind, stamp.now, stamp.batch_id],
+        )
+
+
+def _insert_messages(
+    connection: duckdb.DuckDBPyConnection,
+    parts: list[Copies],
+    rows: pa.Table,
+    chosen: list[int] | None,
+    stamp: Stamp,
+) -> None:
+    """Messages stand in the order of their rows, so that the counts give each row's slice."""
+    tables = [part.messages for part in parts if part.messages is not None]
+    if not tables:
+        return
+    messages = pa.concat_tables(tables)
+    if chosen is not None:
+        counts = [count or 0 for count in rows["message_count"].to_pylist()]
+        wanted = set(chosen)
+        indices: list[int] = []
+        start = 0
+        for i, count in enumerate(counts):
+            if i in wanted:
+                indices.extend(range(start, start + count))
+            start += count
+        messages = messages.take(pa.array(indices, pa.int64()))
+    with lent(connection, messages=messages):
+        connection.execute(
+            "insert into main.transcript_messages by name select *, ?::bigint as batch_id from messages",
+            [stamp.batch_id],
+        )
+
+
+def _span(times: pa.ChunkedArray) -> Span | None:
+    """The first and the last of these times; None when one is missing."""
+    if times.null_count or not len(times):
+        return None
+    both = pc.min_max(times).as_py()
+    return both["min"], both["max"]
+
+
+def _write_versions(
+    connection: duckdb.DuckDBPyConnection,
+    rows: pa.Table,
+    stored: Mapping[str, Any],
+    created: Span | None,
+    stamp: Stamp,
+) -> None:
+    """Every version seen gets one row, also copies that did not win.
+
+    A version that is known has the same content, so that it was `created` at the same time.
+    """
+    ids = rows["id"].to_pylist()
+    known: set[tuple[Any, Any, Any]] = set()
+    if stored:
+        wanted = pa.table({"id": pa.array(list(stored), pa.string())})
+        with lent(connection, wanted=wanted):
+            rows_known = connection.execute(
+                "select v.task_id, v.modified_at, v.content_hash from main.task_versions as v"
+                " semi join wanted on v.task_id = wanted.id"
+                + (" where v.created_at between ? and ?" if created else ""),
+                created or (),
+            ).fetchall()
+        known = set(rows_known)
+    keys = zip(ids, rows["modified_at"].to_pylist(), rows["content_hash"].to_pylist(), strict=True)
+    new: list[int] = []
+    for i, key in enumerate(keys):
+        if key not in known:
+            known.add(key)
+            new.append(i)
+    if new:
+        incoming = rows if len(new) == rows.num_rows else rows.take(pa.array(new))
+        _insert_versions(connection, incoming, stamp)
+
+
+def _insert_versions(connection: duckdb.DuckDBPyConnection, incoming: pa.Table, stamp: Stamp) -> None:
+    names = [c.name for c in tables.TASK_VERSIONS.columns if c.name in incoming.column_names]
+    with lent(connection, incoming=incoming):
+        connection.execute(
+            f"insert into main.task_versions by name select {', '.join(names)}, ?::timestamp as observed_at,"
+            " ? as load_id, ?::bigint as batch_id from incoming",
+            [stamp.now, stamp.load_id, stamp.batch_id],
+        )
+
+
+def _clear_rejects(connection: duckdb.DuckDBPyConnection, kind: str, ids: list[str]) -> None:
+    if ids:
+        gone = pa.table({"id": pa.array(ids, pa.string())})
+        with lent(connection, gone=gone):
+            connection.execute(
+                "delete from meta.rejects as t using gone where t.kind = ? and t.id = gone.id", [kind]
+            )
+
+
+def table_of(rejects: Sequence[Reject]) -> pa.Table:
+    """Refused values as rows of `meta.rejects`, less the load that met them."""
+    return pa.table(
+        {
+            name: pa.array([getattr(reject, name) for reject in rejects], pa.string())
+            for name in ("kind", "id", "field", "value_text", "reason")
+        }
+    )
+
+
+def _write_rejects(connection: duckdb.DuckDBPyConnection, rejects: list[Reject], stamp: Stamp) -> None:
+    if not rejects:
+        return
+    with lent(connection, refused=table_of(rejects)):
+        connection.execute(
+            "insert into meta.rejects by name select distinct ? as load_id, r.* from refused as r"
+            " anti join meta.rejects as m using (kind, id, field, value_text, reason)",
+            [stamp.load_id],
+        )
+
+
+def _write_seen(connection: duckdb.DuckDBPyConnection, seen: dict[str, list[str]]) -> None:
+    for resource, ids in seen.items():
+        met = pa.table({"id": pa.array(ids, pa.string())})
+        with lent(connection, met=met):
+            connection.execute("insert into meta.sweep_seen select ?, id from met", [resource])
+
+
+def write_refusals(connection: duckdb.DuckDBPyConnection, refusals: list[Refusal], now: datetime) -> None:
+    """Lists tasks of forgotten contacts, within the caller's transaction."""
+    for refusal in refusals:
+        connection.execute(
+            "insert into meta.forgotten (hash, kind, because, space_token, run_id, created_on, forgotten_at)"
+            " select $1, 'task', $2, $3, $4, $5::date, $6 where $1 not in (select hash from meta.forgotten)",
+            [refusal.hash, refusal.because, refusal.space_token, refusal.run_id, refusal.created_at, now],
+        )
+
+
+def write_bookmarks(connection: duckdb.DuckDBPyConnection, bookmarks: list[dict[str, Any]]) -> None:
+    """Replaces these lists' bookmarks, within the caller's transaction."""
+    for bookmark in bookmarks:
+        connection.execute("delete from meta.bookmarks where resource = ?", [bookmark["resource"]])
+        names = ", ".join(bookmark)
+        marks = ", ".join("?" for _ in bookmark)
+        connection.execute(f"insert into meta.bookmarks ({names}) values ({marks})", list(bookmark.values()))
+
+
+def mark_deleted(
+    connection: duckdb.DuckDBPyConnection, kind: str, ids: Sequence[str], *, now: datetime
+) -> None:
+    """Sets `deleted_at` on objects that a complete sweep did not meet."""
+    table = tables.BY_KIND[kind]
+    gone = pa.table({"id": pa.array(ids, pa.string())})
+    with lent(connection, gone=gone), transaction(connection):
+        connection.execute(
+            f"update {table.name} as t set deleted_at = ?, changed_at = ? from gone"
+            f" where {key_sql(table)} = gone.id",
+            [now, now],
+        )
+        connection.execute("update meta.revision set revision = revision + 1")

@@ -1,0 +1,264 @@
+"""Building and migrating a warehouse file: tables, comments, settings, metrics and views.
+
+Everything here can run at every start: it does only what the file lacks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from unpod_sync import tables
+from unpod_sync.errors import ConfigurationError, MigrationError
+from unpod_sync.warehouse.statements import statements
+from unpod_sync.warehouse.transactions import transaction
+
+#: How text is compressed. Left to itself DuckDB tries every way on every column of every row group,
+#: a fifth of what writing costs. Text that is not named here may be anything, and is left to it.
+COMPRESSION = {
+    # Long, or repeating itself inside one value: a third of FSST's size here.
+    "zstd": {
+        "content", "extra_json", "input_json", "payload_json", "post_call_json", "structured_data_json", "summary",
+    },
+    # Different in nearly every row.
+    "fsst": {
+        "call_id", "contact_email", "contact_key", "contact_name", "contact_number", "content_hash", "document_id",
+        "id", "thread_id",
+    },
+    # A few words again and again; and the key, twenty times in a row in the messages.
+    "dictionary": {
+        "agent_handle", "call_end_reason", "call_status", "call_status_label", "call_type", "call_type_label",
+        "execution_type", "kind", "labels", "load_id", "outcome", "outcome_label", "payload_keys",
+        "platform_status", "role", "role_label", "run_id", "run_mode", "sentiment", "space_token", "status",
+        "status_label", "success_label", "task_id", "user_email", "user_full_name",
+    },
+}  # fmt: skip
+
+#: What a view file of the user's may hold; ALTER is also what DuckDB calls `comment on`.
+USER_STATEMENTS = frozenset({"CREATE", "DROP", "ALTER", "SELECT"})
+
+REBUILD_DUE = "rebuild_due"  # a setting: columns were added and are not filled yet
+
+
+def sql_folder() -> Path:
+    """The folder `sql/`: inside the installed package, else beside it in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "sql"
+    return installed if installed.is_dir() else package.parent / "sql"
+
+
+def sql_files(folder: str) -> list[Path]:
+    """The `.sql` files of one folder of `sql/`, in the order in which they build on each other."""
+    return sorted((sql_folder() / folder).glob("*.sql"))
+
+
+def quote(text: str) -> str:
+    """`text` as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def create_schema(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> bool:
+    """Brings the current database to this version's schema (tables and meta, not views).
+
+    True when an existing table has got a column that the stored payloads can fill, and no
+    `rewrite.rebuild` has filled it yet.
+    Raises `MigrationError` when the file was made by a newer version.
+    """
+    connection.execute("create schema if not exists raw; create schema if not exists meta")
+    connection.execute("create table if not exists meta.migrations (name varchar, applied_at timestamp)")
+    applied = {name for (name,) in connection.execute("select name from meta.migrations").fetchall()}
+    known = {path.stem: path for path in sql_files("migrations")}
+    if newer := applied - known.keys():
+        raise MigrationError(
+            f"the warehouse was made by a newer unpod-sync (it has {', '.join(sorted(newer))})",
+            "Upgrade unpod-sync, or point --database to another file.",
+        )
+    for name, path in known.items():
+        if name not in applied:
+            with transaction(connection):
+                connection.execute(path.read_text(encoding="utf-8"))
+                connection.execute("insert into meta.migrations values (?, ?)", [name, now])
+    present = _present_columns(connection) if applied else {}
+    for table in tables.TABLES:
+        _create_table(connection, table, present.get(table.name, set()))
+    due = connection.execute(f"select 1 from meta.settings where name = {quote(REBUILD_DUE)}").fetchall()
+    return bool(due)
+
+
+def _present_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
+    """Our tables that are there → their columns, asked of each: the catalogue's functions take 15 to 30 ms."""
+    found: dict[str, set[str]] = {}
+    for table in tables.TABLES:
+        with contextlib.suppress(duckdb.CatalogException):
+            description = connection.execute(f"select * from {table.name} limit 0").description
+            found[table.name] = {column[0] for column in description or ()}
+    return found
+
+
+def _create_table(connection: duckdb.DuckDBPyConnection, table: tables.Table, present: set[str]) -> None:
+    """Creates the table, or adds the columns it lacks.
+
+    Columns that a rebuild can fill are noted in the same transaction: whoever dies before the
+    rebuild leaves it to the next.
+    """
+    missing = [column for column in table.columns if column.name not in present]
+    if not missing:
+        return
+    if present:
+        statements = [f"alter table {table.name} add column {_ddl(column)}" for column in missing]
+        if any(column.origin != "sync" for column in missing):
+            statements.append(f"delete from meta.settings where name = {quote(REBUILD_DUE)}")
+            statements.append(
+                f"insert into meta.settings values ({quote(REBUILD_DUE)}, 'true', 'New columns wait.')"
+            )
+    else:
+        body = ", ".join(_ddl(column) for column in missing)
+        statements = [f"create table {table.name} ({body})"]
+    with transaction(connection):
+        connection.execute("; ".join(statements))
+
+
+def _ddl(column: tables.Column) -> str:
+    method = next((method for method, names in COMPRESSION.items() if column.name in names), None)
+    compression = f" using compression {method}" if method and column.type == "VARCHAR" else ""
+    return f"{column.name} {column.type}{compression}"
+
+
+def build_views(
+    connection: duckdb.DuckDBPyConnection, *, user_folder: Path | None = None, force: bool = False
+) -> bool:
+    """Builds views, comments, settings and metric definitions when their sources changed; True when built.
+
+    The user's own views (`user_folder`, file order) come after ours; one that fails names its
+    file in a `ConfigurationError` and leaves everything as it was.
+    """
+    users = sorted(user_folder.glob("*.sql")) if user_folder else []
+    digest = _digest(users)
+    if _stored_digest(connection) == digest and not force:
+        return False
+    with transaction(connection):
+        _drop_views(connection)
+        _comment_tables(connection)
+        _create_views(connection, users, digest)
+    return True
+
+
+def has_views(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether views were ever built here."""
+    return _stored_digest(connection) is not None
+
+
+def comment_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """The first part of `build_views` for a new file: it changes tables, which nobody may write to now."""
+    with transaction(connection):
+        _comment_tables(connection)
+
+
+def create_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """The other part, for which rows may be written at the same time."""
+    with transaction(connection):
+        _create_views(connection, [], _digest([]))
+
+
+def _stored_digest(connection: duckdb.DuckDBPyConnection) -> str | None:
+    row = connection.execute("select value from meta.settings where name = 'views_digest'").fetchone()
+    return None if row is None else str(row[0])
+
+
+def _comment_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(_comments())
+    connection.execute("update meta.revision set revision = revision + 1")
+
+
+def _create_views(connection: duckdb.DuckDBPyConnection, users: list[Path], digest: str) -> None:
+    for path in _ours():
+        connection.execute(path.read_text(encoding="utf-8"))
+    ours = _relations(connection) if users else set()
+    for path in users:
+        _build_user_view(connection, path, ours)
+    connection.execute(_metrics().read_text(encoding="utf-8"))
+    connection.execute("delete from meta.settings where name = 'views_digest'")
+    connection.execute(
+        "insert into meta.settings values ('views_digest', ?, 'Fingerprint of the view definitions.')",
+        [digest],
+    )
+
+
+def _ours() -> list[Path]:
+    return [sql_folder() / "settings.sql", *sql_files("views")]
+
+
+def _metrics() -> Path:
+    return sql_folder() / "metrics.sql"  # comes last: it reads the comments of all views
+
+
+def _comments() -> str:
+    """SQL that says of our tables and their columns what they hold."""
+    return ";\n".join(
+        f"comment on {kind} {name} is {quote(comment)}"
+        for table in tables.TABLES
+        for kind, name, comment in (
+            ("table", table.name, table.comment),
+            *(("column", f"{table.name}.{column.name}", column.comment) for column in table.columns),
+        )
+    )
+
+
+def _drop_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """A view whose file has gone goes too."""
+    views = connection.execute(
+        "select schema_name, view_name from duckdb_views() where not internal"
+        " and database_name = current_database()"
+    ).fetchall()
+    for schema_name, view_name in views:
+        connection.execute(f'drop view "{schema_name}"."{view_name}"')
+
+
+def _build_user_view(
+    connection: duckdb.DuckDBPyConnection, path: Path, ours: set[tuple[int, str, str]]
+) -> None:
+    """Runs a view file of the user's, which may define things of its own and nothing else.
+
+    Tables and views of ours must be the same afterwards: the sync writes to the ones and the report
+    reads the others.
+    """
+    try:
+        for statement, kind in statements(connection, path.read_text(encoding="utf-8")):
+            if kind not in USER_STATEMENTS:
+                raise _unusable(path, f"it has a statement {kind}".rstrip() + ", and may only define views")
+            connection.execute(statement)
+    except (duckdb.Error, UnicodeDecodeError) as error:
+        raise _unusable(path, str(error).strip().splitlines()[0]) from None
+    if lost := sorted({name for _, name, _ in ours - _relations(connection)}):
+        raise _unusable(path, f"it drops or changes {', '.join(lost)}")
+
+
+def _relations(connection: duckdb.DuckDBPyConnection) -> set[tuple[int, str, str]]:
+    """Each table and view: its identity, which changes when it is replaced, its name and its columns."""
+    return set(
+        connection.execute(
+            "select table_oid, schema_name || '.' || table_name,"
+            " string_agg(column_name || ' ' || data_type, ', ' order by column_index)"
+            " from duckdb_columns() where database_name = current_database() and not internal"
+            " group by all"
+        ).fetchall()
+    )
+
+
+def _unusable(path: Path, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"your view file {path} cannot be built: {reason}",
+        "Correct the file, or take it out of the folder named by `views_folder`.",
+    )
+
+
+def _digest(users: list[Path]) -> str:
+    digest = hashlib.sha256(_comments().encode())
+    for path in (*_ours(), *users, _metrics()):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
