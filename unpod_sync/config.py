@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unpod_sync.errors import ConfigurationError
-from unpod_sync.sync.plan import Policy
+from unpod_sync.model import LEAST_TOKEN
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 FILE_NAME = "unpod-sync.toml"
 DEFAULT_BASE_URL = "https://unpod.ai"
-LEAST_TOKEN = 16
 """Characters of a token. A shorter text may stand in payloads by chance, and would be cut out of them."""
 
 
@@ -168,6 +167,19 @@ def _mode(value: object) -> str:
     return text.replace("o", "")
 
 
+@dataclass(frozen=True, slots=True)
+class FreshnessPolicy:
+    """Ages and sizes of the freshness policy; every one is a setting."""
+
+    hot_days: float = 2
+    warm_days: float = 14
+    warm_every_hours: float = 24
+    unfinished_days: float = 30
+    sweep_days: float = 7
+    sweep_pages: int = 50
+    page_size: int = 100
+
+
 def _setting(default: Any, read: Callable[[object], Any], description: str) -> Any:
     return dataclasses.field(default=default, metadata={"read": read, "description": description})
 
@@ -228,9 +240,9 @@ class Settings:
             raise InvalidSettingError("database", str(error)) from None
 
     @property
-    def policy(self) -> Policy:
+    def policy(self) -> FreshnessPolicy:
         """The freshness policy."""
-        return Policy(
+        return FreshnessPolicy(
             hot_days=self.hot_days,
             warm_days=self.warm_days,
             warm_every_hours=self.warm_every_hours,

@@ -6,12 +6,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 API_ROOT = "/api/v2/platform/"
+
+#: What stands for the id of a task that is not stored because its contact was forgotten, before its hash.
+HIDDEN = "forgotten:"
+
+LEAST_TOKEN = 16
 
 #: Statuses after which a task's run is over (METRICS, `is_terminal`); it may be redialled all the same.
 TERMINAL_STATUSES = frozenset({"completed", "failed", "partially_completed"})

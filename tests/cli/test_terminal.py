@@ -18,7 +18,7 @@ from tests.wire import answer, serving
 from unpod_sync.cli import output
 from unpod_sync.cli.commands import COMMANDS
 from unpod_sync.cli.output import Styled, as_json, echo
-from unpod_sync.cli.terminal import harmless
+from unpod_sync.escaping import harmless
 from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync.pipeline import sync
 

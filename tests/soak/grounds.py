@@ -196,13 +196,13 @@ class Light:
 
         kept = (
             client.Transport,
-            syncing.open_current,
+            syncing.maintenance.open_current,
             syncing._Load._publish,
             syncing.read_standing,
             syncing.take_notice,
         )
         client.Transport = Shortcut  # type: ignore[misc,assignment]
-        syncing.open_current = lambda *_, **__: self.warehouse
+        syncing.maintenance.open_current = lambda *_, **__: self.warehouse
         syncing._Load._publish = lambda load, result, revision: result  # type: ignore[method-assign]
         syncing.read_standing = lambda *_: {}
         syncing.take_notice = lambda *_: []  # type: ignore[assignment]
@@ -211,7 +211,7 @@ class Light:
         finally:
             (
                 client.Transport,
-                syncing.open_current,
+                syncing.maintenance.open_current,
                 syncing._Load._publish,
                 syncing.read_standing,
                 syncing.take_notice,

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 
 from tests.soak.mirror import STATUSES, output
 from unpod_sync import tables
+from unpod_sync.config import FreshnessPolicy
 from unpod_sync.model import Page, space_tasks
 from unpod_sync.privacy.ingest_filter import Forgotten, Guard
 from unpod_sync.privacy.redact import Rules
 from unpod_sync.sync import loader as loader_module
 from unpod_sync.sync.loader import Loader
-from unpod_sync.sync.plan import ListState, Policy
+from unpod_sync.sync.plan import ListState
 from unpod_sync.sync.progress import Reading
 from unpod_sync.transform.records import prepare
 from unpod_sync.warehouse.database import Warehouse
@@ -84,7 +85,7 @@ def load(
                 loader.expect(loader_module.WORTH_A_FILTER)
             page = Page(LIST, 1, 100, rows, len(rows), sequence)
             records, rejects = prepare(orjson.loads(orjson.dumps(rows)), LIST, sequence=sequence)
-            loader.add(Reading(LIST, ListState(), Policy()), page, records, rejects)
+            loader.add(Reading(LIST, ListState(), FreshnessPolicy()), page, records, rejects)
             if place < len(batch_after) and batch_after[place]:
                 loader.drain()
         loader.drain()

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unpod_sync.config import FreshnessPolicy
 from unpod_sync.sync.plan import (
     ListState,
-    Policy,
     Unfinished,
     carried_gaps,
     last_page,
@@ -24,11 +24,11 @@ from unpod_sync.sync.plan import (
 )
 
 NOW = datetime(2026, 3, 10, 12)  # noqa: DTZ001  naive UTC
-POLICY = Policy()
+POLICY = FreshnessPolicy()
 KNOWN = ListState(count=100_000, known=100_000, warm_at=NOW, synced_at=NOW - timedelta(minutes=15))
 
 
-def planned(state: ListState, *, count: int = 100_000, full: bool = False, policy: Policy = POLICY):
+def planned(state: ListState, *, count: int = 100_000, full: bool = False, policy: FreshnessPolicy = POLICY):
     return plan(state, count=count, size=100, now=NOW, policy=policy, full=full)
 
 

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
-import unpod_sync.flatten.process
 
+import unpod_sync.transform.process
 from tests.conftest import NOW, settings_for
 from tests.transform.test_variants import VARIANTS
 from unpod_sync.model import Flat, Record, space_tasks
@@ -104,7 +104,7 @@ def test_what_the_helper_has_not_got_can_be_done_here(helper: FlattenProcess) ->
 
 def test_a_helper_that_is_silent_is_given_up(helper: FlattenProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when the system has stopped it: whoever waits does the work himself."""
-    monkeypatch.setattr(unpod_sync.flatten.process, "PATIENCE", 0.2)
+    monkeypatch.setattr(unpod_sync.transform.process, "PATIENCE", 0.2)
     assert helper._process is not None
     helper._process.send_signal(signal.SIGSTOP)
     found = records()

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from tests.conftest import Ran
-from unpod_sync import tables
+from unpod_sync import tables as definitions
 
 
 def tables(database: Path) -> dict[str, list[tuple[object, ...]]]:
@@ -18,7 +18,7 @@ def tables(database: Path) -> dict[str, list[tuple[object, ...]]]:
     with duckdb.connect(str(database), read_only=True) as connection:
         return {
             table.name: connection.execute(f"from {table.name} order by all").fetchall()
-            for table in (*tables.BY_KIND.values(), tables.MESSAGES, tables.TASK_VERSIONS)
+            for table in (*definitions.BY_KIND.values(), definitions.MESSAGES, definitions.TASK_VERSIONS)
         }
 
 

@@ -23,9 +23,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from unpod_sync.analytics.query import Result
-from unpod_sync.cli.terminal import harmless_json
 from unpod_sync.config import FILE_NAME
 from unpod_sync.errors import UsageError
+from unpod_sync.escaping import harmless_json
 from unpod_sync.warehouse.publish import disk_errors
 
 Writer = Callable[[Result, IO[bytes]], int]

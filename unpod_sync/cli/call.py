@@ -66,7 +66,8 @@ def command(settings: Settings, output: Output, *, task_id: str) -> None:
 
 def _head(told: Story, zone: ZoneInfo) -> Iterator[str]:
     """Who, when, how long, how it ended, where to hear it."""
-    from unpod_sync.cli.terminal import clock, harmless, local
+    from unpod_sync.cli.terminal import clock, local
+    from unpod_sync.escaping import harmless
 
     task = told.task
     yield harmless(f"Call {task['task_id']}") + (
@@ -114,7 +115,8 @@ def _chapters(chapters: Sequence[Chapter], zone: ZoneInfo) -> Iterator[str]:
 
 def _analysis(task: dict[str, Any], zone: ZoneInfo, width: int) -> Iterator[str]:
     """What the analysis after the call says."""
-    from unpod_sync.cli.terminal import harmless, local
+    from unpod_sync.cli.terminal import local
+    from unpod_sync.escaping import harmless
 
     yield "Analysis"
     if not task["has_analysis"]:
@@ -152,7 +154,8 @@ def _structured(text: str | None) -> list[tuple[str, object]]:
 
 def _dialogue(told: Story, width: int) -> Iterator[str]:
     """The transcript: time from the first message, who, what; long gaps as such."""
-    from unpod_sync.cli.terminal import clock, harmless
+    from unpod_sync.cli.terminal import clock
+    from unpod_sync.escaping import harmless
 
     yield f"Transcript, {len(told.transcript)} messages" if told.transcript else "No transcript"
     start = next((said.sent_at for said in told.transcript if said.sent_at), None)
@@ -176,7 +179,8 @@ def _dialogue(told: Story, width: int) -> Iterator[str]:
 
 def _facts(facts: Sequence[tuple[str, object]]) -> Iterator[str]:
     """Labelled lines for what is known."""
-    from unpod_sync.cli.terminal import harmless, pad
+    from unpod_sync.cli.terminal import pad
+    from unpod_sync.escaping import harmless
 
     known = [(harmless(label), value) for label, value in facts if value not in (None, "", "–")]
     size = max((len(label) for label, _ in known), default=0)
@@ -191,6 +195,7 @@ def _join(*values: object) -> str:
 
 def _short(value: object) -> str:
     """A value of the story in one line."""
-    from unpod_sync.cli.terminal import NOTHING, cut, harmless
+    from unpod_sync.cli.terminal import NOTHING, cut
+    from unpod_sync.escaping import harmless
 
     return NOTHING if value is None else cut(harmless(str(value)), 60)

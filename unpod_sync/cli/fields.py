@@ -61,7 +61,8 @@ def command(settings: Settings, output: Output, *, agent: str | None, build: boo
 
 def _show(found: list[AgentFields], output: Output) -> None:
     """A table per agent."""
-    from unpod_sync.cli.terminal import harmless, table
+    from unpod_sync.cli.terminal import table
+    from unpod_sync.escaping import harmless
 
     width = shutil.get_terminal_size()[0] if sys.stdout.isatty() else None
     for agent in found:

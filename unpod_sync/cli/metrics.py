@@ -55,7 +55,8 @@ def command(settings: Settings, output: Output, *, name: str | None) -> None:
 
 def _listed(view: View, width: int) -> list[str]:
     """A view's metrics, one line each."""
-    from unpod_sync.cli.terminal import cut, harmless, pad
+    from unpod_sync.cli.terminal import cut, pad
+    from unpod_sync.escaping import harmless
 
     size = max(len(metric.name) for metric in view.metrics)
     lines = [cut(f"{view.name}: {harmless(view.comment or '')}", width)]
@@ -66,7 +67,7 @@ def _listed(view: View, width: int) -> list[str]:
 
 def _whole(view: View, width: int) -> list[str]:
     """A view's metrics with all that is known about them."""
-    from unpod_sync.cli.terminal import harmless
+    from unpod_sync.escaping import harmless
 
     lines = textwrap.wrap(f"{view.name}: {harmless(view.comment or '')}", width)
     for metric in view.metrics:

@@ -26,7 +26,7 @@ from typing import IO, TYPE_CHECKING, Any, TextIO
 import click
 
 from unpod_sync.cli.invocation import Invocation
-from unpod_sync.cli.terminal import harmless, harmless_json
+from unpod_sync.escaping import harmless, harmless_json
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

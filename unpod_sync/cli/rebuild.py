@@ -23,9 +23,9 @@ def command(settings: Settings, output: Output) -> None:
     History stays: when things were first seen, changed or deleted, and every version.
     """
     from unpod_sync.clock import utc_now
-    from unpod_sync.sync.pipeline import open_current
     from unpod_sync.warehouse import maintenance, publish
     from unpod_sync.warehouse.database import with_enough_memory
+    from unpod_sync.warehouse.maintenance import open_current
 
     files = publish.Files(settings.database)
     with publish.sync_lock(files, now=utc_now()), publish.disk_errors(files.published):

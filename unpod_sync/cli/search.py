@@ -121,7 +121,7 @@ def _count(number: int, more: bool, limit: int, output: Output) -> None:
 
 
 def _plain(part: Part) -> str:
-    from unpod_sync.cli.terminal import harmless
+    from unpod_sync.escaping import harmless
 
     return harmless(part if isinstance(part, str) else part.text)
 

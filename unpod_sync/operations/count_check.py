@@ -21,7 +21,7 @@ from unpod_sync.model import (
     space_runs,
     space_tasks,
 )
-from unpod_sync.sync import list_state
+from unpod_sync.warehouse import queries
 
 if TYPE_CHECKING:
     import duckdb
@@ -96,7 +96,7 @@ def _resource(bookmark: dict[str, Any]) -> Resource | None:
 def _compared(
     connection: duckdb.DuckDBPyConnection, client: Client, resource: Resource, bookmark: dict[str, Any]
 ) -> Comparison:
-    stored = list_state.known(connection, resource)
+    stored = queries.known(connection, resource)
     try:
         page = client.fetch(resource, 1, 100, attempts=3)
     except ApiError as error:

@@ -20,10 +20,10 @@ from unpod_sync.privacy.identities import Identity, read_contact
 from unpod_sync.privacy.ingest_filter import Forgotten
 from unpod_sync.privacy.keyfile import KeyFile
 from unpod_sync.privacy.policy import check_key, read_forgotten
-from unpod_sync.sync.pipeline import open_current
 from unpod_sync.transform.contact import zone_country
 from unpod_sync.warehouse import publish
 from unpod_sync.warehouse.database import Warehouse, first_row, lent, with_enough_memory
+from unpod_sync.warehouse.maintenance import open_current
 from unpod_sync.warehouse.transactions import transaction
 
 TASK_ID = re.compile(r"\w*[A-Za-z]\w{7,}")

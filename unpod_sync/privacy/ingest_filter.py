@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from unpod_sync.model import Record, Refusal, Reject
+from unpod_sync.model import HIDDEN, Record, Refusal, Reject
 from unpod_sync.privacy import identities
 from unpod_sync.privacy.redact import Rules, redact
 from unpod_sync.transform.json_codec import encode
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from unpod_sync.privacy.keyfile import KeyFile
 
 NOT_KEPT = "(not kept: privacy settings)"  # the text of a refused row that belongs to nobody known
-HIDDEN = "forgotten:"  # what stands for the id of a refused task, before its hash
 
 
 @dataclass(slots=True)

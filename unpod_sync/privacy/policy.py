@@ -15,9 +15,8 @@ from unpod_sync.privacy.erase import erase_bytes, erase_rows, find, write_contac
 from unpod_sync.privacy.ingest_filter import Forgotten, Guard, cutoff_of
 from unpod_sync.privacy.keyfile import KeyFile
 from unpod_sync.privacy.redact import Rules
-from unpod_sync.sync import list_state
 from unpod_sync.transform.contact import zone_country
-from unpod_sync.warehouse import publish
+from unpod_sync.warehouse import publish, queries
 from unpod_sync.warehouse.database import Warehouse
 from unpod_sync.warehouse.transactions import transaction
 
@@ -73,7 +72,7 @@ class Privacy:
         rules: Rules | None = None,
     ) -> None:
         """Brings the tasks created in this time under the settings; by `rules`, the history too."""
-        if not list_state.has_tasks(warehouse.connection):
+        if not queries.has_tasks(warehouse.connection):
             return
         assert self.keyfile is not None
         is_due = self.must_rewrite

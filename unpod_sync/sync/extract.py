@@ -11,6 +11,7 @@ from datetime import datetime
 
 from unpod_sync.api import Client, Job
 from unpod_sync.api.bisect import isolate
+from unpod_sync.config import FreshnessPolicy
 from unpod_sync.errors import (
     ApiError,
     BudgetError,
@@ -21,9 +22,10 @@ from unpod_sync.errors import (
 from unpod_sync.model import Page, Record, Reject, Resource, run_tasks
 from unpod_sync.sync import list_state
 from unpod_sync.sync.loader import Loader
-from unpod_sync.sync.plan import Policy, last_page
+from unpod_sync.sync.plan import last_page
 from unpod_sync.sync.progress import STAGES, Reading
 from unpod_sync.transform.records import is_lost, is_mostly_rejected, prepare
+from unpod_sync.warehouse import queries
 from unpod_sync.warehouse.database import Warehouse
 from unpod_sync.warehouse.merge import write_bookmarks
 from unpod_sync.warehouse.transactions import transaction
@@ -58,7 +60,7 @@ class ListReader:
         client: Client,
         loader: Loader,
         warehouse: Warehouse,
-        policy: Policy,
+        policy: FreshnessPolicy,
         *,
         now: Callable[[], datetime],
         full: bool = False,
@@ -329,7 +331,7 @@ class ListReader:
 
     def known(self, reading: Reading) -> int:
         """How many objects of the list are stored and not deleted."""
-        return list_state.known(self.warehouse.connection, reading.resource)
+        return queries.known(self.warehouse.connection, reading.resource)
 
     def slip(self, reading: Reading) -> int:
         """By how many positions older rows stand further down than the count says.

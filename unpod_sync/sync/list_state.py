@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 import duckdb
 
 from unpod_sync import tables
+from unpod_sync.config import FreshnessPolicy
 from unpod_sync.model import TERMINAL_STATUSES, Resource, is_plausible_id
-from unpod_sync.privacy.ingest_filter import HIDDEN
-from unpod_sync.sync.plan import ListState, Policy, Unfinished, place
+from unpod_sync.sync.plan import ListState, Unfinished, place
 from unpod_sync.sync.progress import state_of
 from unpod_sync.warehouse.database import Warehouse, first_row, key_sql
+from unpod_sync.warehouse.queries import hidden, scope
 from unpod_sync.warehouse.schema import quote
 
 TERMINAL = ", ".join(quote(status) for status in sorted(TERMINAL_STATUSES))
@@ -24,82 +25,7 @@ UNFINISHED = (
 )
 
 
-def scope(resource: Resource) -> tuple[str, list[str]]:
-    """The condition (and its parameters) that picks this list's rows in its kind's table."""
-    if resource.space_token is not None:
-        return "t.space_token = ?", [resource.space_token]
-    if resource.agent_handle is not None:
-        return "t.agent_handle = ?", [resource.agent_handle]
-    return "true", []
-
-
-def known(connection: duckdb.DuckDBPyConnection, resource: Resource) -> int:
-    """How many objects of the list are stored and not deleted, or refused."""
-    condition, parameters = scope(resource)
-    table = tables.BY_KIND[resource.kind].name
-    counts = f"select count(*) from {table} as t where {condition} and t.deleted_at is null"
-    if resource.kind == "task":
-        counts += f" union all select count(*) from meta.forgotten as t where t.kind = 'task' and {condition}"
-        parameters = [*parameters, *parameters]
-    return sum(int(count) for (count,) in connection.execute(counts, parameters).fetchall())
-
-
-def hidden(
-    connection: duckdb.DuckDBPyConnection,
-    resource: Resource,
-    hot: datetime,
-    warm: datetime,
-) -> tuple[int, int, int]:
-    """Tasks of forgotten contacts on this list: the API counts them, so they count as known.
-
-    All of them, those created on or after the day of `hot`, and those of `warm`.
-    """
-    if resource.kind != "task":
-        return 0, 0, 0
-    condition, parameters = scope(resource)
-    row = first_row(
-        connection,
-        "select count(*), count(*) filter (created_on >= ?::date), count(*) filter (created_on >= ?::date)"
-        f" from meta.forgotten as t where t.kind = 'task' and {condition}",
-        [hot, warm, *parameters],
-    )
-    return row if row is not None else (0, 0, 0)
-
-
-def hidden_ids(connection: duckdb.DuckDBPyConnection, resource: Resource, unmet_by: str = "") -> list[str]:
-    """The aliases of a list's refused tasks; of those only that the ids of `unmet_by` and its sweep lack."""
-    if resource.kind != "task":
-        return []
-    condition, parameters = scope(resource)
-    if unmet_by:
-        condition += (
-            f" and t.alias not in (select id from {unmet_by})"
-            " and t.alias not in (select id from meta.sweep_seen where resource = ?)"
-        )
-        parameters = [*parameters, resource.name]
-    rows = connection.execute(
-        f"select t.alias from (select *, '{HIDDEN}' || hash as alias from meta.forgotten where kind = 'task') as t"
-        f" where {condition}",
-        parameters,
-    ).fetchall()
-    return [alias for (alias,) in rows]
-
-
-def unlist(connection: duckdb.DuckDBPyConnection, ids: list[str]) -> None:
-    """Counts refused tasks no more: the API has ceased to list them. Other ids are passed over."""
-    hashes = [id_.removeprefix(HIDDEN) for id_ in ids if id_.startswith(HIDDEN)]
-    if hashes:
-        connection.execute(
-            "delete from meta.forgotten where kind = 'task' and hash in (select unnest(?))", [hashes]
-        )
-
-
-def has_tasks(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether any task is stored."""
-    return first_row(connection, "select 1 from main.tasks limit 1") is not None
-
-
-def list_state(warehouse: Warehouse, resource: Resource, policy: Policy, now: datetime) -> ListState:
+def list_state(warehouse: Warehouse, resource: Resource, policy: FreshnessPolicy, now: datetime) -> ListState:
     """Bookmark and counts of one list."""
     condition, parameters = scope(resource)
     table = tables.BY_KIND[resource.kind].name
@@ -124,7 +50,7 @@ def list_state(warehouse: Warehouse, resource: Resource, policy: Policy, now: da
 
 
 def _unfinished(
-    connection: duckdb.DuckDBPyConnection, resource: Resource, policy: Policy, now: datetime
+    connection: duckdb.DuckDBPyConnection, resource: Resource, policy: FreshnessPolicy, now: datetime
 ) -> tuple[Unfinished, ...]:
     """Unfinished tasks and runs older than the hot window, with their likely place in the list.
 

@@ -34,7 +34,6 @@ from unpod_sync.model import (
     space_tasks,
 )
 from unpod_sync.privacy.policy import Privacy, complete_erasure, open_privacy
-from unpod_sync.sync import list_state
 from unpod_sync.sync.extract import AMPLE, ListReader
 from unpod_sync.sync.loader import TWICE_LISTED, Loader
 from unpod_sync.sync.progress import Reading
@@ -142,41 +141,6 @@ def sync(
     )
 
 
-def open_current(
-    settings: Settings, files: publish.Files, *, now: Callable[[], datetime], views_later: bool = False
-) -> Warehouse:
-    """The work file, flattened again first when an upgrade or another time zone asks for it."""
-
-    def opened() -> Warehouse:
-        return Warehouse.open(
-            files,
-            now=now(),
-            memory_limit=settings.memory_limit,
-            views_folder=settings.views_folder,
-            views_later=views_later,
-        )
-
-    warehouse = opened()
-    zone = warehouse.setting("time_zone")
-    reason = "new columns" if warehouse.is_outdated else ""
-    if zone not in (None, settings.timezone) and list_state.has_tasks(warehouse.connection):
-        reason = f"time zone {zone} became {settings.timezone}"
-    if reason:
-        warehouse.close()
-        maintenance.rebuild(
-            files,
-            now=now(),
-            zone=settings.zone,
-            views_folder=settings.views_folder,
-            memory_limit=settings.memory_limit,
-        )
-        notes, warehouse = warehouse.notes, opened()
-        warehouse.notes[:0] = [*notes, f"everything was flattened again: {reason}"]
-    if zone != settings.timezone:
-        warehouse.set_setting("time_zone", settings.timezone, "Time zone of local dates and hours.")
-    return warehouse
-
-
 def open_client(
     settings: Settings,
     *,
@@ -282,7 +246,7 @@ class _Load:
         return warehouse
 
     def _current(self) -> Warehouse:
-        return open_current(self.settings, self.files, now=self.now, views_later=True)
+        return maintenance.open_current(self.settings, self.files, now=self.now, views_later=True)
 
     def _dry_run(self) -> LoadResult:
         """Reads first pages only, and works on a copy that is thrown away."""

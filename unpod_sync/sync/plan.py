@@ -15,20 +15,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from unpod_sync.config import FreshnessPolicy
+
 Interval = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Ages and sizes of the freshness policy (DESIGN section 4); every one is a setting."""
-
-    hot_days: float = 2
-    warm_days: float = 14
-    warm_every_hours: float = 24
-    unfinished_days: float = 30
-    sweep_days: float = 7
-    sweep_pages: int = 50
-    page_size: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +230,7 @@ def place(older: int, gaps: Sequence[Interval]) -> int:
     return older
 
 
-def sweep_slice(pages_left: int, state: ListState, now: datetime, policy: Policy) -> int:
+def sweep_slice(pages_left: int, state: ListState, now: datetime, policy: FreshnessPolicy) -> int:
     """How many pages of a sweep to read now so that it ends within its days.
 
     The default slice, or more: as many as keep pace until the deadline if syncs go on coming at
@@ -283,7 +272,7 @@ def _cheapest(
 
 
 def plan(
-    state: ListState, *, count: int, size: int, now: datetime, policy: Policy, full: bool = False
+    state: ListState, *, count: int, size: int, now: datetime, policy: FreshnessPolicy, full: bool = False
 ) -> ListPlan:
     """What to read of a list beyond its first page.
 
@@ -335,7 +324,7 @@ def _sweep(
     count: int,
     size: int,
     now: datetime,
-    policy: Policy,
+    policy: FreshnessPolicy,
     full: bool,
 ) -> tuple[int | None, Pages]:
     """Where the sweep stands, and its slice: pages nobody else asked for, newest first.

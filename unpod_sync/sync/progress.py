@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from unpod_sync.config import FreshnessPolicy
 from unpod_sync.errors import ApiError
 from unpod_sync.model import Page, Reject, Resource
 from unpod_sync.sync.plan import (
@@ -22,7 +23,6 @@ from unpod_sync.sync.plan import (
     ListPlan,
     ListState,
     Pages,
-    Policy,
     last_page,
     merge_intervals,
     plan,
@@ -54,7 +54,7 @@ class Reading:
 
     resource: Resource
     state: ListState
-    policy: Policy
+    policy: FreshnessPolicy
     optional: bool = False
     listed: bool = False
     count: int = 0

@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from unpod_sync import tables
 from unpod_sync.errors import AccessError, ApiError
-from unpod_sync.privacy.ingest_filter import HIDDEN
-from unpod_sync.sync import list_state
+from unpod_sync.model import HIDDEN
 from unpod_sync.sync.extract import ListReader
 from unpod_sync.sync.plan import Pages, last_page, merge_intervals
 from unpod_sync.sync.progress import Reading
+from unpod_sync.warehouse import queries
 from unpod_sync.warehouse.database import key_sql, lent
 from unpod_sync.warehouse.merge import mark_deleted
 
@@ -279,7 +279,7 @@ def _conclude_sweep(reader: ListReader, reading: Reading) -> None:
         return
     if vanished and is_sure:
         connection, kind = reader.warehouse.connection, reading.resource.kind
-        list_state.unlist(connection, vanished)
+        queries.unlist(connection, vanished)
         stored = [id_ for id_ in vanished if not id_.startswith(HIDDEN)]
         if stored:
             mark_deleted(connection, kind, stored, now=reader.now())
@@ -337,18 +337,18 @@ def _contradicted(reader: ListReader, reading: Reading, vanished: list[str]) -> 
 
 def _known_ids(reader: ListReader, reading: Reading) -> list[str]:
     table = tables.BY_KIND[reading.resource.kind]
-    condition, parameters = list_state.scope(reading.resource)
+    condition, parameters = queries.scope(reading.resource)
     rows = reader.warehouse.connection.execute(
         f"select {key_sql(table)} from {table.name} as t where {condition} and t.deleted_at is null",
         parameters,
     ).fetchall()
-    return [id_ for (id_,) in rows] + list_state.hidden_ids(reader.warehouse.connection, reading.resource)
+    return [id_ for (id_,) in rows] + queries.hidden_ids(reader.warehouse.connection, reading.resource)
 
 
 def _vanished(reader: ListReader, reading: Reading) -> list[str]:
     """Known objects of the list that the sweep did not meet."""
     table = tables.BY_KIND[reading.resource.kind]
-    condition, parameters = list_state.scope(reading.resource)
+    condition, parameters = queries.scope(reading.resource)
     met = pa.table({"id": pa.array(list(reading.seen), pa.string())})
     with lent(reader.warehouse.connection, met=met):
         rows = reader.warehouse.connection.execute(
@@ -357,7 +357,7 @@ def _vanished(reader: ListReader, reading: Reading) -> list[str]:
             f" and {key_sql(table)} not in (select id from meta.sweep_seen where resource = ?)",
             [*parameters, reading.resource.name],
         ).fetchall()
-        refused = list_state.hidden_ids(reader.warehouse.connection, reading.resource, unmet_by="met")
+        refused = queries.hidden_ids(reader.warehouse.connection, reading.resource, unmet_by="met")
     return [id_ for (id_,) in rows] + refused
 
 
@@ -388,7 +388,7 @@ def _confirmed(
 def _pages_near(reader: ListReader, reading: Reading, vanished: list[str]) -> Pages:
     """The pages on which the vanished rows would stand, and their neighbours."""
     table = tables.BY_KIND[reading.resource.kind]
-    condition, parameters = list_state.scope(reading.resource)
+    condition, parameters = queries.scope(reading.resource)
     wanted = pa.table({"id": pa.array(vanished, pa.string())})
     with lent(reader.warehouse.connection, wanted=wanted):
         places = reader.warehouse.connection.execute(

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from unpod_sync.config import LEAST_TOKEN
+from unpod_sync.model import LEAST_TOKEN
 from unpod_sync.transform.json_codec import embedded, encode_text
 
 REDACTED = "[redacted]"

@@ -6,7 +6,7 @@ The old file stays until the new one is complete and on disk, so that a kill los
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,10 +16,11 @@ import msgspec
 import pyarrow as pa
 
 from unpod_sync import tables
+from unpod_sync.config import Settings
 from unpod_sync.model import Record
 from unpod_sync.transform.flatten import flatten
-from unpod_sync.warehouse import publish, schema
-from unpod_sync.warehouse.database import MEMORY_LIMIT, ROW_GROUP, attach, first_row, key_sql, lent
+from unpod_sync.warehouse import publish, queries, schema
+from unpod_sync.warehouse.database import MEMORY_LIMIT, ROW_GROUP, Warehouse, attach, first_row, key_sql, lent
 from unpod_sync.warehouse.merge import Copies, copies_of, table_of
 
 #: What follows from the payloads; everything else is copied as it is.
@@ -185,3 +186,38 @@ def _insert_again(connection: duckdb.DuckDBPyConnection, kind: str, copies: list
                 "insert into main.transcript_messages by name select m.*, t.batch_id"
                 " from messages as m join main.tasks as t using (task_id)"
             )
+
+
+def open_current(
+    settings: Settings, files: publish.Files, *, now: Callable[[], datetime], views_later: bool = False
+) -> Warehouse:
+    """The work file, flattened again first when an upgrade or another time zone asks for it."""
+
+    def opened() -> Warehouse:
+        return Warehouse.open(
+            files,
+            now=now(),
+            memory_limit=settings.memory_limit,
+            views_folder=settings.views_folder,
+            views_later=views_later,
+        )
+
+    warehouse = opened()
+    zone = warehouse.setting("time_zone")
+    reason = "new columns" if warehouse.is_outdated else ""
+    if zone not in (None, settings.timezone) and queries.has_tasks(warehouse.connection):
+        reason = f"time zone {zone} became {settings.timezone}"
+    if reason:
+        warehouse.close()
+        rebuild(
+            files,
+            now=now(),
+            zone=settings.zone,
+            views_folder=settings.views_folder,
+            memory_limit=settings.memory_limit,
+        )
+        notes, warehouse = warehouse.notes, opened()
+        warehouse.notes[:0] = [*notes, f"everything was flattened again: {reason}"]
+    if zone != settings.timezone:
+        warehouse.set_setting("time_zone", settings.timezone, "Time zone of local dates and hours.")
+    return warehouse

@@ -46,7 +46,7 @@ REBUILD_DUE = "rebuild_due"  # a setting: columns were added and are not filled 
 
 def sql_folder() -> Path:
     """The folder `sql/`: inside the installed package, else beside it in a checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     installed = package / "sql"
     return installed if installed.is_dir() else package.parent / "sql"
 
