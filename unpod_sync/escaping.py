@@ -18,7 +18,7 @@ _HARMLESS = {
 }
 
 
-def harmless(text: str) -> str:
+def escape_control_chars(text: str) -> str:
     """`text` on one line, with every control character shown instead of obeyed."""
     return text.replace("\r\n", "\n").translate(_HARMLESS)
 
@@ -27,6 +27,6 @@ def harmless(text: str) -> str:
 _STEERING = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
 
 
-def harmless_json(document: bytes) -> bytes:
+def escape_control_json(document: bytes) -> bytes:
     """JSON in UTF-8 in which characters that steer a terminal are escaped; its values stay the same."""
     return _STEERING.sub(lambda found: f"\\u{ord(found[0].decode()):04x}".encode(), document)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 API_ROOT = "/api/v2/platform/"
 
 #: What stands for the id of a task that is not stored because its contact was forgotten, before its hash.
-HIDDEN = "forgotten:"
+SUPPRESSED_PREFIX = "forgotten:"
 
 LEAST_TOKEN = 16
 

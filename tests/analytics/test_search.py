@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import Ran
 from unpod_sync.analytics.search import Request, search
-from unpod_sync.analytics.search_query import parse, spans
+from unpod_sync.analytics.search_query import highlight_spans, parse
 from unpod_sync.warehouse.schema import create_schema
 
 NOW = datetime(2026, 3, 1)  # noqa: DTZ001  the warehouse stores UTC without a zone
@@ -93,7 +93,10 @@ def test_what_is_not_found(connection: duckdb.DuckDBPyConnection, words: list[st
 def test_marks_are_whole_characters() -> None:
     """What is marked is what was typed, its accents included, however they are written."""
     text = "Un cafe\u0301, UN CAFÉ"
-    assert [text[start:end] for start, end in spans(text, parse(["café"]))] == ["cafe\u0301", "CAFÉ"]
+    assert [text[start:end] for start, end in highlight_spans(text, parse(["café"]))] == [
+        "cafe\u0301",
+        "CAFÉ",
+    ]
 
 
 def test_filters_limits_and_context(connection: duckdb.DuckDBPyConnection) -> None:

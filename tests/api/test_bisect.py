@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.wire import TOKEN, Clock, Request, Wire, answer, rows_of, serving
 from unpod_sync.api import Client
-from unpod_sync.api.bisect import Isolated, isolate
-from unpod_sync.api.rate_limit import Budget
+from unpod_sync.api.bisect import PartialPage, bisect_page
+from unpod_sync.api.rate_limit import RequestBudget
 from unpod_sync.errors import (
     AccessError,
     ApiError,
@@ -40,10 +40,10 @@ def client_for(wire: Wire, **options: Any) -> Client:
     return Client(wire.url, TOKEN, sleep=clock.sleep, monotonic=clock.monotonic, now=clock.now, **options)
 
 
-def saved(client: Client, page: int, size: int) -> Isolated:
+def saved(client: Client, page: int, size: int) -> PartialPage:
     with pytest.raises(ApiError) as caught:
         client.fetch(TASKS, page, size)
-    return isolate(client, TASKS, page, size, caught.value)
+    return bisect_page(client, TASKS, page, size, caught.value)
 
 
 @pytest.mark.parametrize("reply", [POISONED, answer(b"boom", 500)])
@@ -72,7 +72,7 @@ def test_any_bad_rows(size: int, page: int, bad: set[int], total: int) -> None:
     positions = range((page - 1) * size, page * size)
     with serving(poisoned(bad, total)) as wire, client_for(wire, max_attempts=1) as client:
         try:
-            found = isolate(client, TASKS, page, size, ResponseError("x"))
+            found = bisect_page(client, TASKS, page, size, ResponseError("x"))
         except ResponseError:
             assert len(bad & set(positions)) >= 3 or size in (1, 2, 7)
             return
@@ -86,7 +86,7 @@ def test_a_dead_list_costs_few_requests(reply: bytes) -> None:
     with serving(lambda _: reply) as wire, client_for(wire) as client:
         first = UnavailableError("first")
         with pytest.raises(UnavailableError) as caught:
-            isolate(client, TASKS, 1, 100, first)
+            bisect_page(client, TASKS, 1, 100, first)
         assert caught.value is first
         assert len(wire.requests) == 10
 
@@ -104,7 +104,7 @@ def test_a_page_of_one_row() -> None:
     with serving(poisoned({3}, 10)) as wire, client_for(wire) as client:
         assert saved(client, 4, 1).bad_positions == (3,)
     with serving(poisoned(set(), 10)) as wire, client_for(wire) as client:
-        found = isolate(client, TASKS, 4, 1, ResponseError("by chance"))
+        found = bisect_page(client, TASKS, 4, 1, ResponseError("by chance"))
         assert [row["n"] for row in found.page.rows] == [3]
         assert found.bad_positions == ()
 
@@ -130,14 +130,17 @@ def test_a_server_that_ignores_page_size_cannot_be_split() -> None:
         client_for(wire) as client,
         pytest.raises(ResponseError, match="first"),
     ):
-        isolate(client, TASKS, 1, 100, ResponseError("first"))
+        bisect_page(client, TASKS, 1, 100, ResponseError("first"))
 
 
 def test_what_smaller_pages_cannot_cure_is_raised() -> None:
     """No access, a budget that ends on the way."""
-    with serving(poisoned({5}, 100)) as wire, client_for(wire, budget=Budget(max_requests=3)) as client:
+    with (
+        serving(poisoned({5}, 100)) as wire,
+        client_for(wire, budget=RequestBudget(max_requests=3)) as client,
+    ):
         with pytest.raises(AccessError):
-            isolate(client, TASKS, 1, 100, AccessError("no"))
+            bisect_page(client, TASKS, 1, 100, AccessError("no"))
         assert wire.requests == []
         with pytest.raises(BudgetError):
-            isolate(client, TASKS, 1, 100, ResponseError("x"))
+            bisect_page(client, TASKS, 1, 100, ResponseError("x"))

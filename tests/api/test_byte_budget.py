@@ -9,8 +9,8 @@ import pytest
 
 from tests.wire import TOKEN, Request, answer, serving
 from unpod_sync.api import Client
-from unpod_sync.api.bisect import isolate
-from unpod_sync.api.byte_budget import MOST_BYTES, Holding
+from unpod_sync.api.bisect import bisect_page
+from unpod_sync.api.byte_budget import MOST_BYTES, ByteBudget
 from unpod_sync.api.worker_pool import StoppedError
 from unpod_sync.errors import ResponseError
 from unpod_sync.model import space_tasks
@@ -25,7 +25,7 @@ def started(work: Callable[[], None]) -> threading.Thread:
 
 
 def test_the_first_in_line_may_always_go_on_and_others_wait_for_it() -> None:
-    holding = Holding(10)
+    holding = ByteBudget(10)
     first, second = holding.enter("owner"), holding.enter("owner")
     holding.take(second, 8, NEVER)
     holding.take(first, 100, NEVER)  # more than there is room for
@@ -41,13 +41,13 @@ def test_the_first_in_line_may_always_go_on_and_others_wait_for_it() -> None:
 
 def test_another_owner_has_a_first_in_line_of_its_own() -> None:
     """Or two readings of one client could wait for each other."""
-    holding = Holding(10)
+    holding = ByteBudget(10)
     holding.take(holding.enter("one"), 100, NEVER)
     holding.take(holding.enter("other"), 100, NEVER)
 
 
 def test_who_waits_ends_when_the_work_is_given_up() -> None:
-    holding, stop, ended = Holding(1), threading.Event(), []
+    holding, stop, ended = ByteBudget(1), threading.Event(), []
     holding.take(holding.enter("owner"), 5, stop)
     late = holding.enter("owner")
 
@@ -82,7 +82,7 @@ def test_a_page_that_is_too_large_comes_in_smaller_pieces() -> None:
         with pytest.raises(ResponseError, match="larger than") as caught:
             client.fetch(space_tasks("S"), 1, 8)
         assert len(wire.requests) == 1
-        found = isolate(client, space_tasks("S"), 1, 8, caught.value)
+        found = bisect_page(client, space_tasks("S"), 1, 8, caught.value)
     assert [row["n"] for row in found.page.rows] == list(range(8))
     assert found.bad_positions == ()
 

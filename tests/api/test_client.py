@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tests.wire import TOKEN, Clock, Request, Wire, answer, drip, hang, serving, whole_text
-from unpod_sync.api import Client, Event
-from unpod_sync.api.rate_limit import Budget
+from unpod_sync.api import Client, RequestEvent
+from unpod_sync.api.rate_limit import RequestBudget
 from unpod_sync.errors import (
     AccessError,
     ApiError,
@@ -144,7 +144,7 @@ CURED = {
 @pytest.mark.parametrize("bad", CURED.values(), ids=CURED.keys())
 def test_passing_failures_are_retried(bad: Any) -> None:
     """Twice a failure, then the page: the page comes."""
-    events: list[Event] = []
+    events: list[RequestEvent] = []
     with serving(first_then(bad, times=2)) as wire, client_for(wire, on_event=events.append) as client:
         assert client.fetch(TASKS, 1, 100).rows == [{"n": 0}]
     assert len(wire.requests) == client.requests_made == 3
@@ -256,7 +256,7 @@ def test_refused_connection_and_unknown_name_are_tried_seldom() -> None:
     """Both say what to check."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    events: list[Event] = []
+    events: list[RequestEvent] = []
     for url, hint in ((f"http://127.0.0.1:{port}", "UNPOD_BASE_URL"), ("https://api.invalid", "host name")):
         with client_for(url, on_event=events.append) as client:
             with pytest.raises(UnavailableError) as caught:
@@ -271,14 +271,14 @@ def test_budget_stops_before_sending() -> None:
     """Retries count; what is over the budget never leaves the machine."""
     with (
         serving(lambda _: answer({}, 500)) as wire,
-        client_for(wire, budget=Budget(max_requests=3)) as client,
+        client_for(wire, budget=RequestBudget(max_requests=3)) as client,
         pytest.raises(BudgetError, match="3 requests"),
     ):
         client.fetch(TASKS, 1, 100)
     assert len(wire.requests) == 3
     with (
         serving(lambda _: GOOD) as wire,
-        client_for(wire, budget=Budget(per_day=10, used_today=9)) as client,
+        client_for(wire, budget=RequestBudget(per_day=10, used_today=9)) as client,
     ):
         client.fetch(TASKS, 1, 100)
         assert client.counters.requests_left == 0
@@ -324,7 +324,7 @@ def test_closed_client_says_so_and_numbers_count_from_one() -> None:
 
 def test_nothing_about_rows_is_told() -> None:
     """Events carry numbers, not content."""
-    events: list[Event] = []
+    events: list[RequestEvent] = []
     reply = answer({"data": [{"name": "Ravi"}]})
     with serving(lambda _: reply) as wire, client_for(wire, on_event=events.append) as client:
         client.fetch(TASKS, 1, 100)

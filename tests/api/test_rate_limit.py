@@ -11,18 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wire import Clock
-from unpod_sync.api.rate_limit import Budget, RateHeaders, Throttle, read_rate
+from unpod_sync.api.rate_limit import RateHeaders, RateLimiter, RequestBudget, read_rate
 from unpod_sync.errors import BudgetError
 
 NOW = datetime(2025, 3, 1, 10, tzinfo=UTC)
 EPOCH = NOW.timestamp()
 
 
-def throttle_for(clock: Clock, **budget: int) -> Throttle:
-    return Throttle(Budget(**budget), clock.monotonic, 120.0)
+def throttle_for(clock: Clock, **budget: int) -> RateLimiter:
+    return RateLimiter(RequestBudget(**budget), clock.monotonic, 120.0)
 
 
-def admit(throttle: Throttle, clock: Clock) -> None:
+def admit(throttle: RateLimiter, clock: Clock) -> None:
     """Wait as a thread would."""
     while (wait := throttle.admit()) > 0:
         clock.sleep(wait)
@@ -184,10 +184,10 @@ def test_budget_is_checked_before_anything_is_counted() -> None:
         with pytest.raises(BudgetError):
             throttle.admit()
     assert throttle.made == 2
-    assert Budget(max_requests=5, per_day=10, used_today=8).left(1) == 1
-    assert Budget(per_day=10, used_today=12).left(0) == 0
-    assert Budget(max_requests=0).left(0) == 0
-    assert Budget(per_minute=5).left(10**6) is None
+    assert RequestBudget(max_requests=5, per_day=10, used_today=8).left(1) == 1
+    assert RequestBudget(per_day=10, used_today=12).left(0) == 0
+    assert RequestBudget(max_requests=0).left(0) == 0
+    assert RequestBudget(per_minute=5).left(10**6) is None
 
 
 def test_pause_holds_everyone() -> None:

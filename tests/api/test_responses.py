@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unpod_sync.api.failures import Kind, Scrubber, Trouble
-from unpod_sync.api.responses import NOTHING, Content, decode, read_answer
-from unpod_sync.api.transport import Answer
+from unpod_sync.api.failures import Failure, FailureKind, LogRedactor
+from unpod_sync.api.responses import NOTHING, Content, decode, parse_response
+from unpod_sync.api.transport import Response
 
 NOW = datetime(2025, 3, 1, tzinfo=UTC)
 
 
-def read(body: Any, status: int = 200, *, kind: str = "task", page: int = 1) -> Content | Trouble:
+def read(body: Any, status: int = 200, *, kind: str = "task", page: int = 1) -> Content | Failure:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return read_answer(Answer(status, {}, data), kind=kind, page=page, now=NOW, scrub=Scrubber())
+    return parse_response(Response(status, {}, data), kind=kind, page=page, now=NOW, scrub=LogRedactor())
 
 
 @pytest.mark.parametrize(
@@ -73,30 +73,30 @@ def test_count_is_a_claim(count: Any, read_as: int | None) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "kind"),
     [
-        ({"data": [], "errors": "x"}, 206, Kind.PARTIAL),
-        ({"data": []}, 206, Kind.ACCESS),
-        ({"message": "x", "errors": None}, 206, Kind.ACCESS),
-        (b"<html>", 206, Kind.ACCESS),
-        ({"status_code": 404, "data": {}}, 200, Kind.ACCESS),
-        (b"<!doctype html>", 404, Kind.NO_ROUTE),
-        ({"message": "Agent not found"}, 404, Kind.ACCESS),
-        ({"status_code": "403"}, 200, Kind.ACCESS),
-        ({"status_code": 200, "data": {}}, 200, Kind.BROKEN),
-        ({"status_code": True, "data": {}}, 200, Kind.BROKEN),
-        ({"status_code": 99, "data": {}}, 200, Kind.BROKEN),
-        ({"data": []}, 201, Kind.BROKEN),
-        ({"data": []}, 304, Kind.REDIRECT),
-        ({"data": []}, 418, Kind.REQUEST),
-        ({"data": []}, 599, Kind.SERVER),
-        ({"results": []}, 200, Kind.BROKEN),
-        ([], 200, Kind.BROKEN),
-        (None, 200, Kind.BROKEN),
+        ({"data": [], "errors": "x"}, 206, FailureKind.PARTIAL),
+        ({"data": []}, 206, FailureKind.ACCESS),
+        ({"message": "x", "errors": None}, 206, FailureKind.ACCESS),
+        (b"<html>", 206, FailureKind.ACCESS),
+        ({"status_code": 404, "data": {}}, 200, FailureKind.ACCESS),
+        (b"<!doctype html>", 404, FailureKind.NO_ROUTE),
+        ({"message": "Agent not found"}, 404, FailureKind.ACCESS),
+        ({"status_code": "403"}, 200, FailureKind.ACCESS),
+        ({"status_code": 200, "data": {}}, 200, FailureKind.BROKEN),
+        ({"status_code": True, "data": {}}, 200, FailureKind.BROKEN),
+        ({"status_code": 99, "data": {}}, 200, FailureKind.BROKEN),
+        ({"data": []}, 201, FailureKind.BROKEN),
+        ({"data": []}, 304, FailureKind.REDIRECT),
+        ({"data": []}, 418, FailureKind.REQUEST),
+        ({"data": []}, 599, FailureKind.SERVER),
+        ({"results": []}, 200, FailureKind.BROKEN),
+        ([], 200, FailureKind.BROKEN),
+        (None, 200, FailureKind.BROKEN),
     ],
 )
-def test_failures_are_told_apart(body: Any, status: int, kind: Kind) -> None:
+def test_failures_are_told_apart(body: Any, status: int, kind: FailureKind) -> None:
     """Only a 200 whose data is a list is a page."""
     outcome = read(body, status)
-    assert isinstance(outcome, Trouble)
+    assert isinstance(outcome, Failure)
     assert outcome.kind is kind
 
 
@@ -120,5 +120,5 @@ def test_rows_win_over_an_inner_status() -> None:
 def test_texts_say_what_came(body: Any, text: str) -> None:
     """Never a row, at most the server's message."""
     outcome = read(body)
-    assert isinstance(outcome, Trouble)
+    assert isinstance(outcome, Failure)
     assert outcome.text == text

@@ -8,26 +8,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unpod_sync.api.failures import Kind, Scrubber, Trouble, error_for
-from unpod_sync.api.retry import NEVER, Policy, decide, read_http_date, read_retry_after
+from unpod_sync.api.failures import Failure, FailureKind, LogRedactor, error_for
+from unpod_sync.api.retry import NOT_RETRYABLE, RetryPolicy, read_http_date, read_retry_after, retry_delay
 from unpod_sync.model import space_tasks
 
-POLICY = Policy()
+POLICY = RetryPolicy()
 NOW = datetime(2025, 3, 1, 10, tzinfo=UTC)
-KINDS = st.sampled_from(list(Kind))
+KINDS = st.sampled_from(list(FailureKind))
 
 
-@pytest.mark.parametrize("kind", sorted(NEVER))
-def test_final_kinds_are_never_tried_again(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", sorted(NOT_RETRYABLE))
+def test_final_kinds_are_never_tried_again(kind: FailureKind) -> None:
     """Not even with Retry-After."""
-    assert decide(Trouble(kind, "", retry_after_seconds=1), 1, POLICY, lambda: 0.5) is None
+    assert retry_delay(Failure(kind, "", retry_after_seconds=1), 1, POLICY, lambda: 0.5) is None
 
 
 @settings(deadline=None)
 @given(kind=KINDS, attempt=st.integers(1, 10**9), chance=st.floats(0, 0.999))
-def test_waits_are_bounded_and_end(kind: Kind, attempt: int, chance: float) -> None:
+def test_waits_are_bounded_and_end(kind: FailureKind, attempt: int, chance: float) -> None:
     """Never negative, never above a minute, and none after the last attempt."""
-    wait = decide(Trouble(kind, ""), attempt, POLICY, lambda: chance)
+    wait = retry_delay(Failure(kind, ""), attempt, POLICY, lambda: chance)
     if attempt >= POLICY.max_attempts:
         assert wait is None
     assert wait is None or 0 <= wait <= 60
@@ -35,33 +35,35 @@ def test_waits_are_bounded_and_end(kind: Kind, attempt: int, chance: float) -> N
 
 def test_backoff_doubles_with_full_jitter() -> None:
     """At the most: 0.5, 1, 2 … up to 30; at the least: nothing."""
-    trouble = Trouble(Kind.SERVER, "")
-    longest = [decide(trouble, attempt, Policy(12), lambda: 1.0) for attempt in range(1, 9)]
+    trouble = Failure(FailureKind.SERVER, "")
+    longest = [retry_delay(trouble, attempt, RetryPolicy(12), lambda: 1.0) for attempt in range(1, 9)]
     assert longest == [0.5, 1, 2, 4, 8, 16, 30, 30]
-    assert decide(trouble, 5, POLICY, lambda: 0.0) == 0
+    assert retry_delay(trouble, 5, POLICY, lambda: 0.0) == 0
 
 
 def test_a_429_without_retry_after_outlasts_a_minute() -> None:
     """Even with the unluckiest jitter the attempts span the window that limits are counted over."""
-    waits = [decide(Trouble(Kind.RATE, ""), attempt, POLICY, lambda: 0.0) for attempt in range(1, 8)]
+    waits = [
+        retry_delay(Failure(FailureKind.RATE, ""), attempt, POLICY, lambda: 0.0) for attempt in range(1, 8)
+    ]
     assert sum(wait or 0 for wait in waits) > 60
 
 
 def test_retry_after_is_kept_to_unless_too_long() -> None:
     """Never earlier than asked."""
     for chance in (0.0, 0.999):
-        wait = decide(Trouble(Kind.SERVER, "", 503, 7.0), 1, POLICY, lambda chance=chance: chance)
+        wait = retry_delay(Failure(FailureKind.SERVER, "", 503, 7.0), 1, POLICY, lambda chance=chance: chance)
         assert wait is not None
         assert 7 < wait <= 7.5
-    assert decide(Trouble(Kind.RATE, "", 429, 121.0), 1, POLICY, lambda: 0.0) is None
+    assert retry_delay(Failure(FailureKind.RATE, "", 429, 121.0), 1, POLICY, lambda: 0.0) is None
 
 
 def test_some_kinds_are_tried_seldom() -> None:
     """Four times, or fewer when the client is told fewer."""
-    for kind in (Kind.DNS, Kind.REFUSED, Kind.PROXY, Kind.PARTIAL):
-        assert decide(Trouble(kind, ""), 3, POLICY, lambda: 0.5) is not None
-        assert decide(Trouble(kind, ""), 4, POLICY, lambda: 0.5) is None
-        assert decide(Trouble(kind, ""), 2, Policy(max_attempts=2), lambda: 0.5) is None
+    for kind in (FailureKind.DNS, FailureKind.REFUSED, FailureKind.PROXY, FailureKind.PARTIAL):
+        assert retry_delay(Failure(kind, ""), 3, POLICY, lambda: 0.5) is not None
+        assert retry_delay(Failure(kind, ""), 4, POLICY, lambda: 0.5) is None
+        assert retry_delay(Failure(kind, ""), 2, RetryPolicy(max_attempts=2), lambda: 0.5) is None
 
 
 @pytest.mark.parametrize(
@@ -99,9 +101,9 @@ def test_no_header_breaks_the_reading(text: str) -> None:
 
 @settings(deadline=None)
 @given(kind=KINDS, wait=st.none() | st.floats(0, 1e15))
-def test_every_kind_has_an_error_with_a_hint(kind: Kind, wait: float | None) -> None:
+def test_every_kind_has_an_error_with_a_hint(kind: FailureKind, wait: float | None) -> None:
     """Message with place and cause, and what to do."""
-    error = error_for(Trouble(kind, "it broke", 0, wait), space_tasks("A"), 2, 3, NOW)
+    error = error_for(Failure(kind, "it broke", 0, wait), space_tasks("A"), 2, 3, NOW)
     assert error.message == "spaces/A/tasks, page 2: it broke (tried 3 times)"
     assert error.hint
 
@@ -122,14 +124,14 @@ def test_every_kind_has_an_error_with_a_hint(kind: Kind, wait: float | None) -> 
 )
 def test_scrubbing(text: str, shown: str) -> None:
     """Secrets, contacts and control characters go; plain words stay."""
-    assert Scrubber("s3cret", "")(text) == shown
+    assert LogRedactor("s3cret", "")(text) == shown
 
 
 @settings(deadline=None)
 @given(st.text(), st.text())
 def test_scrubbed_text_never_holds_the_secret(before: str, after: str) -> None:
     """Wherever it stands, and always short."""
-    shown = Scrubber("sentinel-4f2a")(f"{before}sentinel-4f2a{after}")
+    shown = LogRedactor("sentinel-4f2a")(f"{before}sentinel-4f2a{after}")
     assert "sentinel-4f2a" not in shown
     assert len(shown) <= 200
-    assert "sentinel" not in repr(Scrubber("sentinel-4f2a"))
+    assert "sentinel" not in repr(LogRedactor("sentinel-4f2a"))

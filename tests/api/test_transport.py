@@ -15,9 +15,9 @@ import pytest
 
 from tests.wire import TOKEN, Clock, answer, drip, serving, whole_text
 from unpod_sync.api import Client
-from unpod_sync.api.failures import Kind, Trouble
-from unpod_sync.api.rate_limit import Budget
-from unpod_sync.api.transport import Answer, Transport
+from unpod_sync.api.failures import Failure, FailureKind
+from unpod_sync.api.rate_limit import RequestBudget
+from unpod_sync.api.transport import Response, Transport
 from unpod_sync.api.urls import check_base_url, redirect_target
 from unpod_sync.errors import ConfigurationError, ResponseError, UnavailableError
 from unpod_sync.model import agent_executions, run_tasks, space_tasks
@@ -140,7 +140,7 @@ def test_redirect_on_the_same_host_keeps_token_page_and_budget() -> None:
     def once(request: Any) -> bytes:
         return GOOD if request.path == "/v3/tasks/" else moved
 
-    with serving(once) as wire, client_for(wire.url, budget=Budget(max_requests=2)) as client:
+    with serving(once) as wire, client_for(wire.url, budget=RequestBudget(max_requests=2)) as client:
         client.fetch(TASKS, 4, 100)
         assert client.requests_made == 2
     assert wire.requests[1].query == {"page": "4", "page_size": "100"}
@@ -175,7 +175,7 @@ def test_redirect_on_the_same_host_keeps_token_page_and_budget() -> None:
 def test_redirect_targets(url: str, location: str | None, target: str | None) -> None:
     """Only the same origin, or the same host made secure."""
     found = redirect_target(url, location)
-    assert found == target if target else isinstance(found, Trouble) and found.kind is Kind.REDIRECT
+    assert found == target if target else isinstance(found, Failure) and found.kind is FailureKind.REDIRECT
 
 
 @pytest.mark.parametrize(
@@ -263,8 +263,8 @@ def test_endless_answers_are_bounded_in_memory() -> None:
     with serving(lambda _: answer(b" " * 300_000)) as wire:
         transport = Transport(workers=1, timeout=(1, 1), deadline_seconds=5, max_bytes=100_000)
         outcome = transport.send(wire.url, {})
-        assert isinstance(outcome, Trouble)
-        assert outcome.kind is Kind.TOO_LARGE
+        assert isinstance(outcome, Failure)
+        assert outcome.kind is FailureKind.TOO_LARGE
         transport.close()
 
 
@@ -276,9 +276,9 @@ def test_idle_connection_closed_by_the_server_is_no_failure() -> None:
 
     with serving(lambda request: last if request.number == 1 else GOOD) as wire:
         transport = Transport(workers=1, timeout=(1, 1), deadline_seconds=5)
-        assert isinstance(transport.send(wire.url, {}), Answer)
+        assert isinstance(transport.send(wire.url, {}), Response)
         time.sleep(0.05)
-        assert isinstance(transport.send(wire.url, {}), Answer)
+        assert isinstance(transport.send(wire.url, {}), Response)
         transport.close()
     assert wire.connections == 2
 

@@ -15,7 +15,7 @@ import pytest
 from tests.wire import TOKEN, Clock, Request, answer, hang, rows_of, serving
 from unpod_sync.api import Client, Job
 from unpod_sync.api.lanes import Lanes
-from unpod_sync.api.rate_limit import Budget
+from unpod_sync.api.rate_limit import RequestBudget
 from unpod_sync.api.worker_pool import StoppedError, run
 from unpod_sync.errors import AccessError, BudgetError
 from unpod_sync.model import Page, space_tasks
@@ -98,7 +98,7 @@ def test_errors_are_values_and_the_rest_goes_on() -> None:
     def handler(request: Request) -> bytes:
         return answer({"message": "no"}, 403) if request.page == 2 else rows_of(request, 100)
 
-    with serving(handler) as wire, Client(wire.url, TOKEN, budget=Budget(max_requests=4)) as client:
+    with serving(handler) as wire, Client(wire.url, TOKEN, budget=RequestBudget(max_requests=4)) as client:
         kinds = [type(result) for _, result in client.fetch_many(jobs(6))]
     assert kinds.count(Page) == 3
     assert kinds[1] is AccessError
@@ -133,7 +133,7 @@ def test_closing_the_generator_ends_at_once(trouble: str) -> None:
         "backoff": answer({}, 429, {"Retry-After": "60"}),
         "pace": answer({"data": []}),
     }
-    budget = Budget(per_minute=1) if trouble == "pace" else None
+    budget = RequestBudget(per_minute=1) if trouble == "pace" else None
 
     def handler(request: Request) -> Any:
         return rows_of(request, 1000) if request.page == 1 else later[trouble]

@@ -72,10 +72,10 @@ def _merge(database: Path, age: str, turn: int) -> tuple[float, float]:
             row["output"]["call_summary"] = f"merged {age} {turn} {time.time()}"
         token = connection.execute("select min(space_token) from main.spaces").fetchall()[0][0]
         records, _ = prepare(rows, space_tasks(token))
-        batch = merge.Batch(copies=[merge.copies_of(records, flatten("task", records, ZoneInfo("UTC")))])
+        batch = merge.LoadBatch(copies=[merge.flat_batch(records, flatten("task", records, ZoneInfo("UTC")))])
         highest = connection.execute("select max(batch_id) from main.tasks").fetchall()[0][0]
         # A load of its own: within one load, copies of a task compete.
-        stamp = merge.Stamp(f"bench-{highest + 1}", highest + 1, synthetic.now())
+        stamp = merge.LoadContext(f"bench-{highest + 1}", highest + 1, synthetic.now())
         # As a list's pages come, in its order; changes all over it come on as many pages, each with the others' rows.
         created = created_between(records) if age == "newest" else None
         started = time.perf_counter()

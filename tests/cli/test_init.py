@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import NOW
-from unpod_sync.operations.account import SpaceOffer, choose
+from unpod_sync.operations.account import SpaceChoice, choose
 from unpod_sync.operations.config_file import cron_line, render
 from unpod_sync.simulator import Simulator, World
 
-OFFERS = [SpaceOffer("AAA", "Sales", True), SpaceOffer("BBB", "Care", True)]
+OFFERS = [SpaceChoice("AAA", "Sales", True), SpaceChoice("BBB", "Care", True)]
 ROOT = Path(__file__).parent.parent.parent
 
 

@@ -18,7 +18,7 @@ from tests.wire import answer, serving
 from unpod_sync.cli import output
 from unpod_sync.cli.commands import COMMANDS
 from unpod_sync.cli.output import Styled, as_json, echo
-from unpod_sync.escaping import harmless
+from unpod_sync.escaping import escape_control_chars
 from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync.pipeline import sync
 
@@ -167,7 +167,7 @@ def test_only_our_own_styles_reach_a_terminal(monkeypatch: pytest.MonkeyPatch) -
     """Colours are added after the text was made harmless, and not at all with NO_COLOR."""
     both = (Styled(EVIL, fg="red"), EVIL)
     text = shown(monkeypatch, lambda: echo(*both))
-    assert text == f"\x1b[31m{harmless(EVIL)}\x1b[0m{harmless(EVIL)}\n"
+    assert text == f"\x1b[31m{escape_control_chars(EVIL)}\x1b[0m{escape_control_chars(EVIL)}\n"
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b" not in shown(monkeypatch, lambda: echo(*both))
 

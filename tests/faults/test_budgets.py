@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.kit import TOKEN, Site, build_world, private_task
 from tests.wire import Clock
-from unpod_sync.api import Budget, Client
+from unpod_sync.api import Client, RequestBudget
 from unpod_sync.model import space_tasks
 from unpod_sync.simulator import Simulator, server
 
@@ -139,7 +139,7 @@ def test_a_limit_per_minute_is_kept_to() -> None:
     with Simulator(world, token=TOKEN) as simulator:
         simulator.on_request = lambda _: moments.append(clock.seconds)
         (space,) = world.spaces
-        with paced(simulator, clock, Budget(per_minute=40)) as client:
+        with paced(simulator, clock, RequestBudget(per_minute=40)) as client:
             jobs = [(space_tasks(space["token"]), page, 1) for page in range(1, 121)]
             assert all(not isinstance(result, Exception) for _, result in client.fetch_many(jobs))
     assert max(sum(1 for other in moments if 0 <= other - moment < 60) for moment in moments) <= 40
@@ -162,7 +162,7 @@ def test_a_server_that_allows_240_a_minute_seldom_says_429(monkeypatch: pytest.M
     assert clock.seconds - 1000 < 200
 
 
-def paced(simulator: Simulator, clock: Clock, budget: Budget | None = None) -> Client:
+def paced(simulator: Simulator, clock: Clock, budget: RequestBudget | None = None) -> Client:
     """A client on a clock of its own."""
     return Client(
         simulator.base_url,

@@ -18,7 +18,7 @@ from unpod_sync.operations.status import age_of, read_age, read_status, size_of,
 from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync.pipeline import sync
 from unpod_sync.warehouse import publish
-from unpod_sync.warehouse.schema_drift import Notice, _presentable
+from unpod_sync.warehouse.schema_drift import DriftNotice, _presentable
 
 KEYS = {
     "database", "checked_at", "source", "last_success_at", "age_seconds", "last_sync", "running",
@@ -142,7 +142,7 @@ def test_new_words_and_fields_are_told_once(tmp_path: Path) -> None:
 def test_free_text_is_no_word_to_show() -> None:
     assert _presentable("Call +91 98765 43210") == "(not shown)"
     assert _presentable("on_hold") == "on_hold"
-    assert Notice("run", "colour", 2, "").text.startswith(
+    assert DriftNotice("run", "colour", 2, "").text.startswith(
         "the API shows a new field in runs: colour (2 rows)"
     )
 

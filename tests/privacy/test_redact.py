@@ -20,7 +20,7 @@ from unpod_sync.config import Settings
 from unpod_sync.errors import ConfigurationError
 from unpod_sync.model import space_tasks
 from unpod_sync.privacy import identities
-from unpod_sync.privacy.ingest_filter import NOT_KEPT, Forgotten, Guard, cutoff_of
+from unpod_sync.privacy.ingest_filter import NOT_KEPT, Forgotten, IngestFilter, cutoff_of
 from unpod_sync.privacy.keyfile import KeyFile
 from unpod_sync.privacy.masking import masked
 from unpod_sync.privacy.redact import Rules, redact
@@ -211,7 +211,7 @@ def test_a_hash_of_a_transcript_makes_no_sense() -> None:
 def test_the_day_of_retention_is_whole() -> None:
     """So that it moves once a day, and a task without any time is not taken for an old one."""
     assert cutoff_of(3, datetime(2026, 3, 12, 17, 30)) == datetime(2026, 3, 9)  # noqa: DTZ001
-    guard = Guard(Forgotten(), rules(), datetime(2026, 3, 9))  # noqa: DTZ001
+    guard = IngestFilter(Forgotten(), rules(), datetime(2026, 3, 9))  # noqa: DTZ001
     for created, is_masked in (("2026-03-08T23:59:59Z", True), ("2026-03-09T00:00:00", False), (None, False)):
         [record], _ = prepare([task_of({}) | {"task_id": "T1", "created": created}], space_tasks("S"))
         assert (

@@ -15,7 +15,7 @@ from unpod_sync.errors import UsageError, WarehouseError
 from unpod_sync.report import formatting as say
 from unpod_sync.report.kpis import Rate
 from unpod_sync.report.model import Report, Request, report
-from unpod_sync.report.scoped_views import ALL, OTHERS, SCORES, Filter, Windows, open_file, quality
+from unpod_sync.report.scoped_views import ALL, OTHERS, SCORES, Filter, ScopedViews, open_file, quality
 
 EMPTY = tuple(f"delete from {table}" for table in ("tasks", "runs", "task_versions", "transcript_messages"))
 
@@ -43,7 +43,7 @@ def test_a_window_on_everything_has_the_rows_of_the_file(view: str) -> None:
     """A view seen through a window without filter is the view of the file, up to the order of sums."""
     columns = "* exclude (agent_name)" if view == "agent_completion" else "*"
     with open_file(demo_file()) as file:
-        window = Windows(file, Filter()).open(None, None, others=OTHERS)
+        window = ScopedViews(file, Filter()).open(None, None, others=OTHERS)
         sql = f"select {columns} from {view} order by all"
         assert _rounded(window.rows(sql)) == _rounded(file.rows(sql))
         assert view in ("agent_comparison",) or window.rows(sql)
@@ -274,6 +274,6 @@ def test_the_report_has_stable_keys(whole: Report) -> None:
 def test_one_label_for_all_is_the_sum() -> None:
     """A window labelled as one has one row in each view of rates, also in those by date."""
     with open_file(demo_file()) as file:
-        window = Windows(file, Filter()).open(None, None, label=ALL)
+        window = ScopedViews(file, Filter()).open(None, None, label=ALL)
         for view in ("agent_scorecard", "call_funnel", "call_durations", "call_costs"):
             assert len(window.rows(f"from {view}")) == 1

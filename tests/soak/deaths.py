@@ -55,7 +55,7 @@ def child(kind: str, told: dict[str, Any], now: datetime) -> None:
         settings = Settings(**told)
         files = publish.Files(settings.database)
         if kind == "compaction":
-            maintenance.MIN_BYTES, maintenance.DEAD_SHARE = 0, -1.0
+            maintenance.MIN_BYTES, maintenance.RECLAIMABLE_RATIO = 0, -1.0
         if kind == "rebuild":
             maintenance.rebuild(files, now=now, zone=ZoneInfo("UTC"))
             publish.publish(files)

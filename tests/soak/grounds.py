@@ -26,8 +26,8 @@ from tests.soak.judge import Stored
 from tests.soak.mirror import START
 from unpod_sync import tables
 from unpod_sync.api import client
-from unpod_sync.api.failures import Kind, Trouble
-from unpod_sync.api.transport import Answer
+from unpod_sync.api.failures import Failure, FailureKind
+from unpod_sync.api.transport import Response
 from unpod_sync.simulator import Simulator, World
 from unpod_sync.simulator.answers import ListAnswer
 from unpod_sync.sync import pipeline as syncing
@@ -198,14 +198,14 @@ class Light:
             client.Transport,
             syncing.maintenance.open_current,
             syncing._Load._publish,
-            syncing.read_standing,
-            syncing.take_notice,
+            syncing.read_summary,
+            syncing.detect_drift,
         )
         client.Transport = Shortcut  # type: ignore[misc,assignment]
         syncing.maintenance.open_current = lambda *_, **__: self.warehouse
         syncing._Load._publish = lambda load, result, revision: result  # type: ignore[method-assign]
-        syncing.read_standing = lambda *_: {}
-        syncing.take_notice = lambda *_: []  # type: ignore[assignment]
+        syncing.read_summary = lambda *_: {}
+        syncing.detect_drift = lambda *_: []  # type: ignore[assignment]
         try:
             yield
         finally:
@@ -213,16 +213,16 @@ class Light:
                 client.Transport,
                 syncing.maintenance.open_current,
                 syncing._Load._publish,
-                syncing.read_standing,
-                syncing.take_notice,
+                syncing.read_summary,
+                syncing.detect_drift,
             ) = kept  # type: ignore[misc,method-assign]
 
 
 BROKEN = {
-    "reset": Trouble(Kind.CONNECTION, "reset"),
-    "truncate": Trouble(Kind.BROKEN, "cut"),
-    "truncate_silent": Trouble(Kind.BROKEN, "cut"),
-    "hang": Trouble(Kind.TIMEOUT, "silence"),
+    "reset": Failure(FailureKind.CONNECTION, "reset"),
+    "truncate": Failure(FailureKind.BROKEN, "cut"),
+    "truncate_silent": Failure(FailureKind.BROKEN, "cut"),
+    "hang": Failure(FailureKind.TIMEOUT, "silence"),
 }
 
 
@@ -236,7 +236,7 @@ class _Shortcut:
 
     def send(
         self, url: str, headers: Mapping[str, str], _: threading.Event, take: Callable[[int], None]
-    ) -> Answer | Trouble:
+    ) -> Response | Failure:
         parts = urlsplit(url)
         told = {name.lower(): value for name, value in headers.items()}
         with self._lock:
@@ -244,7 +244,7 @@ class _Shortcut:
         if fault is not None and fault.kind in BROKEN:
             return BROKEN[fault.kind]
         whole = answer.whole() if isinstance(answer, ListAnswer) else answer
-        return Answer(
+        return Response(
             whole.status, {"Content-Type": whole.content_type, **whole.headers, **extra}, whole.body
         )
 

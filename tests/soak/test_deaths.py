@@ -19,7 +19,7 @@ from unpod_sync.simulator import Simulator
 from unpod_sync.transform.flatten import flatten
 from unpod_sync.transform.records import prepare
 from unpod_sync.warehouse.database import Warehouse
-from unpod_sync.warehouse.merge import Batch, Stamp, copies_of, write
+from unpod_sync.warehouse.merge import LoadBatch, LoadContext, flat_batch, write
 from unpod_sync.warehouse.publish import Files
 
 
@@ -76,11 +76,11 @@ def test_a_batch_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     count = " + ".join(f"(select count(*) from {table})" for table in tables)
     with closing(Warehouse.open(Files(tmp_path / "u.duckdb"), now=now)) as warehouse:
         for statements in count_from(0):
-            batch = Batch(
-                copies=[copies_of(rows, flatten("task", rows, ZoneInfo("UTC")))], bookmarks=[bookmark]
+            batch = LoadBatch(
+                copies=[flat_batch(rows, flatten("task", rows, ZoneInfo("UTC")))], bookmarks=[bookmark]
             )
             try:
-                write(Mortal(warehouse.cursor(), statements), batch, Stamp("load", 1, now))  # type: ignore[arg-type]
+                write(Mortal(warehouse.cursor(), statements), batch, LoadContext("load", 1, now))  # type: ignore[arg-type]
             except KeyboardInterrupt:
                 assert warehouse.cursor().execute(f"select {count}").fetchall() == [(0,)], statements
             else:

@@ -17,12 +17,12 @@ from tests.soak.mirror import STATUSES, output
 from unpod_sync import tables
 from unpod_sync.config import FreshnessPolicy
 from unpod_sync.model import Page, space_tasks
-from unpod_sync.privacy.ingest_filter import Forgotten, Guard
+from unpod_sync.privacy.ingest_filter import Forgotten, IngestFilter
 from unpod_sync.privacy.redact import Rules
 from unpod_sync.sync import loader as loader_module
-from unpod_sync.sync.loader import Loader
+from unpod_sync.sync.loader import BatchLoader
 from unpod_sync.sync.plan import ListState
-from unpod_sync.sync.progress import Reading
+from unpod_sync.sync.progress import ListProgress
 from unpod_sync.transform.records import prepare
 from unpod_sync.warehouse.database import Warehouse
 from unpod_sync.warehouse.merge import mark_deleted
@@ -71,13 +71,13 @@ def load(
     From the answer `long_from` on it is known for a long one.
     """
     number = next(_loads)
-    loader = Loader(
+    loader = BatchLoader(
         warehouse,
         load_id=f"load {number}",
         first_batch_id=number * 100,
         zone=ZoneInfo("UTC"),
         now=lambda: NOW,
-        guard=Guard(Forgotten(), Rules(frozenset(), frozenset(), lambda kind, value: value)),
+        guard=IngestFilter(Forgotten(), Rules(frozenset(), frozenset(), lambda kind, value: value)),
     )
     try:
         for place, (sequence, rows) in enumerate(answers):
@@ -85,7 +85,7 @@ def load(
                 loader.expect(loader_module.WORTH_A_FILTER)
             page = Page(LIST, 1, 100, rows, len(rows), sequence)
             records, rejects = prepare(orjson.loads(orjson.dumps(rows)), LIST, sequence=sequence)
-            loader.add(Reading(LIST, ListState(), FreshnessPolicy()), page, records, rejects)
+            loader.add(ListProgress(LIST, ListState(), FreshnessPolicy()), page, records, rejects)
             if place < len(batch_after) and batch_after[place]:
                 loader.drain()
         loader.drain()

@@ -15,10 +15,10 @@ from unpod_sync.sync.plan import (
     carried_gaps,
     last_page,
     merge_intervals,
+    page_range,
     pages_of,
     place,
     plan,
-    positions_of,
     subtract,
     sweep_slice,
 )
@@ -186,7 +186,7 @@ def test_pages_and_positions_are_inverse(count, size):
     covered: set[int] = set()
     for page in range(1, last_page(count, size) + 1):
         rows = min(size, count - (page - 1) * size)
-        low, high = positions_of(page, rows, count, size)
+        low, high = page_range(page, rows, count, size)
         assert all(page in pages_of((position, position + 1), count, size) for position in range(low, high))
         covered |= set(range(low, high))
     assert covered == set(range(count))

@@ -11,7 +11,7 @@ import pytest
 from unpod_sync.config import FreshnessPolicy
 from unpod_sync.model import Page, space_tasks
 from unpod_sync.sync.plan import ListState
-from unpod_sync.sync.progress import Reading
+from unpod_sync.sync.progress import ListProgress
 
 NOW = datetime(2026, 3, 10, 12)  # noqa: DTZ001  naive UTC
 KNOWN = ListState(count=100_000, known=100_000, warm_at=NOW, synced_at=NOW - timedelta(minutes=15))
@@ -21,7 +21,7 @@ KNOWN = ListState(count=100_000, known=100_000, warm_at=NOW, synced_at=NOW - tim
 def test_runs_get_another_chance_with_each_sweep(sweep_left: int | None, usable: bool) -> None:
     """What they could not show when the last sweep began, a server may show now."""
     state = replace(KNOWN, runs_usable=False, sweep_left=sweep_left, sweep_started_at=sweep_left and NOW)
-    reading = Reading(space_tasks("S"), state, FreshnessPolicy())
+    reading = ListProgress(space_tasks("S"), state, FreshnessPolicy())
     ids = [f"T{number}" for number in range(100)]
     page = Page(space_tasks("S"), 1, 100, [{"task_id": id_} for id_ in ids], 100_000)
     reading.begin(page, ids, now=NOW, full=False)

@@ -18,7 +18,7 @@ from unpod_sync.tables import BY_KIND, MESSAGES
 from unpod_sync.transform.columns import times
 from unpod_sync.transform.flatten import PATHS, flatten
 from unpod_sync.transform.local_time import local_times
-from unpod_sync.transform.parse import Refused, read_time
+from unpod_sync.transform.parse import ParseError, read_time
 from unpod_sync.transform.records import prepare
 
 UTC = ZoneInfo("UTC")
@@ -678,7 +678,7 @@ def test_a_column_of_times_reads_each_as_it_would_alone(values):
     for index, value in enumerate(values):
         try:
             assert read[index] == read_time(value)
-        except Refused:
+        except ParseError:
             assert read[index] is None and index in refusals
 
 

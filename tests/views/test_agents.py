@@ -8,7 +8,7 @@ import pytest
 
 from tests.views.conftest import START, Warehouse, at, day
 from unpod_sync.report.alerts import unusual_days
-from unpod_sync.report.scoped_views import Filter, Windows, open_file
+from unpod_sync.report.scoped_views import Filter, ScopedViews, open_file
 from unpod_sync.warehouse import schema
 
 
@@ -254,7 +254,7 @@ def test_only_a_low_day_needs_attention(tmp_path: Path) -> None:
         assert directions == [("high",), ("low",)]
         connection.execute("use memory; detach unpod")
     with open_file(path) as file:
-        (found,) = unusual_days(Windows(file, Filter()), None, None)
+        (found,) = unusual_days(ScopedViews(file, Filter()), None, None)
     assert (found.local_date, found.measure, found.text[:22]) == (
         day(14),
         "connect",

@@ -14,7 +14,7 @@ from unpod_sync.privacy.backfill import redact_versions
 from unpod_sync.privacy.redact import Rules
 from unpod_sync.warehouse import schema
 from unpod_sync.warehouse.database import Warehouse
-from unpod_sync.warehouse.merge import Batch, Stamp, mark_deleted, write
+from unpod_sync.warehouse.merge import LoadBatch, LoadContext, mark_deleted, write
 from unpod_sync.warehouse.publish import Files
 from unpod_sync.warehouse.transactions import transaction
 
@@ -90,7 +90,7 @@ def redact(warehouse: Warehouse) -> None:
 
 def write_batch(warehouse: Warehouse) -> None:
     warehouse.connection.execute("drop table meta.bookmarks")
-    write(warehouse.connection, Batch(bookmarks=[{"resource": "tasks/S"}]), Stamp("L", 1, NOW))
+    write(warehouse.connection, LoadBatch(bookmarks=[{"resource": "tasks/S"}]), LoadContext("L", 1, NOW))
 
 
 def migrate(warehouse: Warehouse) -> None:

@@ -37,7 +37,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Chapter:
+class Revision:
     """One version: when a sync first saw it, and what had changed; all that was known for the first."""
 
     observed_at: datetime | None
@@ -61,7 +61,7 @@ class Story:
     """Everything about one call; `task` holds the columns of `tasks`, with the names of agent and space."""
 
     task: dict[str, Any]
-    chapters: list[Chapter]
+    chapters: list[Revision]
     transcript: list[Said]
 
 
@@ -132,8 +132,8 @@ def _records(
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _chapters(versions: list[dict[str, Any]]) -> list[Chapter]:
-    chapters: list[Chapter] = []
+def _chapters(versions: list[dict[str, Any]]) -> list[Revision]:
+    chapters: list[Revision] = []
     before: dict[str, Any] = {}
     for version in versions:
         changes = [
@@ -141,6 +141,6 @@ def _chapters(versions: list[dict[str, Any]]) -> list[Chapter]:
             for name, value in version.items()
             if name not in INTERNAL and value != before.get(name)
         ]
-        chapters.append(Chapter(version["observed_at"], version["modified_at"], changes))
+        chapters.append(Revision(version["observed_at"], version["modified_at"], changes))
         before = version
     return chapters

@@ -18,7 +18,7 @@ SAMPLE = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckResult:
     """What one claim came to: `violations` rows against it, the first few in `sample`."""
 
     name: str
@@ -32,7 +32,7 @@ class Verdict:
         return not self.violations
 
 
-def judge(connection: duckdb.DuckDBPyConnection) -> Iterator[Verdict]:
+def judge(connection: duckdb.DuckDBPyConnection) -> Iterator[CheckResult]:
     """Judges every claim, in the order of the files' names."""
     from unpod_sync.warehouse.schema import sql_files
 
@@ -41,7 +41,7 @@ def judge(connection: duckdb.DuckDBPyConnection) -> Iterator[Verdict]:
         yield _judged(connection, path.stem, text)
 
 
-def _judged(connection: duckdb.DuckDBPyConnection, name: str, text: str) -> Verdict:
+def _judged(connection: duckdb.DuckDBPyConnection, name: str, text: str) -> CheckResult:
     import duckdb
 
     claim = text.lstrip().splitlines()[0].removeprefix("--").strip()
@@ -50,7 +50,7 @@ def _judged(connection: duckdb.DuckDBPyConnection, name: str, text: str) -> Verd
         counted = connection.execute(f"select count(*) from (\n{query}\n)").fetchone()
         number = int(counted[0]) if counted else 0
         if not number:
-            return Verdict(name, claim, 0)
+            return CheckResult(name, claim, 0)
         cursor = connection.execute(f"select * from (\n{query}\n) limit {SAMPLE}")
         names = [column[0] for column in cursor.description or ()]
         rows = tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchall())
@@ -59,4 +59,4 @@ def _judged(connection: duckdb.DuckDBPyConnection, name: str, text: str) -> Verd
             f"the claim {name} cannot be judged: {str(error).splitlines()[0]}",
             "The file was published by another version: run `unpod-sync sync` (or rebuild) with this one.",
         ) from None
-    return Verdict(name, claim, number, rows)
+    return CheckResult(name, claim, number, rows)

@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from unpod_sync.analytics.query import Result
-from unpod_sync.analytics.search_query import Term, spans
+from unpod_sync.analytics.search_query import SearchTerm, highlight_spans
 from unpod_sync.errors import UsageError
 from unpod_sync.suggest import did_you_mean
 
@@ -36,7 +36,7 @@ _AT = "coalesce(started_at, created_at)"
 class Request:
     """What is searched for; an empty filter takes all. Dates are local, both included."""
 
-    terms: tuple[Term, ...]
+    terms: tuple[SearchTerm, ...]
     role: str | None = None
     agent: str | None = None
     outcome: str | None = None
@@ -254,7 +254,7 @@ def _said(request: Request) -> tuple[str, list[object]]:
 
 
 def _found(
-    connection: duckdb.DuckDBPyConnection, hits: Sequence[_Hit], terms: tuple[Term, ...], context: int
+    connection: duckdb.DuckDBPyConnection, hits: Sequence[_Hit], terms: tuple[SearchTerm, ...], context: int
 ) -> Iterator[Found]:
     """The hits with what is known of their calls, and their passages."""
     if not hits:
@@ -286,7 +286,7 @@ def _found(
 
 
 def _passages(
-    messages: Sequence[tuple[Any, ...]], positions: Sequence[int], terms: tuple[Term, ...], context: int
+    messages: Sequence[tuple[Any, ...]], positions: Sequence[int], terms: tuple[SearchTerm, ...], context: int
 ) -> Iterator[list[Line]]:
     """The first matches with what stands around them; passages that touch become one."""
     wanted = set(positions)
@@ -306,7 +306,7 @@ def _passages(
                 content or "",
                 sent_at,
                 position in wanted,
-                spans(content or "", terms) if position in wanted else [],
+                highlight_spans(content or "", terms) if position in wanted else [],
             )
             for position, role, content, sent_at in messages[low:high]
         ]

@@ -21,7 +21,7 @@ _NO_SPACES = re.compile("[\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\u
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class SearchTerm:
     """One word or phrase, as its words."""
 
     words: tuple[str, ...]
@@ -58,9 +58,9 @@ def _literal(word: str) -> str:
     )
 
 
-def parse(arguments: Sequence[str]) -> tuple[Term, ...]:
+def parse(arguments: Sequence[str]) -> tuple[SearchTerm, ...]:
     """The terms of a command line: what stands in quotes, or in one argument, is a phrase."""
-    terms: list[Term] = []
+    terms: list[SearchTerm] = []
     for argument in arguments:
         if '"' in argument:
             terms += _quoted(argument)
@@ -71,9 +71,9 @@ def parse(arguments: Sequence[str]) -> tuple[Term, ...]:
     return tuple(dict.fromkeys(terms))
 
 
-def _quoted(argument: str) -> list[Term]:
+def _quoted(argument: str) -> list[SearchTerm]:
     """Words, and phrases between double quotes; a quote that is never closed reaches to the end."""
-    terms: list[Term] = []
+    terms: list[SearchTerm] = []
     for number, part in enumerate(argument.split('"')):
         if number % 2:
             terms += _terms(part, is_phrase=True)
@@ -82,9 +82,9 @@ def _quoted(argument: str) -> list[Term]:
     return terms
 
 
-def _terms(text: str, *, is_phrase: bool) -> list[Term]:
+def _terms(text: str, *, is_phrase: bool) -> list[SearchTerm]:
     words = tuple(_words(text))
-    return [Term(words, is_phrase or len(words) > 1)] if words else []
+    return [SearchTerm(words, is_phrase or len(words) > 1)] if words else []
 
 
 def _words(text: str) -> list[str]:
@@ -112,7 +112,7 @@ def _fold(word: str) -> str:
     )
 
 
-def spans(text: str, terms: Sequence[Term]) -> list[tuple[int, int]]:
+def highlight_spans(text: str, terms: Sequence[SearchTerm]) -> list[tuple[int, int]]:
     """Where the terms stand in `text`: (start, end), in order, not overlapping."""
     plain, places = _folded(text, strip=True), _folded(text, strip=False)
     found: list[tuple[int, int]] = []

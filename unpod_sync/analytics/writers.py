@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from unpod_sync.analytics.query import Result
 from unpod_sync.config import FILE_NAME
 from unpod_sync.errors import UsageError
-from unpod_sync.escaping import harmless_json
+from unpod_sync.escaping import escape_control_json
 from unpod_sync.warehouse.publish import disk_errors
 
 Writer = Callable[[Result, IO[bytes]], int]
@@ -103,7 +103,7 @@ def write_json(result: Result, out: IO[bytes]) -> int:
     count = 0
     for row in rows(result):
         out.write(b",\n" if count else b"[\n")
-        out.write(harmless_json(_json(dict(zip(names, row, strict=True)))))
+        out.write(escape_control_json(_json(dict(zip(names, row, strict=True)))))
         count += 1
     out.write(b"\n]\n" if count else b"[]\n")
     return count

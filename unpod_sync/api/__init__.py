@@ -1,6 +1,6 @@
 """The API's client: one page at a time or many in flight, with one pace and one set of manners."""
 
-from unpod_sync.api.client import Client, Counters, Event, Job
-from unpod_sync.api.rate_limit import Budget
+from unpod_sync.api.client import Client, Counters, Job, RequestEvent
+from unpod_sync.api.rate_limit import RequestBudget
 
-__all__ = ["Budget", "Client", "Counters", "Event", "Job"]
+__all__ = ["Client", "Counters", "Job", "RequestBudget", "RequestEvent"]

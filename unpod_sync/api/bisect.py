@@ -23,7 +23,7 @@ single row is spoken more slowly: on a server that also fails at random, two fai
 
 
 @dataclass(frozen=True, slots=True)
-class Isolated:
+class PartialPage:
     """What could be saved of a failing page.
 
     `page` has the readable rows in the server's order under the failing page's own number and
@@ -94,14 +94,14 @@ class _Search:
             self.split(offset, size)
 
 
-def isolate(
+def bisect_page(
     client: Client,
     resource: Resource,
     page: int,
     size: int,
     error: ApiError,
     known: Collection[int] = (),
-) -> Isolated:
+) -> PartialPage:
     """Read what can be read of a page that failed with `error` after all its retries.
 
     `known` are the offsets of rows that an earlier search found unreadable: the pieces beside them are read
@@ -118,7 +118,7 @@ def isolate(
     if not _is_alive(search, offset, size):
         raise error
     search.take(offset, size)
-    return Isolated(_joined(search.pages, resource, page, size), tuple(search.bad))
+    return PartialPage(_joined(search.pages, resource, page, size), tuple(search.bad))
 
 
 def _is_alive(search: _Search, offset: int, size: int) -> bool:

@@ -13,7 +13,7 @@ from unpod_sync.api.worker_pool import POLL_SECONDS, StoppedError
 MOST_BYTES = 32 << 20
 
 
-class Holding:
+class ByteBudget:
     """A budget shared by answers that are taken over in the order of their tickets. Thread-safe.
 
     An owner's lowest ticket may always go on, since what the others hold is let go only after its rows were taken:

@@ -19,13 +19,13 @@ from typing import Any, Protocol, TypeVar, overload
 
 from unpod_sync import __version__
 from unpod_sync.api import worker_pool
-from unpod_sync.api.byte_budget import Holding
-from unpod_sync.api.failures import Kind, Scrubber, Trouble, error_for
+from unpod_sync.api.byte_budget import ByteBudget
+from unpod_sync.api.failures import Failure, FailureKind, LogRedactor, error_for
 from unpod_sync.api.lanes import Lanes
-from unpod_sync.api.rate_limit import Budget, Throttle, read_rate
-from unpod_sync.api.responses import Content, read_answer
-from unpod_sync.api.retry import Policy, decide, read_http_date
-from unpod_sync.api.transport import Answer, Transport
+from unpod_sync.api.rate_limit import RateLimiter, RequestBudget, read_rate
+from unpod_sync.api.responses import Content, parse_response
+from unpod_sync.api.retry import RetryPolicy, read_http_date, retry_delay
+from unpod_sync.api.transport import Response, Transport
 from unpod_sync.api.urls import check_base_url, page_url, redirect_target
 from unpod_sync.api.worker_pool import StoppedError
 from unpod_sync.errors import ApiError, ConfigurationError
@@ -37,7 +37,7 @@ Job = tuple[Resource, int, int]
 
 MOST_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_SLOWED_BY = frozenset({Kind.RATE, Kind.TIMEOUT, Kind.SERVER})
+_SLOWED_BY = frozenset({FailureKind.RATE, FailureKind.TIMEOUT, FailureKind.SERVER})
 
 
 class Secret(Protocol):
@@ -48,7 +48,7 @@ class Secret(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class RequestEvent:
     """Something worth a log line; no field ever holds a secret or a row.
 
     `kind` is `answer` (a page came), `retry` (an attempt failed and is made again after
@@ -93,12 +93,12 @@ class Client:
         max_attempts: int = 8,
         longest_wait_seconds: float = 120.0,
         workers: int = 4,
-        budget: Budget | None = None,
+        budget: RequestBudget | None = None,
         sleep: Callable[[float], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         random: Callable[[], float] = _random.random,
-        on_event: Callable[[Event], None] | None = None,
+        on_event: Callable[[RequestEvent], None] | None = None,
         on_time: Callable[[datetime | None], None] | None = None,
     ) -> None:
         """Nothing is sent yet. Raises ConfigurationError for an unusable address, token or handle.
@@ -110,13 +110,13 @@ class Client:
         """
         self.base_url = check_base_url(base_url)
         key = _check_token(token)
-        self._headers, self._scrub = _headers(key, org_handle), Scrubber(key)
-        self._policy = Policy(max_attempts=max_attempts, longest_wait_seconds=longest_wait_seconds)
-        self._budget = budget or Budget()
-        self._throttle = Throttle(self._budget, monotonic, longest_wait_seconds)
+        self._headers, self._scrub = _headers(key, org_handle), LogRedactor(key)
+        self._policy = RetryPolicy(max_attempts=max_attempts, longest_wait_seconds=longest_wait_seconds)
+        self._budget = budget or RequestBudget()
+        self._throttle = RateLimiter(self._budget, monotonic, longest_wait_seconds)
         self._lanes = Lanes(workers)
         self._transport = Transport(workers=workers, timeout=timeout, deadline_seconds=deadline_seconds)
-        self._holding = Holding()
+        self._holding = ByteBudget()
         self._sleep, self._now, self._random, self._on_event = sleep, now, random, on_event
         self._on_time = on_time
         self._closed = threading.Event()
@@ -260,11 +260,11 @@ class Client:
             outcome = self._attempt(job, attempt, stop, ticket)
             if isinstance(outcome, Page):
                 return outcome
-            wait = decide(outcome, attempt, policy, self._random)
+            wait = retry_delay(outcome, attempt, policy, self._random)
             if wait is None:
                 self._tell("failed", job, attempt, outcome)
                 raise error_for(outcome, resource, page, attempt, self._now())
-            if outcome.kind is Kind.RATE or outcome.retry_after_seconds is not None:
+            if outcome.kind is FailureKind.RATE or outcome.retry_after_seconds is not None:
                 self._throttle.pause(wait)
             with self._lock:
                 self._retries += 1
@@ -272,7 +272,7 @@ class Client:
             self._rest(wait, stop)
         raise AssertionError
 
-    def _attempt(self, job: Job, attempt: int, stop: threading.Event, ticket: int | None) -> Page | Trouble:
+    def _attempt(self, job: Job, attempt: int, stop: threading.Event, ticket: int | None) -> Page | Failure:
         """One attempt, with the redirects it may follow."""
 
         def take(number: int) -> None:
@@ -287,7 +287,7 @@ class Client:
             answer = self._transport.send(url, self._headers, stop, take)
             if stop.is_set():
                 raise StoppedError
-            if isinstance(answer, Trouble):
+            if isinstance(answer, Failure):
                 self._throttle.failed()
                 if answer.kind in _SLOWED_BY:
                     self._lanes.troubled()
@@ -296,27 +296,27 @@ class Client:
                 return self._read(job, attempt, answer)
             self._throttle.answered(None)
             target = redirect_target(url, answer.headers.get("Location"))
-            if isinstance(target, Trouble):
+            if isinstance(target, Failure):
                 return target
-            self._tell("redirect", job, attempt, Trouble(Kind.REDIRECT, "redirected", answer.status))
+            self._tell("redirect", job, attempt, Failure(FailureKind.REDIRECT, "redirected", answer.status))
             url = target
-        return Trouble(Kind.REDIRECT, f"more than {MOST_REDIRECTS} redirects")
+        return Failure(FailureKind.REDIRECT, f"more than {MOST_REDIRECTS} redirects")
 
-    def _read(self, job: Job, attempt: int, answer: Answer) -> Page | Trouble:
+    def _read(self, job: Job, attempt: int, answer: Response) -> Page | Failure:
         """Make a page of an answer, and let pace and lanes learn from it."""
         resource, page, size = job
         server_time = read_http_date(answer.headers.get("Date"))
         if self._on_time is not None:
             self._on_time(server_time)
         server_now = server_time or self._now()
-        content = read_answer(answer, kind=resource.kind, page=page, now=server_now, scrub=self._scrub)
+        content = parse_response(answer, kind=resource.kind, page=page, now=server_now, scrub=self._scrub)
         rate = read_rate(answer.headers, server_now)
         with self._lock:
             self._received_bytes += len(answer.body)
             self._pages += isinstance(content, Content)
-            self._rate_limited += isinstance(content, Trouble) and content.kind is Kind.RATE
-        if isinstance(content, Trouble):
-            if content.kind is Kind.RATE:
+            self._rate_limited += isinstance(content, Failure) and content.kind is FailureKind.RATE
+        if isinstance(content, Failure):
+            if content.kind is FailureKind.RATE:
                 self._throttle.refused(rate, content.retry_after_seconds)
             else:
                 self._throttle.answered(rate)
@@ -326,7 +326,7 @@ class Client:
         self._throttle.answered(rate)
         self._lanes.answered(answer.seconds - answer.cpu_seconds)
         if self._on_event is not None:
-            self._on_event(Event("answer", *job, attempt, answer.status, answer.seconds))
+            self._on_event(RequestEvent("answer", *job, attempt, answer.status, answer.seconds))
         return Page(
             resource,
             page,
@@ -355,9 +355,11 @@ class Client:
         if stop.is_set():
             raise StoppedError
 
-    def _tell(self, kind: str, job: Job, attempt: int, trouble: Trouble, wait: float = 0.0) -> None:
+    def _tell(self, kind: str, job: Job, attempt: int, trouble: Failure, wait: float = 0.0) -> None:
         if self._on_event is not None:
-            self._on_event(Event(kind, *job, attempt, trouble.status, wait_seconds=wait, text=trouble.text))
+            self._on_event(
+                RequestEvent(kind, *job, attempt, trouble.status, wait_seconds=wait, text=trouble.text)
+            )
 
 
 def _check_token(token: str | Secret) -> str:

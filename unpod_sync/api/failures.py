@@ -21,7 +21,7 @@ from unpod_sync.model import Resource
 SHOWN_CHARACTERS = 200
 
 
-class Kind(StrEnum):
+class FailureKind(StrEnum):
     """The kinds of failure of one attempt (`API_FACTS.md` section 6)."""
 
     CREDENTIALS = "credentials"
@@ -43,7 +43,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Failure:
     """One failed attempt.
 
     `text` says what happened in our words, with at most a scrubbed piece of the server's message;
@@ -51,51 +51,54 @@ class Trouble:
     `retry_after_seconds` is what the server asked for, None when it did not.
     """
 
-    kind: Kind
+    kind: FailureKind
     text: str
     status: int = 0
     retry_after_seconds: float | None = None
 
 
-_ERRORS: dict[Kind, tuple[type[ApiError], str]] = {
-    Kind.CREDENTIALS: (
+_ERRORS: dict[FailureKind, tuple[type[ApiError], str]] = {
+    FailureKind.CREDENTIALS: (
         CredentialsError,
         "Check UNPOD_API_TOKEN: copy the key again from the Unpod settings, without the word 'Token'. "
         "A key belongs to one organisation: check UNPOD_ORG_HANDLE too.",
     ),
-    Kind.ACCESS: (
+    FailureKind.ACCESS: (
         AccessError,
         "Check the space token or agent handle and UNPOD_ORG_HANDLE; the token needs an owner or editor.",
     ),
-    Kind.TOO_LARGE: (
+    FailureKind.TOO_LARGE: (
         ResponseError,
         "Pages are asked for in smaller pieces; a smaller page_size spares that.",
     ),
-    Kind.NO_ROUTE: (NoRouteError, "Check UNPOD_BASE_URL; some servers do not have every list."),
-    Kind.REQUEST: (
+    FailureKind.NO_ROUTE: (NoRouteError, "Check UNPOD_BASE_URL; some servers do not have every list."),
+    FailureKind.REQUEST: (
         ResponseError,
         "The API did not accept the request. Check UNPOD_ORG_HANDLE and UNPOD_BASE_URL.",
     ),
-    Kind.REDIRECT: (
+    FailureKind.REDIRECT: (
         ResponseError,
         "The token is not sent anywhere else. If the API has moved, set UNPOD_BASE_URL to its new address.",
     ),
-    Kind.RATE: (RateLimitedError, "Run it again later, or set a lower per-minute budget."),
-    Kind.SERVER: (UnavailableError, "The server has a problem of its own. The next sync goes on from here."),
-    Kind.PARTIAL: (ResponseError, "The server could not build this page. The next sync tries again."),
-    Kind.BROKEN: (
+    FailureKind.RATE: (RateLimitedError, "Run it again later, or set a lower per-minute budget."),
+    FailureKind.SERVER: (
+        UnavailableError,
+        "The server has a problem of its own. The next sync goes on from here.",
+    ),
+    FailureKind.PARTIAL: (ResponseError, "The server could not build this page. The next sync tries again."),
+    FailureKind.BROKEN: (
         ResponseError,
         "The answer is not what the API documents. Check that UNPOD_BASE_URL is the API's address.",
     ),
-    Kind.TIMEOUT: (
+    FailureKind.TIMEOUT: (
         UnavailableError,
         "The server is slow or the network is. The next sync goes on from here.",
     ),
-    Kind.CONNECTION: (UnavailableError, "The connection broke. The next sync goes on from here."),
-    Kind.REFUSED: (UnavailableError, "Check UNPOD_BASE_URL, and that no firewall stands in between."),
-    Kind.DNS: (UnavailableError, "Check the host name in UNPOD_BASE_URL and this machine's network."),
-    Kind.PROXY: (UnavailableError, "Check HTTPS_PROXY and NO_PROXY in the environment."),
-    Kind.TLS: (
+    FailureKind.CONNECTION: (UnavailableError, "The connection broke. The next sync goes on from here."),
+    FailureKind.REFUSED: (UnavailableError, "Check UNPOD_BASE_URL, and that no firewall stands in between."),
+    FailureKind.DNS: (UnavailableError, "Check the host name in UNPOD_BASE_URL and this machine's network."),
+    FailureKind.PROXY: (UnavailableError, "Check HTTPS_PROXY and NO_PROXY in the environment."),
+    FailureKind.TLS: (
         UnavailableError,
         "The server could not prove who it is, so the token was not sent. Check the machine's clock and "
         "UNPOD_BASE_URL; behind a company proxy set REQUESTS_CA_BUNDLE to its certificate file.",
@@ -108,14 +111,14 @@ _LOGIN_HINT = (
 )
 
 
-def error_for(trouble: Trouble, resource: Resource, page: int, attempts: int, now: datetime) -> ApiError:
+def error_for(trouble: Failure, resource: Resource, page: int, attempts: int, now: datetime) -> ApiError:
     """The error for the user; `attempts` says how often the page was tried."""
     error, hint = _ERRORS[trouble.kind]
-    if trouble.kind is Kind.CREDENTIALS and resource.is_listing:
+    if trouble.kind is FailureKind.CREDENTIALS and resource.is_listing:
         hint = f"{hint} {_LOGIN_HINT}"
     tried = f" (tried {attempts} times)" if attempts > 1 else ""
     wait = trouble.retry_after_seconds
-    if trouble.kind in (Kind.RATE, Kind.SERVER) and wait is not None:
+    if trouble.kind in (FailureKind.RATE, FailureKind.SERVER) and wait is not None:
         hint = f"The server asks to come back {_come_back(now, wait)}. {hint}"
     made = error(f"{resource.name}, page {page}: {trouble.text}{tried}", hint)
     made.status = trouble.status
@@ -135,7 +138,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u20
 _CONTACT = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+|\+?\d(?:[\s().-]?\d){6,}")
 
 
-class Scrubber:
+class LogRedactor:
     """Takes secrets, contact data and control characters out of a server's text."""
 
     def __init__(self, *secrets: str) -> None:

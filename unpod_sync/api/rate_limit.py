@@ -27,7 +27,7 @@ SLOWEST_PER_SECOND = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class RequestBudget:
     """What the user allows; every attempt that is sent counts, retries and redirects too.
 
     `max_requests` is for this sync, `per_day` for the day of which `used_today` are already gone.
@@ -77,10 +77,12 @@ def _number(text: str | None) -> float | None:
     return float(text) if is_plain else None
 
 
-class Throttle:
+class RateLimiter:
     """The shared pace. Thread-safe; times are those of the `monotonic` it was given, in seconds."""
 
-    def __init__(self, budget: Budget, monotonic: Callable[[], float], longest_wait_seconds: float) -> None:
+    def __init__(
+        self, budget: RequestBudget, monotonic: Callable[[], float], longest_wait_seconds: float
+    ) -> None:
         """A rate window that ends later than `longest_wait_seconds` from now is not waited for."""
         self._budget = budget
         self._monotonic = monotonic

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import msgspec
 
-from unpod_sync.api.failures import Kind, Trouble
+from unpod_sync.api.failures import Failure, FailureKind
 from unpod_sync.api.retry import read_retry_after
-from unpod_sync.api.transport import Answer
+from unpod_sync.api.transport import Response
 from unpod_sync.model import LISTINGS
 
 _MOST_COUNT = (1 << 63) - 1
@@ -69,16 +69,16 @@ def _without_surrogates(value: Any) -> Any:
     return value
 
 
-def read_answer(
-    answer: Answer, *, kind: str, page: int, now: datetime, scrub: Callable[[str], str]
-) -> Content | Trouble:
+def parse_response(
+    answer: Response, *, kind: str, page: int, now: datetime, scrub: Callable[[str], str]
+) -> Content | Failure:
     """The rows of an answer to page number `page` of a list of `kind`, or the failure it is.
 
     A 404 beyond the first page means past the end: no rows and no count.
     """
     status = answer.status
     if status == 401:
-        return Trouble(Kind.CREDENTIALS, "the API refused the token (401)", status)
+        return Failure(FailureKind.CREDENTIALS, "the API refused the token (401)", status)
     body = decode(answer.body)
     if status == 200:
         rows = _rows(body, kind)
@@ -90,35 +90,37 @@ def read_answer(
     wait = read_retry_after(_header(answer, "Retry-After"), now)
     message = _message(body, scrub)
     if status == 200:
-        return Trouble(Kind.BROKEN, _what_came(body, answer) + message, status, wait)
+        return Failure(FailureKind.BROKEN, _what_came(body, answer) + message, status, wait)
     return _refusal(status, body, message, wait)
 
 
-def _refusal(status: int, body: Any, message: str, wait: float | None) -> Trouble:
+def _refusal(status: int, body: Any, message: str, wait: float | None) -> Failure:
     """The failure that a status other than 200 is."""
     if status == 401:
-        return Trouble(Kind.CREDENTIALS, "the API refused the token (401)", status)
+        return Failure(FailureKind.CREDENTIALS, "the API refused the token (401)", status)
     if status == 206:
         if _has_errors(body):
-            return Trouble(Kind.PARTIAL, "the server could not build the page (206)" + message, status, wait)
-        return Trouble(Kind.ACCESS, "no access, or it does not exist (206)" + message, status)
+            return Failure(
+                FailureKind.PARTIAL, "the server could not build the page (206)" + message, status, wait
+            )
+        return Failure(FailureKind.ACCESS, "no access, or it does not exist (206)" + message, status)
     if status == 403:
-        return Trouble(Kind.ACCESS, "access denied (403)" + message, status)
+        return Failure(FailureKind.ACCESS, "access denied (403)" + message, status)
     if status == 404:
         if isinstance(body, _Nothing):
-            return Trouble(Kind.NO_ROUTE, "the server has no such path (404)", status)
-        return Trouble(Kind.ACCESS, "not found (404)" + message, status)
+            return Failure(FailureKind.NO_ROUTE, "the server has no such path (404)", status)
+        return Failure(FailureKind.ACCESS, "not found (404)" + message, status)
     if status == 429:
-        return Trouble(Kind.RATE, "too many requests (429)" + message, status, wait)
+        return Failure(FailureKind.RATE, "too many requests (429)" + message, status, wait)
     if status >= 500:
-        return Trouble(Kind.SERVER, f"the server failed ({status})" + message, status, wait)
+        return Failure(FailureKind.SERVER, f"the server failed ({status})" + message, status, wait)
     if status in (408, 425):
-        return Trouble(Kind.TIMEOUT, f"the server gave up waiting ({status})", status, wait)
+        return Failure(FailureKind.TIMEOUT, f"the server gave up waiting ({status})", status, wait)
     if status >= 400:
-        return Trouble(Kind.REQUEST, f"the request was refused ({status})" + message, status)
+        return Failure(FailureKind.REQUEST, f"the request was refused ({status})" + message, status)
     if status >= 300:
-        return Trouble(Kind.REDIRECT, f"an unexpected redirect ({status})", status)
-    return Trouble(Kind.BROKEN, f"an unexpected answer ({status})" + message, status, wait)
+        return Failure(FailureKind.REDIRECT, f"an unexpected redirect ({status})", status)
+    return Failure(FailureKind.BROKEN, f"an unexpected answer ({status})" + message, status, wait)
 
 
 def _rows(body: Any, kind: str) -> list[Any] | None:
@@ -171,7 +173,7 @@ def _message(body: Any, scrub: Callable[[str], str]) -> str:
     return ""
 
 
-def _what_came(body: Any, answer: Answer) -> str:
+def _what_came(body: Any, answer: Response) -> str:
     if not answer.body:
         return "the answer is empty (200)"
     if isinstance(body, _Nothing):
@@ -180,5 +182,5 @@ def _what_came(body: Any, answer: Answer) -> str:
     return "the answer has no list in `data` (200)"
 
 
-def _header(answer: Answer, name: str) -> str | None:
+def _header(answer: Response, name: str) -> str | None:
     return answer.headers.get(name)

@@ -7,31 +7,31 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from unpod_sync.api.failures import Kind, Trouble
+from unpod_sync.api.failures import Failure, FailureKind
 
-NEVER = frozenset(
+NOT_RETRYABLE = frozenset(
     {
-        Kind.CREDENTIALS,
-        Kind.ACCESS,
-        Kind.NO_ROUTE,
-        Kind.TOO_LARGE,
-        Kind.REQUEST,
-        Kind.REDIRECT,
-        Kind.TLS,
+        FailureKind.CREDENTIALS,
+        FailureKind.ACCESS,
+        FailureKind.NO_ROUTE,
+        FailureKind.TOO_LARGE,
+        FailureKind.REQUEST,
+        FailureKind.REDIRECT,
+        FailureKind.TLS,
     }
 )
 """Asking again cannot help, and for TLS could harm."""
 
-SELDOM = frozenset({Kind.REFUSED, Kind.DNS, Kind.PROXY, Kind.PARTIAL})
+RETRY_FEW = frozenset({FailureKind.REFUSED, FailureKind.DNS, FailureKind.PROXY, FailureKind.PARTIAL})
 """Mostly a wrong setting or a bad row, for which smaller pages are the better try; sometimes a
 network or server that is just coming up."""
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class RetryPolicy:
     """How patient the client is.
 
-    `max_attempts` counts the first one; `seldom_attempts` is for the kinds in `SELDOM`.
+    `max_attempts` counts the first one; `seldom_attempts` is for the kinds in `RETRY_FEW`.
     `base_seconds` doubles with each attempt up to `most_seconds`. A `Retry-After` above
     `longest_wait_seconds` is not waited for.
     """
@@ -45,16 +45,20 @@ class Policy:
     longest_wait_seconds: float = 120.0
 
 
-def decide(trouble: Trouble, attempt: int, policy: Policy, random: Callable[[], float]) -> float | None:
+def retry_delay(
+    trouble: Failure, attempt: int, policy: RetryPolicy, random: Callable[[], float]
+) -> float | None:
     """Seconds to wait before the next attempt, or None to give up.
 
     `attempt` counts from 1; `random` gives numbers in [0, 1). Backoff is exponential with full
     jitter. A 429 without `Retry-After` keeps at least half of each step, so that eight attempts
     outlast the minute over which such limits are documented to be counted.
     """
-    if trouble.kind in NEVER:
+    if trouble.kind in NOT_RETRYABLE:
         return None
-    most = min(policy.max_attempts, policy.seldom_attempts) if trouble.kind in SELDOM else policy.max_attempts
+    most = (
+        min(policy.max_attempts, policy.seldom_attempts) if trouble.kind in RETRY_FEW else policy.max_attempts
+    )
     if attempt >= most:
         return None
     asked = trouble.retry_after_seconds
@@ -62,7 +66,7 @@ def decide(trouble: Trouble, attempt: int, policy: Policy, random: Callable[[], 
         # A little later than asked and not all at once: servers round their seconds down.
         return None if asked > policy.longest_wait_seconds else asked + 0.05 + 0.45 * random()
     doublings = 2.0 ** min(attempt - 1, 30)
-    if trouble.kind is Kind.RATE:
+    if trouble.kind is FailureKind.RATE:
         return min(policy.rate_most_seconds, policy.rate_base_seconds * doublings) * (0.5 + 0.5 * random())
     return min(policy.most_seconds, policy.base_seconds * doublings) * random()
 

@@ -28,14 +28,14 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from unpod_sync.api.failures import Kind, Trouble
+from unpod_sync.api.failures import Failure, FailureKind
 
 PIECE_BYTES = 1 << 18
 WATCH_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A complete answer. `seconds` is wall time until the last byte, `cpu_seconds` our share of it."""
 
     status: int
@@ -45,7 +45,7 @@ class Answer:
     cpu_seconds: float = 0.0
 
 
-class Exchange:
+class InFlightRequest:
     """One request under way: holds the socket it uses, so that another thread can cut it."""
 
     def __init__(self, deadline: float, owner: object) -> None:
@@ -95,7 +95,7 @@ _here = threading.local()
 
 
 def _hold(held: object) -> None:
-    exchange: Exchange | None = getattr(_here, "exchange", None)
+    exchange: InFlightRequest | None = getattr(_here, "exchange", None)
     if exchange is not None:
         exchange.hold(held)
 
@@ -159,7 +159,7 @@ class Transport:
         self._deadline_seconds = deadline_seconds
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._live: set[Exchange] = set()
+        self._live: set[InFlightRequest] = set()
         self._settings: dict[tuple[str, str], dict[str, Any]] = {}
         self._closed = threading.Event()
         self._watchdog: threading.Thread | None = None
@@ -170,7 +170,7 @@ class Transport:
         headers: Mapping[str, str],
         owner: object = None,
         take: Callable[[int], None] = lambda number: None,
-    ) -> Answer | Trouble:
+    ) -> Response | Failure:
         """GET `url` once and read all of the answer; a failure of the network is a value too.
 
         `take` is called with the size of each piece before the next is read; while it waits, no deadline passes.
@@ -188,10 +188,10 @@ class Transport:
             ) as error:
                 return _trouble(error, urlsplit(url), exchange, self._deadline_seconds)
             if body is None:
-                return Trouble(
-                    Kind.TOO_LARGE, f"the answer is larger than {self._max_bytes >> 20} MiB", status
+                return Failure(
+                    FailureKind.TOO_LARGE, f"the answer is larger than {self._max_bytes >> 20} MiB", status
                 )
-        return Answer(status, received, body, time.monotonic() - wall, time.thread_time() - cpu)
+        return Response(status, received, body, time.monotonic() - wall, time.thread_time() - cpu)
 
     def cut(self, owner: object = None) -> None:
         """Break off the requests of `owner`, or all when None."""
@@ -209,7 +209,7 @@ class Transport:
         self._adapter.close()
 
     def _exchange_bytes(
-        self, url: str, headers: Mapping[str, str], exchange: Exchange, take: Callable[[int], None]
+        self, url: str, headers: Mapping[str, str], exchange: InFlightRequest, take: Callable[[int], None]
     ) -> tuple[int, Mapping[str, str], bytes | None]:
         request = requests.Request("GET", url, headers=dict(headers)).prepare()
         parts = urlsplit(url)
@@ -248,8 +248,8 @@ class Transport:
         return self._settings[origin]
 
     @contextlib.contextmanager
-    def _exchange(self, owner: object) -> Iterator[Exchange]:
-        exchange = Exchange(time.monotonic() + self._deadline_seconds, owner)
+    def _exchange(self, owner: object) -> Iterator[InFlightRequest]:
+        exchange = InFlightRequest(time.monotonic() + self._deadline_seconds, owner)
         with self._lock:
             self._live.add(exchange)
             if self._watchdog is None and not self._closed.is_set():
@@ -277,7 +277,7 @@ class Transport:
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL"})
 
 
-def _trouble(error: BaseException, url: SplitResult, exchange: Exchange, deadline: float) -> Trouble:
+def _trouble(error: BaseException, url: SplitResult, exchange: InFlightRequest, deadline: float) -> Failure:
     """Which kind of failure an exception of requests, urllib3 or the system is; its text is never used."""
     causes = list(_causes(error))
 
@@ -287,31 +287,31 @@ def _trouble(error: BaseException, url: SplitResult, exchange: Exchange, deadlin
     host = url.hostname or "the server"
     errors = urllib3.exceptions
     if exchange.is_cut:
-        return Trouble(Kind.TIMEOUT, f"the answer was not complete after {deadline:g} seconds")
+        return Failure(FailureKind.TIMEOUT, f"the answer was not complete after {deadline:g} seconds")
     if among(ssl.SSLCertVerificationError):
-        return Trouble(Kind.TLS, f"the certificate of {host} is not trusted")
+        return Failure(FailureKind.TLS, f"the certificate of {host} is not trusted")
     if among(requests.exceptions.ProxyError, errors.ProxyError):
-        return Trouble(Kind.PROXY, f"the proxy for {host} could not be used")
+        return Failure(FailureKind.PROXY, f"the proxy for {host} could not be used")
     if among(errors.NameResolutionError, socket.gaierror, UnicodeError):
-        return Trouble(Kind.DNS, f"the name {host} cannot be resolved")
+        return Failure(FailureKind.DNS, f"the name {host} cannot be resolved")
     if among(errors.NewConnectionError, ConnectionRefusedError):
-        return Trouble(Kind.REFUSED, f"no connection to {host}")
+        return Failure(FailureKind.REFUSED, f"no connection to {host}")
     if among(errors.TimeoutError, TimeoutError, requests.Timeout):
-        return Trouble(Kind.TIMEOUT, f"{host} did not answer in time")
+        return Failure(FailureKind.TIMEOUT, f"{host} did not answer in time")
     if among(errors.DecodeError):
-        return Trouble(Kind.BROKEN, "the compressed answer is damaged")
+        return Failure(FailureKind.BROKEN, "the compressed answer is damaged")
     if among(errors.IncompleteRead, http.client.IncompleteRead):
-        return Trouble(Kind.CONNECTION, "the answer ended too early")
+        return Failure(FailureKind.CONNECTION, "the answer ended too early")
     if any(getattr(cause, "reason", "") in _NO_TLS for cause in causes):
-        return Trouble(Kind.TLS, f"{host} does not speak TLS at this address")
+        return Failure(FailureKind.TLS, f"{host} does not speak TLS at this address")
     if among(ssl.SSLError, errors.SSLError):
-        return Trouble(Kind.CONNECTION, f"the TLS connection to {host} failed")
+        return Failure(FailureKind.CONNECTION, f"the TLS connection to {host} failed")
     if among(requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader):
-        return Trouble(Kind.REQUEST, "the address is not valid")
+        return Failure(FailureKind.REQUEST, "the address is not valid")
     if type(error) is OSError and error.errno is None:
         # requests' way to say that the certificate bundle is missing.
-        return Trouble(Kind.TLS, "the certificate file named in REQUESTS_CA_BUNDLE cannot be read")
-    return Trouble(Kind.CONNECTION, f"{host} closed the connection")
+        return Failure(FailureKind.TLS, "the certificate file named in REQUESTS_CA_BUNDLE cannot be read")
+    return Failure(FailureKind.CONNECTION, f"{host} closed the connection")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

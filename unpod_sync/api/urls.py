@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
-from unpod_sync.api.failures import Kind, Trouble
+from unpod_sync.api.failures import Failure, FailureKind
 from unpod_sync.api.transport import is_loopback
 from unpod_sync.errors import ConfigurationError
 from unpod_sync.model import API_ROOT, Resource
@@ -42,7 +42,7 @@ def page_url(base_url: str, resource: Resource, page: int, size: int) -> str:
     return f"{base_url}{API_ROOT}{resource.path}?page={page}&page_size={size}"
 
 
-def redirect_target(url: str, location: str | None) -> str | Trouble:
+def redirect_target(url: str, location: str | None) -> str | Failure:
     """Where a redirect from `url` may be followed to with the token, else the refusal.
 
     Only the same scheme, host and port, or the same host from http to https. A target without
@@ -53,11 +53,11 @@ def redirect_target(url: str, location: str | None) -> str | Trouble:
         is_same = _origin(before) == _origin(after)
         is_upgrade = (before.scheme, after.scheme) == ("http", "https") and before.hostname == after.hostname
     except ValueError:
-        return Trouble(Kind.REDIRECT, "a redirect to an address that is not valid")
+        return Failure(FailureKind.REDIRECT, "a redirect to an address that is not valid")
     if not location:
-        return Trouble(Kind.REDIRECT, "a redirect that names no address")
+        return Failure(FailureKind.REDIRECT, "a redirect that names no address")
     if after.username is not None or after.password is not None or not (is_same or is_upgrade):
-        return Trouble(Kind.REDIRECT, f"a redirect to {_shown(after)} was refused")
+        return Failure(FailureKind.REDIRECT, f"a redirect to {_shown(after)} was refused")
     return urlunsplit((after.scheme, after.netloc, after.path, after.query or before.query, ""))
 
 

@@ -19,7 +19,7 @@ from unpod_sync.cli.output import Output
 from unpod_sync.config import Settings
 
 if TYPE_CHECKING:
-    from unpod_sync.analytics.call_history import Chapter, Story
+    from unpod_sync.analytics.call_history import Revision, Story
 
 #: What the first version tells; later ones tell every change.
 FIRST = ("status", "call_status", "outcome", "message_count", "recording_url")
@@ -67,10 +67,10 @@ def command(settings: Settings, output: Output, *, task_id: str) -> None:
 def _head(told: Story, zone: ZoneInfo) -> Iterator[str]:
     """Who, when, how long, how it ended, where to hear it."""
     from unpod_sync.cli.terminal import clock, local
-    from unpod_sync.escaping import harmless
+    from unpod_sync.escaping import escape_control_chars
 
     task = told.task
-    yield harmless(f"Call {task['task_id']}") + (
+    yield escape_control_chars(f"Call {task['task_id']}") + (
         "  (no longer listed by the API)" if task["deleted_at"] else ""
     )
     yield from _facts(
@@ -93,7 +93,7 @@ def _head(told: Story, zone: ZoneInfo) -> Iterator[str]:
     )
 
 
-def _chapters(chapters: Sequence[Chapter], zone: ZoneInfo) -> Iterator[str]:
+def _chapters(chapters: Sequence[Revision], zone: ZoneInfo) -> Iterator[str]:
     """What changed, and when a sync saw it."""
     from unpod_sync.cli.terminal import local
 
@@ -116,14 +116,14 @@ def _chapters(chapters: Sequence[Chapter], zone: ZoneInfo) -> Iterator[str]:
 def _analysis(task: dict[str, Any], zone: ZoneInfo, width: int) -> Iterator[str]:
     """What the analysis after the call says."""
     from unpod_sync.cli.terminal import local
-    from unpod_sync.escaping import harmless
+    from unpod_sync.escaping import escape_control_chars
 
     yield "Analysis"
     if not task["has_analysis"]:
         yield "  none yet" if task["status"] != "failed" else "  none"
         return
     yield from textwrap.wrap(
-        harmless(task["summary"] or ""), width, initial_indent="  ", subsequent_indent="  "
+        escape_control_chars(task["summary"] or ""), width, initial_indent="  ", subsequent_indent="  "
     )
     callback = local(task["callback_at"], zone) if task["callback_at"] else task["callback_label"]
     yield from _facts(
@@ -155,7 +155,7 @@ def _structured(text: str | None) -> list[tuple[str, object]]:
 def _dialogue(told: Story, width: int) -> Iterator[str]:
     """The transcript: time from the first message, who, what; long gaps as such."""
     from unpod_sync.cli.terminal import clock
-    from unpod_sync.escaping import harmless
+    from unpod_sync.escaping import escape_control_chars
 
     yield f"Transcript, {len(told.transcript)} messages" if told.transcript else "No transcript"
     start = next((said.sent_at for said in told.transcript if said.sent_at), None)
@@ -170,9 +170,9 @@ def _dialogue(told: Story, width: int) -> Iterator[str]:
             if said.sent_at and start and said.sent_at >= start
             else ""
         )
-        before = f"{at:>7} {harmless(said.role or '?'):>6}  "
+        before = f"{at:>7} {escape_control_chars(said.role or '?'):>6}  "
         room = max(20, width - len(before))
-        lines = textwrap.wrap(harmless(said.content or "–"), room) or ["–"]
+        lines = textwrap.wrap(escape_control_chars(said.content or "–"), room) or ["–"]
         yield before + lines[0]
         yield from (" " * len(before) + line for line in lines[1:])
 
@@ -180,12 +180,12 @@ def _dialogue(told: Story, width: int) -> Iterator[str]:
 def _facts(facts: Sequence[tuple[str, object]]) -> Iterator[str]:
     """Labelled lines for what is known."""
     from unpod_sync.cli.terminal import pad
-    from unpod_sync.escaping import harmless
+    from unpod_sync.escaping import escape_control_chars
 
-    known = [(harmless(label), value) for label, value in facts if value not in (None, "", "–")]
+    known = [(escape_control_chars(label), value) for label, value in facts if value not in (None, "", "–")]
     size = max((len(label) for label, _ in known), default=0)
     for label, value in known:
-        yield f"  {pad(label, size)}  {harmless(str(value))}"
+        yield f"  {pad(label, size)}  {escape_control_chars(str(value))}"
 
 
 def _join(*values: object) -> str:
@@ -196,6 +196,6 @@ def _join(*values: object) -> str:
 def _short(value: object) -> str:
     """A value of the story in one line."""
     from unpod_sync.cli.terminal import NOTHING, cut
-    from unpod_sync.escaping import harmless
+    from unpod_sync.escaping import escape_control_chars
 
-    return NOTHING if value is None else cut(harmless(str(value)), 60)
+    return NOTHING if value is None else cut(escape_control_chars(str(value)), 60)

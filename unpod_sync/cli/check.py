@@ -15,8 +15,8 @@ from unpod_sync.errors import EXIT_DONE, EXIT_PARTIAL, CheckError
 if TYPE_CHECKING:
     import duckdb
 
-    from unpod_sync.analytics.checks import Verdict
-    from unpod_sync.operations.count_check import Comparison, ExecutionGroup
+    from unpod_sync.analytics.checks import CheckResult
+    from unpod_sync.operations.count_check import CountComparison, ExecutionGroup
 
 
 @click.command(
@@ -59,7 +59,7 @@ def command(settings: Settings, output: Output, *, offline: bool) -> int:
     return status
 
 
-def _compare(connection: duckdb.DuckDBPyConnection, settings: Settings) -> list[Comparison]:
+def _compare(connection: duckdb.DuckDBPyConnection, settings: Settings) -> list[CountComparison]:
     from unpod_sync.operations.count_check import compare_lists
     from unpod_sync.sync.pipeline import open_client
 
@@ -68,7 +68,7 @@ def _compare(connection: duckdb.DuckDBPyConnection, settings: Settings) -> list[
 
 
 def _tell(
-    verdicts: list[Verdict], lists: list[Comparison], groups: list[ExecutionGroup], output: Output
+    verdicts: list[CheckResult], lists: list[CountComparison], groups: list[ExecutionGroup], output: Output
 ) -> None:
     from unpod_sync.cli.status import table
 
@@ -115,7 +115,7 @@ def _row(row: dict[str, Any]) -> str:
 
 
 def _document(
-    verdicts: list[Verdict], lists: list[Comparison], groups: list[ExecutionGroup], status: int
+    verdicts: list[CheckResult], lists: list[CountComparison], groups: list[ExecutionGroup], status: int
 ) -> dict[str, Any]:
     return {
         "exit_status": status,

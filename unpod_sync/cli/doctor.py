@@ -39,10 +39,10 @@ def command(output: Output, *, offline: bool, **flags: Any) -> int:
 
 def run(flags: dict[str, Any], output: Output, *, offline: bool = False) -> int:
     """The examination on the terminal, finding by finding, or as JSON; gives the exit status."""
-    from unpod_sync.operations import examine, exit_status
+    from unpod_sync.operations import exit_status, run_checks
 
     found: list[Finding] = []
-    for finding in examine(flags, datetime.now(UTC).replace(tzinfo=None), offline=offline):
+    for finding in run_checks(flags, datetime.now(UTC).replace(tzinfo=None), offline=offline):
         found.append(finding)
         if not output.json and not (output.quiet and finding.level == "ok"):
             _tell(finding, output)

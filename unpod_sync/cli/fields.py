@@ -62,12 +62,14 @@ def command(settings: Settings, output: Output, *, agent: str | None, build: boo
 def _show(found: list[AgentFields], output: Output) -> None:
     """A table per agent."""
     from unpod_sync.cli.terminal import table
-    from unpod_sync.escaping import harmless
+    from unpod_sync.escaping import escape_control_chars
 
     width = shutil.get_terminal_size()[0] if sys.stdout.isatty() else None
     for agent in found:
         name = agent.agent_name or agent.agent_handle
-        output.data(harmless(f"{name} ({agent.agent_handle}), {agent.analysed_count:,} analysed calls"))
+        output.data(
+            escape_control_chars(f"{name} ({agent.agent_handle}), {agent.analysed_count:,} analysed calls")
+        )
         rows = [
             (
                 field.key,

@@ -24,7 +24,7 @@ from unpod_sync.errors import (
 )
 
 if TYPE_CHECKING:
-    from unpod_sync.operations.account import SpaceOffer
+    from unpod_sync.operations.account import SpaceChoice
 
 T = TypeVar("T")
 TRIES = 5
@@ -174,7 +174,7 @@ class _Interview:
 
     def _organization(
         self, base_url: str, token: str, known: list[str]
-    ) -> tuple[Settings, list[SpaceOffer] | None]:
+    ) -> tuple[Settings, list[SpaceChoice] | None]:
         from unpod_sync.operations.account import spaces
 
         handle = self._given.get("org_handle") or self._asked_handle(known)
@@ -215,7 +215,7 @@ class _Interview:
             check_space(settings, token)
         return tokens
 
-    def _spaces(self, offers: list[SpaceOffer]) -> tuple[str, ...]:
+    def _spaces(self, offers: list[SpaceChoice]) -> tuple[str, ...]:
         from unpod_sync.operations.account import choose
 
         given = self._given.get("spaces", "" if not self._ask else None)

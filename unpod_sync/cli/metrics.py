@@ -56,20 +56,21 @@ def command(settings: Settings, output: Output, *, name: str | None) -> None:
 def _listed(view: View, width: int) -> list[str]:
     """A view's metrics, one line each."""
     from unpod_sync.cli.terminal import cut, pad
-    from unpod_sync.escaping import harmless
+    from unpod_sync.escaping import escape_control_chars
 
     size = max(len(metric.name) for metric in view.metrics)
-    lines = [cut(f"{view.name}: {harmless(view.comment or '')}", width)]
+    lines = [cut(f"{view.name}: {escape_control_chars(view.comment or '')}", width)]
     return lines + [
-        cut(f"  {pad(metric.name, size)}  {harmless(metric.definition)}", width) for metric in view.metrics
+        cut(f"  {pad(metric.name, size)}  {escape_control_chars(metric.definition)}", width)
+        for metric in view.metrics
     ]
 
 
 def _whole(view: View, width: int) -> list[str]:
     """A view's metrics with all that is known about them."""
-    from unpod_sync.escaping import harmless
+    from unpod_sync.escaping import escape_control_chars
 
-    lines = textwrap.wrap(f"{view.name}: {harmless(view.comment or '')}", width)
+    lines = textwrap.wrap(f"{view.name}: {escape_control_chars(view.comment or '')}", width)
     for metric in view.metrics:
         lines += ["", f"  {metric.name}"]
         for label, text in (
@@ -79,6 +80,6 @@ def _whole(view: View, width: int) -> list[str]:
         ):
             if text:
                 lines += textwrap.wrap(
-                    label + harmless(text), width, initial_indent="    ", subsequent_indent="    "
+                    label + escape_control_chars(text), width, initial_indent="    ", subsequent_indent="    "
                 )
     return lines

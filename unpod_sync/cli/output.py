@@ -26,7 +26,7 @@ from typing import IO, TYPE_CHECKING, Any, TextIO
 import click
 
 from unpod_sync.cli.invocation import Invocation
-from unpod_sync.escaping import harmless, harmless_json
+from unpod_sync.escaping import escape_control_chars, escape_control_json
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -53,8 +53,8 @@ def echo(*parts: Part, err: bool = False) -> None:
 
 def _shown(part: Part, has_colours: bool) -> str:
     if isinstance(part, str):
-        return harmless(part)
-    text = harmless(part.text)
+        return escape_control_chars(part)
+    text = escape_control_chars(part.text)
     has_style = has_colours and (part.fg or part.bold or part.dim)
     return click.style(text, fg=part.fg, bold=part.bold, dim=part.dim) if has_style else text
 
@@ -67,14 +67,14 @@ def colours(*, err: bool = False) -> bool:
 def ask(question: str, *, default: str | None = None, hidden: bool = False) -> str:
     """An answer typed on the terminal; the question stands on stderr."""
     offer = f" [{default}]" if default else ""
-    text = harmless(question + offer)
+    text = escape_control_chars(question + offer)
     given = click.prompt(text, default=default, show_default=False, hide_input=hidden, err=True)
     return str(given).strip()
 
 
 def confirm(question: str, *, default: bool = False, abort: bool = False) -> bool:
     """Yes or no; with `abort` a no raises `click.Abort`, as the end of the input always does."""
-    return click.confirm(harmless(question), default=default, abort=abort, err=True)
+    return click.confirm(escape_control_chars(question), default=default, abort=abort, err=True)
 
 
 def console(*, err: bool = False) -> Console:
@@ -86,7 +86,7 @@ def console(*, err: bool = False) -> Console:
         def render(self, renderable: Any, options: Any = None) -> Iterable[Segment]:
             for segment in super().render(renderable, options):
                 is_ours = segment.control or segment.text == "\n"
-                yield segment if is_ours else Segment(harmless(segment.text), segment.style)
+                yield segment if is_ours else Segment(escape_control_chars(segment.text), segment.style)
 
     return Harmless(stderr=err, highlight=False, emoji=False, markup=False)
 
@@ -102,7 +102,7 @@ class _TerminalBytes(io.RawIOBase):
 
     def write(self, content: Any) -> int:
         text = self._decoder.decode(bytes(content))
-        click.echo("\n".join(map(harmless, text.split("\n"))), nl=False)
+        click.echo("\n".join(map(escape_control_chars, text.split("\n"))), nl=False)
         return len(content)
 
 
@@ -125,7 +125,7 @@ def text_document(text: str) -> None:
 def as_json(value: object) -> str:
     """A value as one JSON document that steers no terminal; nothing is lost."""
     text = json.dumps(value, indent=2, default=_plain, ensure_ascii=False)
-    return harmless_json(text.encode(errors="backslashreplace")).decode()
+    return escape_control_json(text.encode(errors="backslashreplace")).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,4 +266,7 @@ def _logger(log_format: str, stream: TextIO) -> Any:
 
 
 def _harmless_values(_logger: object, _method: str, values: dict[str, Any]) -> dict[str, Any]:
-    return {name: harmless(value) if isinstance(value, str) else value for name, value in values.items()}
+    return {
+        name: escape_control_chars(value) if isinstance(value, str) else value
+        for name, value in values.items()
+    }

@@ -121,9 +121,9 @@ def _count(number: int, more: bool, limit: int, output: Output) -> None:
 
 
 def _plain(part: Part) -> str:
-    from unpod_sync.escaping import harmless
+    from unpod_sync.escaping import escape_control_chars
 
-    return harmless(part if isinstance(part, str) else part.text)
+    return escape_control_chars(part if isinstance(part, str) else part.text)
 
 
 def _call(call: Found, zone: ZoneInfo) -> Iterator[tuple[Part, ...]]:

@@ -18,7 +18,7 @@ from unpod_sync.config import Settings, load
 from unpod_sync.errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, LockedError
 
 if TYPE_CHECKING:
-    from unpod_sync.api import Event
+    from unpod_sync.api import RequestEvent
     from unpod_sync.sync.result import LoadResult
 
 
@@ -106,7 +106,7 @@ def kept(settings: Settings) -> str:
 def log_event(output: Output) -> Any:
     """A hook that logs the client's events."""
 
-    def log(event: Event) -> None:
+    def log(event: RequestEvent) -> None:
         output.log(
             event.kind,
             list=event.resource.name,

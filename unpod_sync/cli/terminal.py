@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from unpod_sync.escaping import harmless
+from unpod_sync.escaping import escape_control_chars
 
 #: What NULL looks like.
 NOTHING = "–"
@@ -53,8 +53,8 @@ def table(
     `right` says which columns stand at the right edge; None is shown as –. Without a `width`
     nothing is cut.
     """
-    heads = [harmless(name) for name in names]
-    cells = [[NOTHING if value is None else harmless(value) for value in row] for row in rows]
+    heads = [escape_control_chars(name) for name in names]
+    cells = [[NOTHING if value is None else escape_control_chars(value) for value in row] for row in rows]
     widths = [
         max([width_of(head), *(width_of(row[index]) for row in cells)], default=0)
         for index, head in enumerate(heads)

@@ -19,7 +19,7 @@ MOST_PAGES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class SpaceOffer:
+class SpaceChoice:
     """A space one may choose."""
 
     token: str
@@ -52,9 +52,9 @@ def check_space(settings: Settings, token: str) -> None:
         client.fetch(space_tasks(token), 1, 1, attempts=2)
 
 
-def spaces(settings: Settings) -> list[SpaceOffer] | None:
+def spaces(settings: Settings) -> list[SpaceChoice] | None:
     """The spaces that token and organisation can see, by name; None when the API shows no listing (401)."""
-    found: dict[str, SpaceOffer] = {}
+    found: dict[str, SpaceChoice] = {}
     with open_probe(settings) as client:
         for number in range(1, MOST_PAGES + 1):
             try:
@@ -65,7 +65,7 @@ def spaces(settings: Settings) -> list[SpaceOffer] | None:
             for row in page.rows:
                 if isinstance(row, Mapping) and row.get("token"):
                     token, content = str(row["token"]), str(row.get("content_type") or "contact")
-                    found[token] = SpaceOffer(
+                    found[token] = SpaceChoice(
                         token, str(row.get("name") or token), "contact" in content.lower()
                     )
             if len(found) == before or len(found) >= (page.count or 0):
@@ -73,7 +73,7 @@ def spaces(settings: Settings) -> list[SpaceOffer] | None:
     return sorted(found.values(), key=lambda space: (not space.holds_calls, space.name.lower()))
 
 
-def choose(answer: str, offers: Sequence[SpaceOffer]) -> tuple[str, ...]:
+def choose(answer: str, offers: Sequence[SpaceChoice]) -> tuple[str, ...]:
     """Tokens of the spaces an answer names by number, name or token; none for `all`.
 
     Raises ValueError naming what it does not know.

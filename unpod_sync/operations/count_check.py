@@ -32,7 +32,7 @@ UNEXPLAINED_EXECUTIONS = "tasks are missing here: sync --full"
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class CountComparison:
     """One list: the API's count beside ours. `counted` is None when the API gave none."""
 
     resource: str
@@ -57,7 +57,7 @@ class ExecutionGroup:
     is_explained: bool
 
 
-def compare_lists(connection: duckdb.DuckDBPyConnection, client: Client) -> Iterator[Comparison]:
+def compare_lists(connection: duckdb.DuckDBPyConnection, client: Client) -> Iterator[CountComparison]:
     """Every list the syncs read, asked for its count now.
 
     Raises `CredentialsError`, and the error of a server that does not answer.
@@ -95,7 +95,7 @@ def _resource(bookmark: dict[str, Any]) -> Resource | None:
 
 def _compared(
     connection: duckdb.DuckDBPyConnection, client: Client, resource: Resource, bookmark: dict[str, Any]
-) -> Comparison:
+) -> CountComparison:
     stored = queries.known(connection, resource)
     try:
         page = client.fetch(resource, 1, 100, attempts=3)
@@ -107,18 +107,18 @@ def _compared(
             resource.is_listing or bookmark["api_count"] is None
         )
         text = f"cannot be read{', as at the last sync' if is_usual else ' now'}: {error.message}"
-        return Comparison(resource.name, None, stored, text, is_explained=is_usual)
+        return CountComparison(resource.name, None, stored, text, is_explained=is_usual)
     counted = _count(page)
     if counted == stored:
-        return Comparison(resource.name, counted, stored, "equal", is_explained=True)
+        return CountComparison(resource.name, counted, stored, "equal", is_explained=True)
     if counted is None:
-        return Comparison(resource.name, None, stored, "the list gives no count", is_explained=True)
+        return CountComparison(resource.name, None, stored, "the list gives no count", is_explained=True)
     parts = _parts(bookmark, counted)
     if sum(parts.values()) != counted - stored:
         text = "not explained: `unpod-sync sync --full` reads every row"
-        return Comparison(resource.name, counted, stored, text, is_explained=False)
+        return CountComparison(resource.name, counted, stored, text, is_explained=False)
     text = "; ".join(f"{abs(number):,} {reason}" for reason, number in parts.items() if number)
-    return Comparison(resource.name, counted, stored, text, is_explained=True)
+    return CountComparison(resource.name, counted, stored, text, is_explained=True)
 
 
 def _count(page: Page) -> int | None:

@@ -13,7 +13,7 @@ from unpod_sync.operations.finding import Finding, failed
 from unpod_sync.warehouse import publish
 
 
-def examine(flags: Mapping[str, Any], now: datetime, *, offline: bool = False) -> Iterator[Finding]:
+def run_checks(flags: Mapping[str, Any], now: datetime, *, offline: bool = False) -> Iterator[Finding]:
     """Findings as they are made; `now` is naive UTC. `offline` leaves the API out."""
     yield from doctor_config.file_findings()
     try:

@@ -132,11 +132,11 @@ def _published_standing(files: publish.Files) -> dict[str, Any] | None:
         return None
     import duckdb
 
-    from unpod_sync.warehouse.summary import read_standing
+    from unpod_sync.warehouse.summary import read_summary
 
     try:
         with duckdb.connect(str(files.published), read_only=True) as connection:
-            return read_standing(connection)
+            return read_summary(connection)
     except (duckdb.Error, OSError):
         return None
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from unpod_sync.transform.parse import Refused, read_number, read_time
+from unpod_sync.transform.parse import ParseError, read_number, read_time
 
 STEP = 1800.0
 SLACK = 240.0  # seconds around a whole number of steps
@@ -77,12 +77,12 @@ def _agreed(seconds: list[float], evidence: str, of: int | None = None) -> Offse
 def _time(value: object) -> datetime | None:
     try:
         return read_time(value)
-    except Refused:
+    except ParseError:
         return None
 
 
 def _number(value: object) -> float | None:
     try:
         return read_number(value)
-    except Refused:
+    except ParseError:
         return None

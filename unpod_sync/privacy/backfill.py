@@ -17,12 +17,12 @@ import pyarrow as pa
 
 from unpod_sync import tables
 from unpod_sync.model import Record
-from unpod_sync.privacy.ingest_filter import NOT_KEPT, Guard
+from unpod_sync.privacy.ingest_filter import NOT_KEPT, IngestFilter
 from unpod_sync.privacy.redact import Rules
 from unpod_sync.transform.flatten import flatten
 from unpod_sync.transform.parse import PSEUDONYM, contact_key
-from unpod_sync.warehouse.database import Warehouse, first_row, lent
-from unpod_sync.warehouse.merge import copies_of, table_of
+from unpod_sync.warehouse.database import Warehouse, first_row, registered_tables
+from unpod_sync.warehouse.merge import flat_batch, table_of
 from unpod_sync.warehouse.transactions import transaction
 
 CHUNK = 2_048
@@ -32,7 +32,12 @@ NUMBER_SQL = r"\+?\d[\d\s().-]{8,}\d"
 
 
 def restate(
-    warehouse: Warehouse, guard: Guard, zone: ZoneInfo, *, since: datetime | None, until: datetime | None
+    warehouse: Warehouse,
+    guard: IngestFilter,
+    zone: ZoneInfo,
+    *,
+    since: datetime | None,
+    until: datetime | None,
 ) -> int:
     """Applies the settings to the tasks created in this time (NULL is no bound); how many changed."""
     connection = warehouse.connection
@@ -85,7 +90,7 @@ def _replace(
     zone: ZoneInfo,
     batch_id: int,
 ) -> None:
-    copies = copies_of(news, flatten("task", news, zone))
+    copies = flat_batch(news, flatten("task", news, zone))
     changes = pa.table(
         {
             "id": pa.array([record.id for record in olds], pa.string()),
@@ -97,7 +102,9 @@ def _replace(
     assert copies.messages is not None
     rows = copies.rows.drop_columns(["answer_order"])
     with (
-        lent(connection, changes=changes, incoming=rows, messages=copies.messages, refused=refused),
+        registered_tables(
+            connection, changes=changes, incoming=rows, messages=copies.messages, refused=refused
+        ),
         transaction(connection),
     ):
         connection.execute(_REPLACE.replace("{batch}", str(batch_id)))
@@ -148,7 +155,7 @@ def _redact_column(connection: duckdb.DuckDBPyConnection, field: str, rules: Rul
         }
     )
     also = ", contact_key = mapped.new" if field == "number" else ""
-    with lent(connection, mapped=mapped):
+    with registered_tables(connection, mapped=mapped):
         connection.execute(
             f"update main.task_versions as v set {column} = mapped.new{also} from mapped"
             f" where v.{column} = mapped.old and mapped.new is distinct from mapped.old"

@@ -27,9 +27,9 @@ from unpod_sync.privacy.backfill import hide_refused_rows
 from unpod_sync.privacy.ingest_filter import Forgotten
 from unpod_sync.privacy.keyfile import KeyFile
 from unpod_sync.warehouse import maintenance, publish, schema_drift
-from unpod_sync.warehouse.database import Warehouse, first_row, lent
+from unpod_sync.warehouse.database import Warehouse, first_row, registered_tables
 from unpod_sync.warehouse.merge import write_refusals
-from unpod_sync.warehouse.summary import read_standing
+from unpod_sync.warehouse.summary import read_summary
 from unpod_sync.warehouse.transactions import transaction
 
 CHUNK = 1_024
@@ -150,7 +150,7 @@ def _refresh_state(files: publish.Files) -> None:
     state = publish.read_state(files)
     if state:
         with duckdb.connect(str(files.published), read_only=True) as connection:
-            state["standing"] = read_standing(connection)
+            state["standing"] = read_summary(connection)
         publish.write_state(files, state)
 
 
@@ -205,7 +205,7 @@ def _lent(connection: duckdb.DuckDBPyConnection, found: Found) -> Any:
         return pa.table({name: pa.array(list(values), pa.string()) for name, values in named.items()})
 
     ids, hashes = zip(*found.old_versions, strict=True) if found.old_versions else ((), ())
-    return lent(
+    return registered_tables(
         connection,
         chosen=table(id=found.tasks),
         old_versions=table(id=ids, hash=hashes),

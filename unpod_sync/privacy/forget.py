@@ -22,7 +22,7 @@ from unpod_sync.privacy.keyfile import KeyFile
 from unpod_sync.privacy.policy import check_key, read_forgotten
 from unpod_sync.transform.contact import zone_country
 from unpod_sync.warehouse import publish
-from unpod_sync.warehouse.database import Warehouse, first_row, lent, with_enough_memory
+from unpod_sync.warehouse.database import Warehouse, first_row, registered_tables, with_enough_memory
 from unpod_sync.warehouse.maintenance import open_current
 from unpod_sync.warehouse.transactions import transaction
 
@@ -187,7 +187,7 @@ def _kind(identity: Identity) -> str:
 def _seen(warehouse: Warehouse, keyfile: KeyFile, whom: set[Identity], found: erase.Found) -> Preview:
     listed = _only(keyfile, whom).contacts.keys() & read_forgotten(warehouse, keyfile).contacts.keys()
     chosen = pa.table({"id": pa.array(list(found.tasks), pa.string())})
-    with lent(warehouse.connection, chosen=chosen):
+    with registered_tables(warehouse.connection, chosen=chosen):
         rows = warehouse.connection.execute(
             "with theirs as (select * from main.tasks where task_id in (select id from chosen))"
             " select task_id from main.tasks where task_id not in (select id from chosen) and"

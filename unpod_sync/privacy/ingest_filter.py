@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from unpod_sync.model import HIDDEN, Record, Refusal, Reject
+from unpod_sync.model import SUPPRESSED_PREFIX, Record, Refusal, Reject
 from unpod_sync.privacy import identities
 from unpod_sync.privacy.redact import Rules, redact
 from unpod_sync.transform.json_codec import encode
-from unpod_sync.transform.parse import Refused, id_time, read_time
+from unpod_sync.transform.parse import ParseError, id_time, read_time
 from unpod_sync.transform.records import content_hash
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Forgotten:
 
 
 @dataclass(slots=True)
-class Guard:
+class IngestFilter:
     """Stands between the API and everything that is stored.
 
     `cutoff`: transcripts of tasks created before it are masked. `refused` collects, for the
@@ -99,7 +99,7 @@ class Guard:
 
     def hidden(self, task_id: str) -> str:
         """What stands for a refused task's id in the accounting of its list."""
-        return HIDDEN + self.forgotten.task_hash(task_id)
+        return SUPPRESSED_PREFIX + self.forgotten.task_hash(task_id)
 
     def reject(self, reject: Reject) -> Reject:
         """A refused row's text is not kept when it may hold what the settings keep out."""
@@ -133,7 +133,7 @@ def created_at(record: Record) -> datetime | None:
     """The creation as the column `created_at` has it: as sent, else from the id."""
     sent = (record.value.get(key) for key in ("created", "created_at"))
     moment = None
-    with suppress(Refused):
+    with suppress(ParseError):
         moment = read_time(next((value for value in sent if value is not None and value != ""), None))
     return moment or id_time(record.id)
 

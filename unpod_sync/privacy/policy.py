@@ -12,7 +12,7 @@ from unpod_sync.errors import ConfigurationError
 from unpod_sync.privacy import keyfile as keys
 from unpod_sync.privacy.backfill import hide_refused_rows, redact_versions, restate
 from unpod_sync.privacy.erase import erase_bytes, erase_rows, find, write_contacts
-from unpod_sync.privacy.ingest_filter import Forgotten, Guard, cutoff_of
+from unpod_sync.privacy.ingest_filter import Forgotten, IngestFilter, cutoff_of
 from unpod_sync.privacy.keyfile import KeyFile
 from unpod_sync.privacy.redact import Rules
 from unpod_sync.transform.contact import zone_country
@@ -32,7 +32,7 @@ LOOSENED = (
 class Privacy:
     """The guard at the door, and what is left to do when the sync ends."""
 
-    guard: Guard
+    guard: IngestFilter
     keyfile: KeyFile | None
     notes: list[str]
 
@@ -120,7 +120,7 @@ def open_privacy(
     forgotten = read_forgotten(warehouse, keyfile)
     rules = rules_of(settings, keyfile)
     is_ageing = settings.keep_transcripts_days is not None and stored["cutoff"] is not None
-    guard = Guard(forgotten, rules, datetime.fromisoformat(stored["cutoff"]) if is_ageing else None)
+    guard = IngestFilter(forgotten, rules, datetime.fromisoformat(stored["cutoff"]) if is_ageing else None)
     privacy = Privacy(guard, keyfile, notes)
     if not is_dry:
         _take_up(warehouse, privacy, settings, stored, now)

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from unpod_sync.report import formatting as say
-from unpod_sync.report.scoped_views import File, Filter, Windows, quality
+from unpod_sync.report.scoped_views import Filter, PublishedFile, ScopedViews, quality
 
 STALE_HOURS = 24
 #: A flaw that touches a smaller share of its cases is left to `data_quality`.
@@ -21,7 +21,7 @@ ANOMALIES = "unpod-sync query \"from daily_anomalies where direction = 'low'\""
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class Alert:
     """One thing: `level` is act, look or know; `kind` a stable word; `hint` what to do."""
 
     kind: str
@@ -42,8 +42,8 @@ class Unusual:
 
 
 def attention(
-    windows: Windows, chosen: Filter, period: tuple[date, date], space_names: dict[str, str]
-) -> tuple[Item, ...]:
+    windows: ScopedViews, chosen: Filter, period: tuple[date, date], space_names: dict[str, str]
+) -> tuple[Alert, ...]:
     """Everything that needs attention, the most urgent first.
 
     `chosen` has the spaces and agents. The period is that of unusual days and flaws only: a callback
@@ -58,11 +58,11 @@ def attention(
     ]
     if len(days) > SHOWN:
         text = say.plural(len(days) - SHOWN, "earlier unusual day")
-        found.append(Item("more_anomalies", "look", len(days) - SHOWN, text, ANOMALIES))
+        found.append(Alert("more_anomalies", "look", len(days) - SHOWN, text, ANOMALIES))
     return tuple(sorted(found, key=lambda item: LEVELS.index(item.level)))
 
 
-def state(file: File, chosen: Filter) -> tuple[Item, ...]:
+def state(file: PublishedFile, chosen: Filter) -> tuple[Alert, ...]:
     """What is wrong with the syncs themselves: stale, failed or incomplete ones."""
     spaces = Filter(spaces=chosen.spaces).places
     rows = file.rows(f"select *, (select now_at from utc_clock) as now_at from sync_freshness where {spaces}")
@@ -70,7 +70,7 @@ def state(file: File, chosen: Filter) -> tuple[Item, ...]:
     return (*_freshness(rows), *_last_load(loads))
 
 
-def unusual_days(windows: Windows, since: date | None, until: date | None) -> list[Unusual]:
+def unusual_days(windows: ScopedViews, since: date | None, until: date | None) -> list[Unusual]:
     """Days below what is usual, oldest first, judged against all days before them.
 
     An unusually good day needs no attention.
@@ -98,40 +98,40 @@ def unusual_days(windows: Windows, since: date | None, until: date | None) -> li
     return found
 
 
-def _freshness(rows: list[dict[str, Any]]) -> Iterator[Item]:
+def _freshness(rows: list[dict[str, Any]]) -> Iterator[Alert]:
     for row in rows:
         name = row["space_name"] or row["space_token"]
         if row["last_error"]:
-            yield Item(
+            yield Alert(
                 "space_error", "act", 1, f"{name} could not be read: {row['last_error']}", "unpod-sync doctor"
             )
         if row["last_synced_at"] is None:
-            yield Item("stale", "act", 1, f"{name} has never been synced", "unpod-sync sync")
+            yield Alert("stale", "act", 1, f"{name} has never been synced", "unpod-sync sync")
         elif row["age_seconds"] > STALE_HOURS * 3600:
             text = f"{name}: the data are {_age(row['age_seconds'] / 3600)} old"
-            yield Item("stale", "act", 1, text, "unpod-sync sync, or check its cron job")
+            yield Alert("stale", "act", 1, text, "unpod-sync sync, or check its cron job")
         elif row["age_seconds"] < -3600:
             text = f"{name}: the last sync lies {_age(-row['age_seconds'] / 3600)} in the future"
-            yield Item("stale", "act", 1, text, "correct the clock of this machine, then unpod-sync sync")
+            yield Alert("stale", "act", 1, text, "correct the clock of this machine, then unpod-sync sync")
         gap = (row["count_difference"] or 0) - (row["explained_gap"] or 0)
         if gap:
             tasks = say.plural(abs(gap), f"{'more' if gap > 0 else 'fewer'} task")
             text = f"{name}: the API counts {tasks} than are here"
-            yield Item("count_difference", "look", abs(gap), text, "unpod-sync sync --full")
+            yield Alert("count_difference", "look", abs(gap), text, "unpod-sync sync --full")
         if row["pending_sweep"]:
             number = row["pending_sweep"]
             text = f"{name}: {say.plural(number, 'task')} still to be verified"
-            yield Item("pending_sweep", "know", number, text, "the next syncs go on by themselves")
+            yield Alert("pending_sweep", "know", number, text, "the next syncs go on by themselves")
 
 
-def _last_load(rows: list[dict[str, Any]]) -> Iterator[Item]:
+def _last_load(rows: list[dict[str, Any]]) -> Iterator[Alert]:
     for row in rows:
         if row["status"] not in ("done", "running"):
             text = f"the last sync ended as {row['status']}" + (f": {row['error']}" if row["error"] else "")
-            yield Item("last_sync", "act", 1, text, "unpod-sync doctor, then unpod-sync sync")
+            yield Alert("last_sync", "act", 1, text, "unpod-sync doctor, then unpod-sync sync")
 
 
-def callbacks_due(file: File, chosen: Filter) -> dict[str, Any]:
+def callbacks_due(file: PublishedFile, chosen: Filter) -> dict[str, Any]:
     """Callbacks due of some spaces and agents, of every date: `due`, `fresh` (under a day), `oldest` (hours)."""
     # asked of the whole file: a colleague of another space may have called the contact since
     return file.rows(
@@ -140,22 +140,22 @@ def callbacks_due(file: File, chosen: Filter) -> dict[str, Any]:
     )[0]
 
 
-def _callbacks(row: dict[str, Any]) -> Iterator[Item]:
+def _callbacks(row: dict[str, Any]) -> Iterator[Alert]:
     if row["due"]:
         promised = say.plural(row["due"], "promised callback is", "promised callbacks are")
         text = (
             f"{promised} due, {say.count(row['fresh'])} since yesterday; the oldest for {_age(row['oldest'])}"
         )
-        yield Item("callbacks_due", "act", row["due"], text, "unpod-sync query 'from callbacks_due'")
+        yield Alert("callbacks_due", "act", row["due"], text, "unpod-sync query 'from callbacks_due'")
 
 
-def _anomaly(unusual: Unusual, space_names: dict[str, str]) -> Item:
+def _anomaly(unusual: Unusual, space_names: dict[str, str]) -> Alert:
     name = space_names.get(unusual.space_token, unusual.space_token)
     text = f"{say.day(unusual.local_date)}, {name}: {unusual.text}"
-    return Item(f"{unusual.measure}_anomaly", "look", 1, text, ANOMALIES)
+    return Alert(f"{unusual.measure}_anomaly", "look", 1, text, ANOMALIES)
 
 
-def flaws(rows: list[dict[str, Any]]) -> list[Item]:
+def flaws(rows: list[dict[str, Any]]) -> list[Alert]:
     """The flaws that touch more than a few cases, the widest first."""
     found = []
     for row in sorted(rows, key=lambda row: -(row["flaw_rate"] or 1)):
@@ -166,7 +166,7 @@ def flaws(rows: list[dict[str, Any]]) -> list[Item]:
         share = f" of {row['base_count']:,}" if row["base_count"] is not None else ""
         words = row["description"].rstrip(".")
         text = f"{row['flaw_count']:,}{share}: {words[0].lower()}{words[1:]}"
-        found.append(Item(row["flaw"], "know", row["flaw_count"], text, row["remedy"]))
+        found.append(Alert(row["flaw"], "know", row["flaw_count"], text, row["remedy"]))
     return found
 
 

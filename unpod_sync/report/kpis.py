@@ -42,7 +42,7 @@ class Costs:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class Kpis:
     """The numbers of one part of the calls: all, an agent, a space, a week."""
 
     label: str
@@ -73,18 +73,18 @@ class Difference:
     is_significant: bool
 
 
-def whole(window: Window) -> Figures:
+def whole(window: Window) -> Kpis:
     """The figures of a window with one label."""
     rows = figures(window)
     return rows[0] if rows else nothing("all")
 
 
-def nothing(label: str) -> Figures:
+def nothing(label: str) -> Kpis:
     """The figures of no call: counts are 0, everything else is unknown."""
     return _figure({"label": label})
 
 
-def figures(window: Window) -> tuple[Figures, ...]:
+def figures(window: Window) -> tuple[Kpis, ...]:
     """One row per label of a window without dates."""
     rows = window.rows(
         "select rates.agent_handle as label, funnel.*, durations.*, costs.*, rates.*"
@@ -97,7 +97,7 @@ def figures(window: Window) -> tuple[Figures, ...]:
     return tuple(_figure(row) for row in rows)
 
 
-def _figure(row: dict[str, Any]) -> Figures:
+def _figure(row: dict[str, Any]) -> Kpis:
     def rate(hits: str, cases: str, name: str) -> Rate:
         return Rate(
             row.get(hits) or 0,
@@ -107,7 +107,7 @@ def _figure(row: dict[str, Any]) -> Figures:
             row.get(f"{name}_high"),
         )
 
-    return Figures(
+    return Kpis(
         label=row["label"],
         tasks=row.get("total_tasks") or 0,
         calls=row.get("tasks") or 0,

@@ -14,11 +14,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from unpod_sync.errors import UsageError
-from unpod_sync.report.alerts import Item, attention, callbacks_due
+from unpod_sync.report.alerts import Alert, attention, callbacks_due
 from unpod_sync.report.changes import changes
 from unpod_sync.report.kpis import (
     Difference,
-    Figures,
+    Kpis,
     Rate,
     differences,
     figures,
@@ -26,7 +26,16 @@ from unpod_sync.report.kpis import (
     whole,
 )
 from unpod_sync.report.periods import Period, Periods, periods
-from unpod_sync.report.scoped_views import AGENT, ALL, SPACE, File, Filter, Window, Windows, open_file
+from unpod_sync.report.scoped_views import (
+    AGENT,
+    ALL,
+    SPACE,
+    Filter,
+    PublishedFile,
+    ScopedViews,
+    Window,
+    open_file,
+)
 
 WEEK = 7
 BUCKETS = 8
@@ -85,20 +94,20 @@ class Report:
     """
 
     scope: Scope
-    now: Figures
-    before: Figures
-    today: Figures | None
+    now: Kpis
+    before: Kpis
+    today: Kpis | None
     callbacks_due: int
-    trend: tuple[Figures, ...]
-    detail: Figures
-    agents: tuple[Figures, ...]
-    spaces: tuple[Figures, ...]
+    trend: tuple[Kpis, ...]
+    detail: Kpis
+    agents: tuple[Kpis, ...]
+    spaces: tuple[Kpis, ...]
     outcomes: tuple[Outcome, ...]
     hours: tuple[Hour, ...]
     changes: tuple[Difference, ...]
     comparisons: tuple[Difference, ...]
     pairs_compared: int
-    attention: tuple[Item, ...]
+    attention: tuple[Alert, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +125,11 @@ def report(path: Path, request: Request) -> Report:
     with open_file(path) as file:
         names = {"space": names_of(file, "space"), "agent": names_of(file, "agent")}
         chosen = Filter(resolve("space", names, request.spaces), resolve("agent", names, request.agents))
-        windows = Windows(file, chosen)
+        windows = ScopedViews(file, chosen)
         return _ask(windows, chosen, _scope(windows, path, request, chosen, names), names)
 
 
-def _ask(windows: Windows, chosen: Filter, scope: Scope, names: dict[str, dict[str, str]]) -> Report:
+def _ask(windows: ScopedViews, chosen: Filter, scope: Scope, names: dict[str, dict[str, str]]) -> Report:
     period, detail = scope.period, scope.detail
     detail_window = _open(windows, detail, ALL)
     compared = differences(_open(windows, detail, None, "agent_comparison"))
@@ -143,11 +152,11 @@ def _ask(windows: Windows, chosen: Filter, scope: Scope, names: dict[str, dict[s
     )
 
 
-def _open(windows: Windows, period: Period, label: str | None, *others: str) -> Window:
+def _open(windows: ScopedViews, period: Period, label: str | None, *others: str) -> Window:
     return windows.open(period.since, period.until, label=label, others=others)
 
 
-def _changes(windows: Windows, period: Period) -> tuple[Difference, ...]:
+def _changes(windows: ScopedViews, period: Period) -> tuple[Difference, ...]:
     return tuple(chain.from_iterable(changes(windows.rows, period.before, period).values()))
 
 
@@ -160,7 +169,7 @@ def _apart(compared: tuple[Difference, ...], names: dict[str, str]) -> tuple[Dif
     )
 
 
-def names_of(file: File, kind: str) -> dict[str, str]:
+def names_of(file: PublishedFile, kind: str) -> dict[str, str]:
     """Key → name of the spaces or agents that the file knows."""
     key = {"space": "space_token", "agent": "agent_handle"}[kind]
     rows = file.rows(f"select {key} as key, {kind}_name as name from {kind}s")
@@ -183,7 +192,7 @@ def resolve(kind: str, names: dict[str, dict[str, str]], wanted: Sequence[str]) 
 
 
 def _scope(
-    windows: Windows, path: Path, request: Request, chosen: Filter, names: dict[str, dict[str, str]]
+    windows: ScopedViews, path: Path, request: Request, chosen: Filter, names: dict[str, dict[str, str]]
 ) -> Scope:
     clock = Clock.read(windows.file, chosen)
     found = asked_periods(windows, clock, request)
@@ -212,7 +221,7 @@ class Clock:
     zone: str
 
     @classmethod
-    def read(cls, file: File, chosen: Filter) -> Clock:
+    def read(cls, file: PublishedFile, chosen: Filter) -> Clock:
         """The clock of the chosen spaces."""
         zones = file.rows("select value from meta.settings where name = 'time_zone'")
         row = file.rows(
@@ -232,7 +241,7 @@ class Clock:
         return self.synced_at and self.synced_at.astimezone(ZoneInfo(self.zone)).date()
 
 
-def asked_periods(windows: Windows, clock: Clock, request: Request) -> Periods:
+def asked_periods(windows: ScopedViews, clock: Clock, request: Request) -> Periods:
     """The periods of a request to this file, for the terminal and the page."""
     dates = windows.rows(
         "select min(local_date) as first, max(local_date) as last from"
@@ -246,7 +255,7 @@ def _trend_days(period: Period) -> int:
     return WEEK if period.days == WEEK else -(-period.days // BUCKETS)
 
 
-def _trend(windows: Windows, period: Period) -> tuple[Figures, ...]:
+def _trend(windows: ScopedViews, period: Period) -> tuple[Kpis, ...]:
     """The figures of stretches of equal length up to the end of the period, oldest first.
 
     A week stands among the weeks before it; another period is cut into parts.
@@ -262,7 +271,7 @@ def _trend(windows: Windows, period: Period) -> tuple[Figures, ...]:
     return tuple(rows.get(start) or nothing(start) for start in starts)
 
 
-def _named(figures: tuple[Figures, ...], names: dict[str, str], nobody: str) -> tuple[Figures, ...]:
+def _named(figures: tuple[Kpis, ...], names: dict[str, str], nobody: str) -> tuple[Kpis, ...]:
     """With names for keys, the busiest first."""
     named = (replace(row, label=names.get(row.label, row.label) or nobody) for row in figures)
     return tuple(sorted(named, key=lambda row: (-row.connected.cases, row.label)))

@@ -71,7 +71,7 @@ class Filter:
         return f"({' and '.join(parts) or 'true'})"
 
 
-class File:
+class PublishedFile:
     """A published file, open for reading."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -117,7 +117,7 @@ class File:
 class Window:
     """One window; `rows` asks its views."""
 
-    file: File
+    file: PublishedFile
     name: str
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[dict[str, Any]]:
@@ -125,10 +125,10 @@ class Window:
         return self.file.rows(sql, parameters, database=self.name)
 
 
-class Windows:
+class ScopedViews:
     """Windows on some spaces and agents of a file. Their calls are read once, here."""
 
-    def __init__(self, file: File, chosen: Filter, *, name: str = "part") -> None:
+    def __init__(self, file: PublishedFile, chosen: Filter, *, name: str = "part") -> None:
         """Reads the calls that `chosen` admits into a database `name`."""
         self.file = file
         self._part = name
@@ -180,7 +180,7 @@ class Windows:
         return Window(self.file, name)
 
 
-def quality(file: File, chosen: Filter) -> list[dict[str, Any]]:
+def quality(file: PublishedFile, chosen: Filter) -> list[dict[str, Any]]:
     """The rows of `data_quality` for the tasks created or called in a part of the file."""
     created, called = (
         chosen.dates("created_local_date"),
@@ -207,7 +207,7 @@ def quality(file: File, chosen: Filter) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def open_file(path: Path) -> Iterator[File]:
+def open_file(path: Path) -> Iterator[PublishedFile]:
     """Opens a published file for reading."""
     connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
     try:
@@ -216,7 +216,7 @@ def open_file(path: Path) -> Iterator[File]:
             connection.execute(f"attach {_quote(str(path))} as warehouse (read_only)")
         except (duckdb.IOException, duckdb.InvalidInputException) as error:
             raise WarehouseError(f"{path} cannot be read: {error}", "Run `unpod-sync doctor`.") from None
-        yield File(connection)
+        yield PublishedFile(connection)
     finally:
         connection.close()
 

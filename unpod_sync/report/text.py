@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from unpod_sync.report import formatting as say
-from unpod_sync.report.alerts import Item
-from unpod_sync.report.kpis import Difference, Figures, Rate
+from unpod_sync.report.alerts import Alert
+from unpod_sync.report.kpis import Difference, Kpis, Rate
 from unpod_sync.report.model import WEEK, Hour, Report, Scope
 
 #: From these widths on there is room for the week before, and for drawn intervals.
@@ -71,7 +71,7 @@ def _head(content: Report) -> Iterator[Text]:
         yield _today(content.today, content.scope.today)
 
 
-def _today(figures: Figures, today: date) -> Text:
+def _today(figures: Kpis, today: date) -> Text:
     """The day of the last sync, which is no part of any period."""
     connected = f", {say.percent(figures.connected.rate)} connected" if figures.connected.cases else ""
     counts = f"{say.plural(figures.tasks, 'task')}, {say.count(figures.connected.cases)} dialed"
@@ -98,7 +98,7 @@ def _change(changes: Iterable[Difference], measure: str) -> Difference | None:
     return next((change for change in changes if change.measure == measure), None)
 
 
-def _sentence(content: Report, what: str, value: Callable[[Figures], Rate], measure: str) -> Text:
+def _sentence(content: Report, what: str, value: Callable[[Kpis], Rate], measure: str) -> Text:
     now, before, change = value(content.now), value(content.before), _change(content.changes, measure)
     if now.rate is None:
         return Text(f"No {what.split(' ', 1)[0]} calls.", "bold")
@@ -117,7 +117,7 @@ def _sentence(content: Report, what: str, value: Callable[[Figures], Rate], meas
     )
 
 
-def _attention(items: tuple[Item, ...], width: int) -> Iterator[RenderableType]:
+def _attention(items: tuple[Alert, ...], width: int) -> Iterator[RenderableType]:
     yield _title("Needs attention", "")
     if not items:
         yield Text("Nothing.", "green")
@@ -174,16 +174,16 @@ def _spans(content: Report) -> str:
     return say.plural(number, "day") if days == 1 else f"{number} × {days} days"
 
 
-Line = tuple[str, Callable[[Figures], str], Callable[[Figures], float | None], Text]
+Line = tuple[str, Callable[[Kpis], str], Callable[[Kpis], float | None], Text]
 
 
 def _lines(content: Report) -> Iterator[Line]:
     now, before = content.now, content.before
 
-    def grown(value: Callable[[Figures], float | None]) -> Text:
+    def grown(value: Callable[[Kpis], float | None]) -> Text:
         return Text(say.growth(value(now), value(before)), "dim")
 
-    def moved(value: Callable[[Figures], Rate], measure: str) -> Text:
+    def moved(value: Callable[[Kpis], Rate], measure: str) -> Text:
         return _moved(value(now), value(before), _change(content.changes, measure))
 
     yield "Tasks", lambda f: say.count(f.tasks), lambda f: f.tasks, grown(lambda f: f.tasks)
@@ -268,7 +268,7 @@ def _moved(now: Rate, before: Rate, change: Difference | None) -> Text:
     )
 
 
-def _parts(title: str, content: Report, rows: tuple[Figures, ...], width: int) -> Iterator[RenderableType]:
+def _parts(title: str, content: Report, rows: tuple[Kpis, ...], width: int) -> Iterator[RenderableType]:
     """Agents or spaces beside each other."""
     detail = content.scope.detail
     yield _title(title, say.days(detail.since, detail.until))

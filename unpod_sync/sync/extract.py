@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from unpod_sync.api import Client, Job
-from unpod_sync.api.bisect import isolate
+from unpod_sync.api.bisect import bisect_page
 from unpod_sync.config import FreshnessPolicy
 from unpod_sync.errors import (
     ApiError,
@@ -21,9 +21,9 @@ from unpod_sync.errors import (
 )
 from unpod_sync.model import Page, Record, Reject, Resource, run_tasks
 from unpod_sync.sync import list_state
-from unpod_sync.sync.loader import Loader
+from unpod_sync.sync.loader import BatchLoader
 from unpod_sync.sync.plan import last_page
-from unpod_sync.sync.progress import STAGES, Reading
+from unpod_sync.sync.progress import STAGES, ListProgress
 from unpod_sync.transform.records import is_lost, is_mostly_rejected, prepare
 from unpod_sync.warehouse import queries
 from unpod_sync.warehouse.database import Warehouse
@@ -40,7 +40,7 @@ OUTAGE = 3  # lists in a row that cannot be reached: the server is down, not the
 
 
 @dataclass(slots=True)
-class Findings:
+class SyncFindings:
     """What a sync has to report beside the rows."""
 
     notes: list[str] = field(default_factory=list)
@@ -52,13 +52,13 @@ class Findings:
     rejecting: set[str] = field(default_factory=set)  # lists with a page whose rows are mostly rejected
 
 
-class ListReader:
+class Extractor:
     """Reads lists into the loader."""
 
     def __init__(
         self,
         client: Client,
-        loader: Loader,
+        loader: BatchLoader,
         warehouse: Warehouse,
         policy: FreshnessPolicy,
         *,
@@ -66,13 +66,13 @@ class ListReader:
         full: bool = False,
         accept_deletions: bool = False,
         secrets: tuple[str, ...] = (),
-        on_page: Callable[[Reading, Page], None] = lambda reading, page: None,
+        on_page: Callable[[ListProgress, Page], None] = lambda reading, page: None,
     ) -> None:
         """`now` gives the server's idea of the time (naive UTC); `on_page` hears of progress.
 
         With `accept_deletions` a sweep marks as deleted however many rows it did not meet.
         """
-        self.findings = Findings()
+        self.findings = SyncFindings()
         self.client = client
         self.loader = loader
         self.warehouse = warehouse
@@ -83,14 +83,14 @@ class ListReader:
         self._secrets = secrets
         self._on_page = on_page
         self._unreachable = 0
-        self._readings: dict[str, Reading] = {}
+        self._readings: dict[str, ListProgress] = {}
 
     def open(
         self, resources: Iterable[Resource], *, optional: bool = False, listed: bool = False
-    ) -> list[Reading]:
-        """Readings of these lists, from what the warehouse knows; `optional` and `listed` as in `Reading`."""
+    ) -> list[ListProgress]:
+        """Readings of these lists, from what the warehouse knows; `optional` and `listed` as in `ListProgress`."""
         readings = [
-            Reading(
+            ListProgress(
                 resource,
                 list_state.list_state(self.warehouse, resource, self._policy, self.now()),
                 self._policy,
@@ -103,7 +103,7 @@ class ListReader:
         self._readings |= {reading.resource.name: reading for reading in readings}
         return readings
 
-    def plan(self, readings: list[Reading]) -> None:
+    def plan(self, readings: list[ListProgress]) -> None:
         """Reads the first pages, which tell how long the lists are, and plans the rest."""
         by_name = {reading.resource.name: reading for reading in readings}
         for reading in readings:
@@ -127,7 +127,7 @@ class ListReader:
         left = self.client.counters.requests_left
         return left is not None and left < AMPLE
 
-    def read(self, readings: list[Reading]) -> None:
+    def read(self, readings: list[ListProgress]) -> None:
         """Plans the lists and reads the pages due, and commits them."""
         self.plan(readings)
         self._read_rest(readings)
@@ -170,7 +170,7 @@ class ListReader:
         records, rejects = prepare(page.rows, page.resource, sequence=page.sequence, secrets=self._secrets)
         return page, records, rejects
 
-    def _begin(self, reading: Reading, result: Prepared | ApiError) -> None:
+    def _begin(self, reading: ListProgress, result: Prepared | ApiError) -> None:
         if isinstance(result, ApiError):
             is_known = reading.bad_offsets(1, self._policy.page_size)
             size = reading.state.size if is_known and reading.state.size else self._true_size(reading)
@@ -188,7 +188,7 @@ class ListReader:
             self.forget_sweep(reading)
         self.take(reading, result, unreadable)
 
-    def forget_sweep(self, reading: Reading) -> None:
+    def forget_sweep(self, reading: ListProgress) -> None:
         """Forgets whom a sweep met: for the next one that proves nothing.
 
         Together with the sweep's position, or the next sync would go on with a sweep that has
@@ -204,7 +204,7 @@ class ListReader:
                     name,
                 )
 
-    def _read_rest(self, readings: list[Reading]) -> None:
+    def _read_rest(self, readings: list[ListProgress]) -> None:
         by_name = {reading.resource.name: reading for reading in readings}
 
         def jobs() -> Iterator[Job]:
@@ -218,7 +218,7 @@ class ListReader:
             if reading.state.unfinished and self.may_go_on(reading) and reading.resource.kind == "task":
                 self._read_runs(reading)
 
-    def accept(self, reading: Reading, job: Job, result: Prepared | ApiError) -> None:
+    def accept(self, reading: ListProgress, job: Job, result: Prepared | ApiError) -> None:
         """Takes a page of a list whose first page is known, or what can be saved of a failing one."""
         if reading.error is not None or (reading.ended and reading.ignores_page):
             return
@@ -234,7 +234,7 @@ class ListReader:
             reading.adopt()
         self.take(reading, result, unreadable)
 
-    def take(self, reading: Reading, result: Prepared, unreadable: tuple[int, ...]) -> None:
+    def take(self, reading: ListProgress, result: Prepared, unreadable: tuple[int, ...]) -> None:
         """Hands a page's records on; `unreadable` are offsets of rows the server cannot show."""
         page, records, rejects = result
         self._on_page(reading, page)
@@ -255,7 +255,7 @@ class ListReader:
         self.loader.add(reading, page, records, rejects, unreadable=len(unreadable))
 
     def _isolated(
-        self, reading: Reading, number: int, size: int, error: ApiError
+        self, reading: ListProgress, number: int, size: int, error: ApiError
     ) -> tuple[Prepared, tuple[int, ...]] | None:
         """The readable rows of a failing page; None (and the list marked) when there are none."""
         is_hopeless = self._unreachable > 0 and isinstance(error, UnavailableError)
@@ -266,7 +266,7 @@ class ListReader:
         ):
             try:
                 known = reading.bad_offsets(number, size)
-                isolated = isolate(self.client, reading.resource, number, size, error, known)
+                isolated = bisect_page(self.client, reading.resource, number, size, error, known)
             except ApiError as worse:
                 error = worse
             else:
@@ -274,7 +274,7 @@ class ListReader:
         self.fail(reading, error)
         return None
 
-    def _true_size(self, reading: Reading) -> int:
+    def _true_size(self, reading: ListProgress) -> int:
         """The rows the server really puts on a page, asked of page 2 because page 1 fails.
 
         A page can only be split into smaller ones when its own size is the server's.
@@ -287,7 +287,7 @@ class ListReader:
         capped = page.count is not None and page.count > size + len(page.rows)
         return len(page.rows) if 0 < len(page.rows) < size and capped else size
 
-    def fail(self, reading: Reading, error: ApiError) -> None:
+    def fail(self, reading: ListProgress, error: ApiError) -> None:
         """Marks the list, or the whole sync when the error is nobody's in particular."""
         if ends_sync(reading.resource, error):
             self.findings.halted = self.findings.halted or error
@@ -301,11 +301,11 @@ class ListReader:
 
     # -- going on -----------------------------------------------------------------------------
 
-    def may_go_on(self, reading: Reading) -> bool:
+    def may_go_on(self, reading: ListProgress) -> bool:
         """Whether the list can be read on: nothing failed and nothing ended the sync."""
         return reading.plan is not None and reading.error is None and self.findings.halted is None
 
-    def again(self, reading: Reading, pages: Iterable[int], size: int | None = None) -> None:
+    def again(self, reading: ListProgress, pages: Iterable[int], size: int | None = None) -> None:
         """Reads these pages, in rising order (once more, or of another size), and commits them.
 
         The rows that come decide how far: a count alone may claim billions.
@@ -329,11 +329,11 @@ class ListReader:
             self.take(reading, result, ())
         self.loader.drain()
 
-    def known(self, reading: Reading) -> int:
+    def known(self, reading: ListProgress) -> int:
         """How many objects of the list are stored and not deleted."""
         return queries.known(self.warehouse.connection, reading.resource)
 
-    def slip(self, reading: Reading) -> int:
+    def slip(self, reading: ListProgress) -> int:
         """By how many positions older rows stand further down than the count says.
 
         So many more rows have turned out to be new: as many have vanished, or the count is wrong.
@@ -345,7 +345,7 @@ class ListReader:
 
     # -- unfinished tasks ---------------------------------------------------------------------
 
-    def _read_runs(self, reading: Reading) -> None:
+    def _read_runs(self, reading: ListProgress) -> None:
         """Reads unfinished tasks through their runs: those planned so, and those a page missed."""
         assert reading.plan is not None
         sizes = {task.run_id: task.run_size for task in reading.state.unfinished if task.run_id}
@@ -369,7 +369,7 @@ class ListReader:
             ]
             self.again(reading, reading.pages_for(around if wanted else reading.not_covered(around)))
 
-    def _take_runs(self, reading: Reading, pages: Mapping[str, Iterable[int]]) -> dict[str, int]:
+    def _take_runs(self, reading: ListProgress, pages: Mapping[str, Iterable[int]]) -> dict[str, int]:
         """Takes these pages of runs, each to its first empty one; returns how many tasks each run says it has.
 
         A copy with fewer fields keeps the other ones of what is stored: so what the list itself said
@@ -406,7 +406,7 @@ class ListReader:
         self.loader.drain()
         return counts
 
-    def finish(self, readings: list[Reading]) -> None:
+    def finish(self, readings: list[ListProgress]) -> None:
         """Writes the lists' final bookmarks, all in one: each transaction costs the disk some milliseconds."""
         connection = self.warehouse.connection
         with transaction(connection):
@@ -432,6 +432,6 @@ def ends_sync(resource: Resource, error: ApiError) -> bool:
     return isinstance(error, BudgetError) or (isinstance(error, CredentialsError) and not resource.is_listing)
 
 
-def unread(readings: Iterable[Reading]) -> list[str]:
+def unread(readings: Iterable[ListProgress]) -> list[str]:
     """The lists that still have rows never read, or needs that this sync could not meet."""
     return [r.resource.name for r in readings if r.gaps or (r.plan is None and r.error is None)]

@@ -13,7 +13,7 @@ from unpod_sync.model import TERMINAL_STATUSES, Resource, is_plausible_id
 from unpod_sync.sync.plan import ListState, Unfinished, place
 from unpod_sync.sync.progress import state_of
 from unpod_sync.warehouse.database import Warehouse, first_row, key_sql
-from unpod_sync.warehouse.queries import hidden, scope
+from unpod_sync.warehouse.queries import scope, suppressed
 from unpod_sync.warehouse.schema import quote
 
 TERMINAL = ", ".join(quote(status) for status in sorted(TERMINAL_STATUSES))
@@ -38,7 +38,7 @@ def list_state(warehouse: Warehouse, resource: Resource, policy: FreshnessPolicy
     ) or (0, 0, 0)
     known, young, recent = (
         stored + refused
-        for stored, refused in zip(row, hidden(warehouse.connection, resource, hot, warm), strict=True)
+        for stored, refused in zip(row, suppressed(warehouse.connection, resource, hot, warm), strict=True)
     )
     state = state_of(warehouse.bookmark(resource.name), known=known, hot=young, warm=recent)
     if not row[0]:

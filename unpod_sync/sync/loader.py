@@ -20,16 +20,16 @@ import duckdb
 import pyarrow as pa
 
 from unpod_sync.model import Page, Record, Reject
-from unpod_sync.privacy.ingest_filter import Guard
+from unpod_sync.privacy.ingest_filter import IngestFilter
 from unpod_sync.sync.bloom import BloomFilter
 from unpod_sync.sync.interrupts import uninterrupted
-from unpod_sync.sync.progress import Reading
+from unpod_sync.sync.progress import ListProgress
 from unpod_sync.transform.flatten import flatten
-from unpod_sync.transform.parse import Refused, read_time
+from unpod_sync.transform.parse import ParseError, read_time
 from unpod_sync.transform.process import FlattenProcess, usable_cores
 from unpod_sync.transform.records import merge_missing
-from unpod_sync.warehouse.database import ROW_GROUP, Span, Warehouse, lent, load_rows
-from unpod_sync.warehouse.merge import EARLIEST, Batch, Carried, Copies, Stamp, write
+from unpod_sync.warehouse.database import ROW_GROUP, Span, Warehouse, load_rows, registered_tables
+from unpod_sync.warehouse.merge import EARLIEST, FlatBatch, LoadBatch, LoadContext, RecordMetadata, write
 
 CHUNK = 1_024  # records compared and flattened together; a row group is a multiple, see `warehouse.ROW_GROUP`
 WORTH_A_PROCESS = 5_000  # new rows; starting it takes as long as flattening 3,000
@@ -42,7 +42,7 @@ SEEN = 50_000  # unchanged objects met before progress is committed
 
 TWICE_LISTED = "listed in two spaces with different content: the copy of the space in value_text is kept"
 
-Part = Callable[[], Copies]
+Part = Callable[[], FlatBatch]
 Job = Callable[[duckdb.DuckDBPyConnection], object]
 
 
@@ -58,7 +58,7 @@ class Tally:
 class _Covering:
     """A page whose list counts as read there once its records are in a batch."""
 
-    reading: Reading
+    reading: ListProgress
     page: Page
     ids: list[str]
     unreadable: int
@@ -67,7 +67,7 @@ class _Covering:
     known_by: str | None = None  # the earlier load that stored that row
 
 
-class Loader:
+class BatchLoader:
     """Takes pages' records, hands batches to the writer. `drain` before reading what was written.
 
     An interrupt comes between two calls, so that what counts as read is on its way to the file.
@@ -81,7 +81,7 @@ class Loader:
         first_batch_id: int,
         zone: ZoneInfo,
         now: Callable[[], datetime],
-        guard: Guard,
+        guard: IngestFilter,
     ) -> None:
         """`guard` alters records by the user's privacy settings, and refuses some."""
         self.tally = Tally()
@@ -94,8 +94,8 @@ class Loader:
         self._guard = guard
         self._waiting: dict[str, list[Record]] = defaultdict(list)  # by kind
         self._pages: dict[str, deque[_Covering]] = defaultdict(deque)
-        self._touched: dict[str, Reading] = {}
-        self._batch = Batch()
+        self._touched: dict[str, ListProgress] = {}
+        self._batch = LoadBatch()
         self._parts: list[Part] = []
         self._rows: dict[str, int] = defaultdict(int)
         self._bytes = 0  # of the payloads taken since the last batch
@@ -137,7 +137,7 @@ class Loader:
     @uninterrupted()
     def add(
         self,
-        reading: Reading,
+        reading: ListProgress,
         page: Page | None,
         records: list[Record],
         rejects: list[Reject],
@@ -206,7 +206,7 @@ class Loader:
     def abandon(self) -> None:
         """Ends the writer without writing what was taken."""
         self._waiting, self._pages, self._held, self._parts, self._touched = {}, {}, [], [], {}
-        self._batch = Batch()
+        self._batch = LoadBatch()
         self.close()
 
     def _admit(self, records: list[Record]) -> tuple[list[Record], list[str]]:
@@ -256,7 +256,7 @@ class Loader:
 
     def _flattening(self, kind: str, records: list[Record]) -> Part:
         """Flattens now, or has it done beside; either way the part gives what came of it."""
-        carried = Carried.by(records)
+        carried = RecordMetadata.by(records)
         if self._helper is not None and self._helper.is_free:
             ticket = self._helper.submit(kind, records)
             return lambda: carried.joined(ticket.result())
@@ -381,12 +381,12 @@ class Loader:
             batch.perhaps_stored, self._perhaps_stored = self._perhaps_stored, set()
         batch.bookmarks = [reading.bookmark(now=now, finished=False) for reading in self._touched.values()]
         self._pending.append(self._in_batch)
-        stamp = Stamp(self._load_id, self._batch_id, now)
+        stamp = LoadContext(self._load_id, self._batch_id, now)
         self._batch_id += 1
         parts, self._parts = self._parts, []
         self._rows.clear()
         self._bytes = 0
-        self._batch, self._touched, self._in_batch = Batch(), {}, set()
+        self._batch, self._touched, self._in_batch = LoadBatch(), {}, set()
         self._queue.put(lambda connection: self._write(connection, batch, parts, stamp))
 
     def _wait(self) -> None:
@@ -400,7 +400,7 @@ class Loader:
             raise failure
 
     def _write(
-        self, connection: duckdb.DuckDBPyConnection, batch: Batch, parts: list[Part], stamp: Stamp
+        self, connection: duckdb.DuckDBPyConnection, batch: LoadBatch, parts: list[Part], stamp: LoadContext
     ) -> None:
         while parts:  # each lets go of its payloads, which the copies hold in another form
             batch.copies.append(parts.pop(0)())
@@ -426,7 +426,7 @@ def created_between(records: list[Record]) -> Span | None:
     """When the first and the last of these were created, as their list goes by it; None when one does not say."""
     times: list[datetime] = []
     for record in (records[0], records[-1]):
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(ParseError):
             if at := read_time(record.value.get("created") or record.value.get("created_at")):
                 times.append(at)
     return (min(times), max(times)) if len(times) == 2 else None
@@ -442,7 +442,7 @@ def stored_payloads(
     wanted = pa.table(
         {"id": pa.array(list(batches), pa.string()), "batch_id": pa.array(list(batches.values()), pa.int64())}
     )
-    with lent(connection, wanted=wanted):
+    with registered_tables(connection, wanted=wanted):
         rowids = connection.execute(
             "select p.rowid from raw.payloads as p semi join wanted"
             " on p.batch_id = wanted.batch_id and p.id = wanted.id where p.kind = ?",

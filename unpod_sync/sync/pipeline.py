@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from unpod_sync import __version__
-from unpod_sync.api import Budget, Client, Event
+from unpod_sync.api import Client, RequestBudget, RequestEvent
 from unpod_sync.clock import Clock, utc_now
 from unpod_sync.config import Settings
 from unpod_sync.errors import (
@@ -34,11 +34,11 @@ from unpod_sync.model import (
     space_tasks,
 )
 from unpod_sync.privacy.policy import Privacy, complete_erasure, open_privacy
-from unpod_sync.sync.extract import AMPLE, ListReader
-from unpod_sync.sync.loader import TWICE_LISTED, Loader
-from unpod_sync.sync.progress import Reading
+from unpod_sync.sync.extract import AMPLE, Extractor
+from unpod_sync.sync.loader import TWICE_LISTED, BatchLoader
+from unpod_sync.sync.progress import ListProgress
 from unpod_sync.sync.reconcile import read_whole
-from unpod_sync.sync.result import WORDS, LoadResult, judge
+from unpod_sync.sync.result import STATUS_NAMES, LoadResult, exit_status_of
 from unpod_sync.sync.selection import (
     Choice,
     KnownSpace,
@@ -60,8 +60,8 @@ from unpod_sync.warehouse.database import (
 )
 from unpod_sync.warehouse.merge import EARLIEST
 from unpod_sync.warehouse.schema import comment_tables, create_views
-from unpod_sync.warehouse.schema_drift import take_notice
-from unpod_sync.warehouse.summary import read_standing
+from unpod_sync.warehouse.schema_drift import detect_drift
+from unpod_sync.warehouse.summary import read_summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,8 @@ def sync(
     now: Callable[[], datetime] = utc_now,
     sleep: Callable[[float], None] | None = None,
     monotonic: Callable[[], float] = time.monotonic,
-    on_event: Callable[[Event], None] | None = None,
-    on_page: Callable[[Reading, Page], None] | None = None,
+    on_event: Callable[[RequestEvent], None] | None = None,
+    on_page: Callable[[ListProgress, Page], None] | None = None,
 ) -> LoadResult:
     """Brings the warehouse up to the server and publishes it.
 
@@ -147,7 +147,7 @@ def open_client(
     now: Callable[[], datetime] = utc_now,
     sleep: Callable[[float], None] | None = None,
     monotonic: Callable[[], float] = time.monotonic,
-    on_event: Callable[[Event], None] | None = None,
+    on_event: Callable[[RequestEvent], None] | None = None,
     on_time: Callable[[datetime | None], None] | None = None,
     files: publish.Files | None = None,
 ) -> Client:
@@ -163,7 +163,7 @@ def open_client(
         deadline_seconds=settings.deadline_seconds,
         max_attempts=settings.max_attempts,
         workers=settings.workers,
-        budget=Budget(
+        budget=RequestBudget(
             max_requests=settings.max_requests,
             per_minute=settings.requests_per_minute,
             per_day=settings.requests_per_day,
@@ -193,7 +193,7 @@ class _Load:
         client: Client,
         clock: Clock,
         now: Callable[[], datetime],
-        on_page: Callable[[Reading, Page], None] | None,
+        on_page: Callable[[ListProgress, Page], None] | None,
         used_before: int,
     ) -> None:
         """`clock` hears the server's time; `used_before`: requests that earlier syncs of this day made."""
@@ -203,7 +203,7 @@ class _Load:
         self.used_before = used_before
         self.load_id = f"{self.started_at:%Y%m%dT%H%M%S%f}-{random_secrets.token_hex(4)}"
         self.on_page = on_page
-        self.readings: list[Reading] = []
+        self.readings: list[ListProgress] = []
         self.notes: list[str] = []
         self.published = False
         self.standing: dict[str, Any] = {}
@@ -281,7 +281,7 @@ class _Load:
         self.privacy.drop_stored(warehouse, self.now())
         self.notes += self.privacy.notes
         if any(loader.tally.changed.values()):
-            self.notes += [notice.text for notice in take_notice(warehouse, self.load_id, self.now())]
+            self.notes += [notice.text for notice in detect_drift(warehouse, self.load_id, self.now())]
         self._note_twice_listed(warehouse)
         result = self._result(reader, loader)
         self._record(warehouse, result)
@@ -304,13 +304,13 @@ class _Load:
             for kind, id_, other, kept in rows
         ]
 
-    def _loader(self, warehouse: Warehouse) -> Loader:
+    def _loader(self, warehouse: Warehouse) -> BatchLoader:
         highest = first_row(
             warehouse.connection,
             "select greatest((select coalesce(max(batch_id), 0) from raw.payloads),"
             " (select coalesce(max(batch_id), 0) from main.task_versions))",
         )
-        return Loader(
+        return BatchLoader(
             warehouse,
             load_id=self.load_id,
             first_batch_id=int(highest[0]) + 1 if highest else 1,
@@ -319,8 +319,8 @@ class _Load:
             guard=self.privacy.guard,
         )
 
-    def _reader(self, warehouse: Warehouse, loader: Loader) -> ListReader:
-        def heard(reading: Reading, page: Page) -> None:
+    def _reader(self, warehouse: Warehouse, loader: BatchLoader) -> Extractor:
+        def heard(reading: ListProgress, page: Page) -> None:
             if self.settings.requests_per_day:
                 # Now and not at the end: a sync that is killed has used its requests, too.
                 state = publish.read_state(self.files) | {"requests_today": self._requests_today()}
@@ -328,7 +328,7 @@ class _Load:
             if self.on_page is not None:
                 self.on_page(reading, page)
 
-        return ListReader(
+        return Extractor(
             self.client,
             loader,
             warehouse,
@@ -342,13 +342,13 @@ class _Load:
 
     # -- reading ------------------------------------------------------------------------------
 
-    def _read(self, warehouse: Warehouse, reader: ListReader, *, only_plan: bool = False) -> None:
+    def _read(self, warehouse: Warehouse, reader: Extractor, *, only_plan: bool = False) -> None:
         before = known_spaces(warehouse.connection)
         listings = reader.open([SPACES], optional=bool(self.settings.spaces)) + reader.open(
             [AGENTS], optional=True
         )
         left = self.client.counters.requests_left
-        lists: list[Reading] = []
+        lists: list[ListProgress] = []
         if left is not None and left < AMPLE and listings[0].state.count is not None:
             lists += listings  # they take their turn, too, or a budget of two were spent on them each time
         else:
@@ -369,7 +369,7 @@ class _Load:
         if late and not only_plan and reader.findings.halted is None:
             self._read_lists(reader, late)
 
-    def _groups(self, lists: list[Reading]) -> list[list[Reading]]:
+    def _groups(self, lists: list[ListProgress]) -> list[list[ListProgress]]:
         """All lists at once, or one after the other while a budget is scarce.
 
         A budget spent on the first pages of all lists would be spent on the same ones every time. What
@@ -379,13 +379,15 @@ class _Load:
         if left is None or left >= AMPLE * len(lists):
             return [lists]
 
-        def turn(reading: Reading) -> tuple[bool, datetime]:
+        def turn(reading: ListProgress) -> tuple[bool, datetime]:
             state = reading.state
             return state.count is not None and not state.gaps, state.tried_at or EARLIEST
 
         return [[reading] for reading in sorted(lists, key=turn)]
 
-    def _read_lists(self, reader: ListReader, readings: list[Reading], *, only_plan: bool = False) -> None:
+    def _read_lists(
+        self, reader: Extractor, readings: list[ListProgress], *, only_plan: bool = False
+    ) -> None:
         self.readings += readings
         if only_plan:
             reader.plan(readings)
@@ -399,7 +401,7 @@ class _Load:
             raise type(halted)(f"the server cannot be reached: {halted.message}", halted.hint)
 
     def _spaces(
-        self, warehouse: Warehouse, reader: ListReader, listing: Reading, before: list[KnownSpace]
+        self, warehouse: Warehouse, reader: Extractor, listing: ListProgress, before: list[KnownSpace]
     ) -> list[Choice]:
         """The spaces to read: those named, else those listed. `before`: what was known before the listing was read."""
         connection, has_listing = warehouse.connection, reader.may_go_on(listing)
@@ -419,7 +421,7 @@ class _Load:
             )
         return spaces
 
-    def _executions(self, warehouse: Warehouse, reader: ListReader) -> list[Reading]:
+    def _executions(self, warehouse: Warehouse, reader: Extractor) -> list[ListProgress]:
         """The executions lists of the agents named, else of those known by now."""
         wanted = self.settings.agents
         agents = named_agents(wanted) if wanted else known_agents(warehouse.connection)
@@ -433,7 +435,7 @@ class _Load:
 
     # -- the end ------------------------------------------------------------------------------
 
-    def _result(self, reader: ListReader, loader: Loader, status: str = "") -> LoadResult:
+    def _result(self, reader: Extractor, loader: BatchLoader, status: str = "") -> LoadResult:
         is_held_back = self.settings.keep_transcripts_days and self.clock.doubt and not self.options.dry_run
         if is_held_back and any(reading.covered for reading in self.readings):
             reader.findings.failures.append(
@@ -441,12 +443,12 @@ class _Load:
                 " agree within a day. Set this machine's clock (timedatectl set-ntp true); when it is right,"
                 " the server's has to be set"
             )
-        verdict = judge(self.readings, reader.findings)
+        verdict = exit_status_of(self.readings, reader.findings)
         if isinstance(reader.findings.halted, BudgetError):
             self.notes.append(reader.findings.halted.message)
         return LoadResult(
             load_id=self.load_id,
-            status=status or WORDS[verdict.exit_status],
+            status=status or STATUS_NAMES[verdict.exit_status],
             exit_status=verdict.exit_status,
             started_at=self.started_at,
             ended_at=self.now(),
@@ -479,7 +481,7 @@ class _Load:
                 self.load_id,
             ],
         )
-        self.standing = read_standing(warehouse.connection)
+        self.standing = read_summary(warehouse.connection)
 
     def _note_end(self, warehouse: Warehouse, error: BaseException) -> None:
         """Says in meta.loads why the load ended early, when the file still lets us."""
@@ -492,7 +494,7 @@ class _Load:
                 "update meta.loads set ended_at = ?, status = ?, requests = ?, error = ? where load_id = ?",
                 [self.now(), status, self.client.requests_made, text, self.load_id],
             )
-            self.standing = read_standing(warehouse.connection)
+            self.standing = read_summary(warehouse.connection)
         except duckdb.Error:
             pass  # a full disk or a dead connection: the next sync marks the load as killed
         self._write_state(status, text)
@@ -502,7 +504,7 @@ class _Load:
         published = publish.revision_of(self.files.published)
         is_news = published != revision
         if self.privacy.must_rewrite or (
-            is_news and maintenance.dead_share(self.files.work) > maintenance.DEAD_SHARE
+            is_news and maintenance.reclaimable_ratio(self.files.work) > maintenance.RECLAIMABLE_RATIO
         ):
             maintenance.compact(
                 self.files,

@@ -183,7 +183,7 @@ def pages_of(interval: Interval, count: int, size: int) -> range:
     return range((count - high) // size + 1, (count - 1 - low) // size + 2)
 
 
-def positions_of(page: int, rows: int, count: int, size: int) -> Interval:
+def page_range(page: int, rows: int, count: int, size: int) -> Interval:
     """The positions that `rows` rows on `page` cover; an empty page covers all below it."""
     high = count - (page - 1) * size
     low = high - rows if rows else 0

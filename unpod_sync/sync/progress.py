@@ -1,6 +1,6 @@
 """The reading of one list in one sync: its plan, what came of it, and the bookmark to keep.
 
-A `Reading` learns of pages twice: `observe` at once (does the list page at all, has it ended?)
+A `ListProgress` learns of pages twice: `observe` at once (does the list page at all, has it ended?)
 and `cover` when the page's rows are in a batch, so that bookmark and rows commit together.
 """
 
@@ -25,8 +25,8 @@ from unpod_sync.sync.plan import (
     Pages,
     last_page,
     merge_intervals,
+    page_range,
     plan,
-    positions_of,
     subtract,
 )
 
@@ -38,7 +38,7 @@ STAGES = ("new", "due", "sweep")
 
 
 @dataclass(slots=True)
-class Reading:
+class ListProgress:
     """One list being read.
 
     `planned` are the positions on the pages of the plan, the first among them. `seams` are those below
@@ -204,7 +204,7 @@ class Reading:
         self.counted(page)
         if self.is_counted:
             count, size = self._lengths(page)
-            self.planned = merge_intervals([*self.planned, positions_of(page.number, size, count, size)])
+            self.planned = merge_intervals([*self.planned, page_range(page.number, size, count, size)])
         else:
             self.met.update(ids)
 
@@ -258,7 +258,7 @@ class Reading:
             return
         count, size = self._lengths(page)
         rows = len(page.rows) - len(ids) + len(set(ids)) + unreadable
-        low, high = positions_of(page.number, rows, count, size)
+        low, high = page_range(page.number, rows, count, size)
         if page.number == 1:
             high = max(high, self.count)
         if page.number >= last_page(count, size) and low <= self.state.explained:

@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from unpod_sync import tables
 from unpod_sync.errors import AccessError, ApiError
-from unpod_sync.model import HIDDEN
-from unpod_sync.sync.extract import ListReader
+from unpod_sync.model import SUPPRESSED_PREFIX
+from unpod_sync.sync.extract import Extractor
 from unpod_sync.sync.plan import Pages, last_page, merge_intervals
-from unpod_sync.sync.progress import Reading
+from unpod_sync.sync.progress import ListProgress
 from unpod_sync.warehouse import queries
-from unpod_sync.warehouse.database import key_sql, lent
+from unpod_sync.warehouse.database import key_sql, registered_tables
 from unpod_sync.warehouse.merge import mark_deleted
 
 LARGEST_PAGE = 10_000  # rows asked for at once from a list that ignores `page`
@@ -30,7 +30,7 @@ MOST_DELETED = 50
 MOST_DELETED_SHARE = 0.05
 
 
-def read_whole(reader: ListReader, readings: list[Reading]) -> None:
+def read_whole(reader: Extractor, readings: list[ListProgress]) -> None:
     """Reads lists as planned, settles each, and writes their final bookmarks."""
     reader.read(readings)
     for reading in readings:
@@ -40,7 +40,7 @@ def read_whole(reader: ListReader, readings: list[Reading]) -> None:
     reader.finish(readings)
 
 
-def _settle(reader: ListReader, reading: Reading) -> None:
+def _settle(reader: Extractor, reading: ListProgress) -> None:
     """Reads on until the list is whole, or until reading on would not help."""
     if not reading.is_counted:
         _settle_uncounted(reader, reading)
@@ -61,7 +61,7 @@ def _settle(reader: ListReader, reading: Reading) -> None:
         _conclude_sweep(reader, reading)
 
 
-def _settle_uncounted(reader: ListReader, reading: Reading) -> None:
+def _settle_uncounted(reader: Extractor, reading: ListProgress) -> None:
     """A count that was too low once is believed no more until it is right; when it says more than came, it may be.
 
     Where it cannot tell that a page lacks a row, the page's length does.
@@ -81,7 +81,7 @@ def _settle_uncounted(reader: ListReader, reading: Reading) -> None:
     reading.conclude_uncounted(claimed)
 
 
-def _settle_unpaged(reader: ListReader, reading: Reading) -> None:
+def _settle_unpaged(reader: Extractor, reading: ListProgress) -> None:
     """A list that shows the same page whatever is asked: ask for everything on one page.
 
     A list that moved by a whole page between two answers looks the same; if rows are missing
@@ -100,12 +100,12 @@ def _settle_unpaged(reader: ListReader, reading: Reading) -> None:
 # -- rows that should be there ----------------------------------------------------------------
 
 
-def _holes(reading: Reading) -> list[tuple[int, int]]:
+def _holes(reading: ListProgress) -> list[tuple[int, int]]:
     """Never-read positions, and planned ones that did not come: what this sync should still fill."""
     return list(merge_intervals([*reading.gaps, *reading.not_covered(reading.planned)]))
 
 
-def _fill_holes(reader: ListReader, reading: Reading) -> None:
+def _fill_holes(reader: Extractor, reading: ListProgress) -> None:
     """Holes are asked for again, then in smaller pages, then let go: short pages leave them.
 
     A list that grows while it is read leaves them too; as long as it does, what it pushed on is
@@ -133,7 +133,7 @@ def _fill_holes(reader: ListReader, reading: Reading) -> None:
             reading.pass_over(hole)
 
 
-def _join(reader: ListReader, reading: Reading) -> None:
+def _join(reader: Extractor, reading: ListProgress) -> None:
     """Reads on below the new rows until it meets rows known before.
 
     Rows that vanished meanwhile hide as many new ones from the count, and the hot and warm windows end
@@ -149,7 +149,7 @@ def _join(reader: ListReader, reading: Reading) -> None:
         reader.again(reading, reading.pages_for(due))
 
 
-def _read_past_the_end(reader: ListReader, reading: Reading) -> None:
+def _read_past_the_end(reader: Extractor, reading: ListProgress) -> None:
     """A full last page may not be the last: a count that is too low must not lose rows."""
     if not reader.may_go_on(reading):
         return
@@ -157,7 +157,7 @@ def _read_past_the_end(reader: ListReader, reading: Reading) -> None:
         _distrust_if_more(reader, reading)
 
 
-def _distrust_if_more(reader: ListReader, reading: Reading) -> bool:
+def _distrust_if_more(reader: Extractor, reading: ListProgress) -> bool:
     """Whether there are rows past the last page.
 
     When a page has more of them than its own count allows, that count is believed no more; otherwise
@@ -172,7 +172,7 @@ def _distrust_if_more(reader: ListReader, reading: Reading) -> bool:
     return is_more
 
 
-def _read_on(reader: ListReader, reading: Reading) -> tuple[bool, bool]:
+def _read_on(reader: Extractor, reading: ListProgress) -> tuple[bool, bool]:
     """Reads page by page beyond the last one until nothing new comes.
 
     Returns whether anything did, and whether a page had more rows than its own count allows.
@@ -200,7 +200,7 @@ def _read_on(reader: ListReader, reading: Reading) -> tuple[bool, bool]:
     return is_more, is_beyond_count
 
 
-def _find_missing(reader: ListReader, reading: Reading) -> None:
+def _find_missing(reader: Extractor, reading: ListProgress) -> None:
     """A count above what is known means rows nobody has seen: look for them everywhere, once."""
     missing = _missing(reader, reading)
     if missing > 0 and reading.top < reading.count and reader.may_go_on(reading):
@@ -221,7 +221,7 @@ def _find_missing(reader: ListReader, reading: Reading) -> None:
             _explain(reader, reading)
 
 
-def _read_all(reader: ListReader, reading: Reading) -> None:
+def _read_all(reader: Extractor, reading: ListProgress) -> None:
     """Every page, to the end that the list has by then: new rows push the oldest on to further pages."""
     read = 0
     while reader.may_go_on(reading) and (last := last_page(reading.latest, reading.size)) > read:
@@ -229,7 +229,7 @@ def _read_all(reader: ListReader, reading: Reading) -> None:
         read = last
 
 
-def _missing(reader: ListReader, reading: Reading) -> int:
+def _missing(reader: Extractor, reading: ListProgress) -> int:
     """How many rows the list must have that are not stored: by its count, or by how much it has grown."""
     state = reading.state
     if reading.gaps:
@@ -241,12 +241,12 @@ def _missing(reader: ListReader, reading: Reading) -> int:
     return max(grown, _shortfall(reading, known))
 
 
-def _shortfall(reading: Reading, known: int) -> int:
+def _shortfall(reading: ListProgress, known: int) -> int:
     """By how many rows the list's count exceeds what is known, beyond what is explained."""
     return reading.expected - len(reading.bad) - reading.state.explained - known
 
 
-def _explain(reader: ListReader, reading: Reading, vanished: int = 0) -> None:
+def _explain(reader: Extractor, reading: ListProgress, vanished: int = 0) -> None:
     """A whole reading did not cure the difference: remember it, so that it is not chased.
 
     Without a whole reading a difference may only turn out to be smaller.
@@ -265,7 +265,7 @@ def _explain(reader: ListReader, reading: Reading, vanished: int = 0) -> None:
 # -- rows that are gone -----------------------------------------------------------------------
 
 
-def _conclude_sweep(reader: ListReader, reading: Reading) -> None:
+def _conclude_sweep(reader: Extractor, reading: ListProgress) -> None:
     """Marks what a complete sweep did not meet, and forgets whom it met."""
     vanished, is_sure = _gone(reader, reading)
     if not reader.may_go_on(reading):
@@ -279,21 +279,21 @@ def _conclude_sweep(reader: ListReader, reading: Reading) -> None:
         return
     if vanished and is_sure:
         connection, kind = reader.warehouse.connection, reading.resource.kind
-        queries.unlist(connection, vanished)
-        stored = [id_ for id_ in vanished if not id_.startswith(HIDDEN)]
+        queries.remove_suppressed(connection, vanished)
+        stored = [id_ for id_ in vanished if not id_.startswith(SUPPRESSED_PREFIX)]
         if stored:
             mark_deleted(connection, kind, stored, now=reader.now())
         reader.findings.deleted[kind] = reader.findings.deleted.get(kind, 0) + len(stored)
     _explain(reader, reading, vanished=0 if is_sure else len(vanished))
 
 
-def _is_too_many(reader: ListReader, reading: Reading, vanished: list[str]) -> bool:
+def _is_too_many(reader: Extractor, reading: ListProgress, vanished: list[str]) -> bool:
     """Whether so many deletions at once need the user's word."""
     most = max(MOST_DELETED, MOST_DELETED_SHARE * reader.known(reading))
     return len(vanished) > most and not reader.accept_deletions
 
 
-def _gone(reader: ListReader, reading: Reading) -> tuple[list[str], bool]:
+def _gone(reader: Extractor, reading: ListProgress) -> tuple[list[str], bool]:
     """What the sweep did not meet, and whether that proves it gone.
 
     The page past the last one is asked for: an end that the count only claims proves nothing.
@@ -323,46 +323,46 @@ def _gone(reader: ListReader, reading: Reading) -> tuple[list[str], bool]:
     return _still_gone(reader, reading, vanished), True
 
 
-def _still_gone(reader: ListReader, reading: Reading, vanished: list[str]) -> list[str]:
+def _still_gone(reader: Extractor, reading: ListProgress, vanished: list[str]) -> list[str]:
     """These rows when a second look lacks them all; none when it shows any: then the next sweep decides."""
     reader.again(reading, _pages_near(reader, reading, vanished).first(CONFIRM_PAGES) or [1])
     is_sure = reader.may_go_on(reading) and len(_vanished(reader, reading)) == len(vanished)
     return vanished if is_sure else []
 
 
-def _contradicted(reader: ListReader, reading: Reading, vanished: list[str]) -> bool:
+def _contradicted(reader: Extractor, reading: ListProgress, vanished: list[str]) -> bool:
     """Whether the list's count, less what it is known to be wrong by, says that more rows exist."""
     return reader.known(reading) - len(vanished) < reading.expected - reading.state.explained
 
 
-def _known_ids(reader: ListReader, reading: Reading) -> list[str]:
+def _known_ids(reader: Extractor, reading: ListProgress) -> list[str]:
     table = tables.BY_KIND[reading.resource.kind]
     condition, parameters = queries.scope(reading.resource)
     rows = reader.warehouse.connection.execute(
         f"select {key_sql(table)} from {table.name} as t where {condition} and t.deleted_at is null",
         parameters,
     ).fetchall()
-    return [id_ for (id_,) in rows] + queries.hidden_ids(reader.warehouse.connection, reading.resource)
+    return [id_ for (id_,) in rows] + queries.suppressed_ids(reader.warehouse.connection, reading.resource)
 
 
-def _vanished(reader: ListReader, reading: Reading) -> list[str]:
+def _vanished(reader: Extractor, reading: ListProgress) -> list[str]:
     """Known objects of the list that the sweep did not meet."""
     table = tables.BY_KIND[reading.resource.kind]
     condition, parameters = queries.scope(reading.resource)
     met = pa.table({"id": pa.array(list(reading.seen), pa.string())})
-    with lent(reader.warehouse.connection, met=met):
+    with registered_tables(reader.warehouse.connection, met=met):
         rows = reader.warehouse.connection.execute(
             f"select {key_sql(table)} as id from {table.name} as t where {condition} and t.deleted_at is null"
             f" and {key_sql(table)} not in (select id from met)"
             f" and {key_sql(table)} not in (select id from meta.sweep_seen where resource = ?)",
             [*parameters, reading.resource.name],
         ).fetchall()
-        refused = queries.hidden_ids(reader.warehouse.connection, reading.resource, unmet_by="met")
+        refused = queries.suppressed_ids(reader.warehouse.connection, reading.resource, unmet_by="met")
     return [id_ for (id_,) in rows] + refused
 
 
 def _confirmed(
-    reader: ListReader, reading: Reading, vanished: list[str], *, whole: bool = False
+    reader: Extractor, reading: ListProgress, vanished: list[str], *, whole: bool = False
 ) -> list[str]:
     """What of the list is still not met after one more reading: rows slip past pages that shift.
 
@@ -385,12 +385,12 @@ def _confirmed(
     return _vanished(reader, reading)
 
 
-def _pages_near(reader: ListReader, reading: Reading, vanished: list[str]) -> Pages:
+def _pages_near(reader: Extractor, reading: ListProgress, vanished: list[str]) -> Pages:
     """The pages on which the vanished rows would stand, and their neighbours."""
     table = tables.BY_KIND[reading.resource.kind]
     condition, parameters = queries.scope(reading.resource)
     wanted = pa.table({"id": pa.array(vanished, pa.string())})
-    with lent(reader.warehouse.connection, wanted=wanted):
+    with registered_tables(reader.warehouse.connection, wanted=wanted):
         places = reader.warehouse.connection.execute(
             "with ranked as ("
             f" select {key_sql(table)} as id, row_number() over (order by t.created_at) - 1 as place"

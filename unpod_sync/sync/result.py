@@ -17,12 +17,12 @@ from unpod_sync.errors import (
     NoRouteError,
     UnavailableError,
 )
-from unpod_sync.sync.extract import Findings
-from unpod_sync.sync.progress import Reading
+from unpod_sync.sync.extract import SyncFindings
+from unpod_sync.sync.progress import ListProgress
 
 SHOWN = 5  # names in one note
 
-WORDS = {EXIT_DONE: "done", EXIT_PARTIAL: "partial", EXIT_FAILED: "failed"}
+STATUS_NAMES = {EXIT_DONE: "done", EXIT_PARTIAL: "partial", EXIT_FAILED: "failed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,13 @@ class Verdict:
 class _Refused:
     """The lists that failed, by what their failure means. `missing`: the server has no such route for any agent."""
 
-    failed: list[Reading] = field(default_factory=list)
-    foreign: list[Reading] = field(default_factory=list)
-    optional: list[Reading] = field(default_factory=list)
-    missing: list[Reading] = field(default_factory=list)
+    failed: list[ListProgress] = field(default_factory=list)
+    foreign: list[ListProgress] = field(default_factory=list)
+    optional: list[ListProgress] = field(default_factory=list)
+    missing: list[ListProgress] = field(default_factory=list)
 
     @classmethod
-    def among(cls, readings: Sequence[Reading]) -> _Refused:
+    def among(cls, readings: Sequence[ListProgress]) -> _Refused:
         """Sorts the lists that failed."""
         found = cls()
         executions = [r for r in readings if r.resource.kind == "execution" and (r.plan or r.error)]
@@ -109,18 +109,18 @@ class _Refused:
         return said
 
 
-def is_foreign(reading: Reading) -> bool:
+def is_foreign(reading: ListProgress) -> bool:
     """Whether access is refused (206) to a list that was never read: listings also show what belongs to others."""
     error = reading.error
     return isinstance(error, AccessError) and error.status == 206 and reading.state.count is None
 
 
-def is_news(reading: Reading) -> bool:
+def is_news(reading: ListProgress) -> bool:
     """Whether the list's failure is another one than at the last sync."""
     return reading.error is not None and reading.error.message != reading.state.last_error
 
 
-def judge(readings: Sequence[Reading], findings: Findings) -> Verdict:
+def exit_status_of(readings: Sequence[ListProgress], findings: SyncFindings) -> Verdict:
     """What failed and what is to be noted, in words, and the exit status.
 
     0 nothing failed, 3 some of it, 1 every list that matters.
@@ -156,7 +156,7 @@ def judge(readings: Sequence[Reading], findings: Findings) -> Verdict:
     return Verdict(status, tuple(failures), tuple(refused.notes()))
 
 
-def _outage(failed: Sequence[Reading], halted: ApiError | None) -> list[str]:
+def _outage(failed: Sequence[ListProgress], halted: ApiError | None) -> list[str]:
     """The messages of lists that failed; those of a server that is down are one, with its hint."""
     errors = [reading.error for reading in failed if reading.error is not None]
     if not isinstance(halted, UnavailableError):
@@ -166,6 +166,6 @@ def _outage(failed: Sequence[Reading], halted: ApiError | None) -> list[str]:
     return [*others, f"the server cannot be reached, {down} lists failed: {halted.message}. {halted.hint}"]
 
 
-def _worked(reading: Reading) -> bool:
+def _worked(reading: ListProgress) -> bool:
     """Whether anything of the list was read; an empty list that answered was read too."""
     return bool(reading.covered) or (reading.plan is not None and reading.error is None)

@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from unpod_sync.transform.columns import Batch, Columns, Values, each_spelling, nested
+from unpod_sync.transform.columns import Columns, RecordColumns, Values, each_spelling, nested
 from unpod_sync.transform.json_codec import embedded
 from unpod_sync.transform.parse import (
-    Refused,
+    ParseError,
     fold,
     fold_call_type,
     is_missing,
@@ -33,7 +33,7 @@ OUTPUT_KEYS = (
 PATHS = (*CALL_TYPES, "output", *(f"output.{key}" for key in OUTPUT_KEYS), "output.metadata.cost")
 
 
-def call(batch: Batch) -> Columns:
+def call(batch: RecordColumns) -> Columns:
     """Type, status, cost, error and message of the call."""
     type_labels = pa.array(batch.labels("call_type", CALL_TYPES, fold_call_type), pa.string())
     statuses = [
@@ -60,7 +60,7 @@ def call(batch: Batch) -> Columns:
     }
 
 
-def _cost(batch: Batch) -> pa.Array:
+def _cost(batch: RecordColumns) -> pa.Array:
     costs = batch.numbers("cost", batch.raw("output.cost"))
     others = batch.raw("output.metadata.cost")
     if costs.null_count == 0 or others.count(None) == len(others):
@@ -69,7 +69,7 @@ def _cost(batch: Batch) -> pa.Array:
     return pc.coalesce(costs, batch.numbers("cost", lacking))
 
 
-def _output_messages(batch: Batch) -> Values:
+def _output_messages(batch: RecordColumns) -> Values:
     messages = [
         message if message is not None else data if isinstance(data, str) else None
         for message, data in zip(batch.raw("output.message"), batch.raw("output.data"), strict=True)
@@ -80,7 +80,7 @@ def _output_messages(batch: Batch) -> Values:
     return messages
 
 
-def duration(batch: Batch) -> Columns:
+def duration(batch: RecordColumns) -> Columns:
     """Seconds of the call: as sent when plausible, else end - start when that is, else NULL."""
     sent = batch.raw("output.duration")
     started = batch.arrays["started_at"].cast(pa.int64()).to_pylist()
@@ -91,7 +91,7 @@ def duration(batch: Batch) -> Columns:
         reason = None
         try:
             number = read_number(value)
-        except Refused as refusal:
+        except ParseError as refusal:
             number, reason = None, str(refusal)
         if number:
             reason = _implausible(number, span)
@@ -118,7 +118,7 @@ def _implausible(number: float, span: float | None) -> str | None:
     return None
 
 
-def flags(batch: Batch) -> Columns:
+def flags(batch: RecordColumns) -> Columns:
     """Whether the call was dialled at all, and whether a voicemail answered: it was dialled to reach one."""
     started = batch.arrays["started_at"].is_valid().to_pylist()
     reasons, errors, messages, statuses = (
@@ -139,7 +139,7 @@ def flags(batch: Batch) -> Columns:
     return {"is_dialed": pa.array(dialed, pa.bool_()), "is_voicemail": pa.array(voicemail, pa.bool_())}
 
 
-def platform(batch: Batch) -> Columns:
+def platform(batch: RecordColumns) -> Columns:
     """What the platform's own analytics sees, by its rules to the letter.
 
     It reads an absent analysis or summary as an empty object and an absent status as "Unknown".

@@ -20,7 +20,7 @@ from unpod_sync.transform.parse import (
     FIRST_YEAR,
     LAST_YEAR,
     PLACEHOLDERS,
-    Refused,
+    ParseError,
     fold,
     is_missing,
     read_integer,
@@ -43,7 +43,7 @@ Values = list[Any]
 Columns = dict[str, pa.Array]
 
 
-class Batch:
+class RecordColumns:
     """Records of one kind, the objects inside them by path, and the refusals found on the way."""
 
     def __init__(
@@ -122,7 +122,7 @@ class Batch:
         for index, value in enumerate(values):
             try:
                 read.append(reader(value))
-            except Refused as refusal:
+            except ParseError as refusal:
                 self.reject(index, field, value, str(refusal))
                 read.append(None)
         return read
@@ -153,7 +153,7 @@ class Batch:
                     continue
                 try:
                     text = given_text(value)
-                except Refused as refusal:
+                except ParseError as refusal:
                     self.reject(index, field, value, str(refusal))
                 if text is not None:
                     break
@@ -244,7 +244,7 @@ def _times_one_by_one(values: Sequence[Any], refuse: Callable[[int, Any, str], N
 def _time_or_refusal(index: int, value: Any, refuse: Callable[[int, Any, str], None]) -> datetime | None:
     try:
         return read_time(value)
-    except Refused as refusal:
+    except ParseError as refusal:
         refuse(index, value, str(refusal))
         return None
 

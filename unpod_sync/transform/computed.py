@@ -11,16 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from unpod_sync.transform import call, post_call
-from unpod_sync.transform.columns import Batch, Columns
+from unpod_sync.transform.columns import Columns, RecordColumns
 from unpod_sync.transform.contact import contact
 from unpod_sync.transform.local_time import local_times
 from unpod_sync.transform.parse import id_time, is_missing
 
-# What these functions read, so that a batch can read it at one visit; see `Batch`.
+# What these functions read, so that a batch can read it at one visit; see `RecordColumns`.
 DERIVED_PATHS = ("created", "created_at", "user_info", *call.PATHS, *post_call.PATHS)
 
 
-def shapes(batch: Batch) -> Columns:
+def shapes(batch: RecordColumns) -> Columns:
     """No column: notes the objects of a task that are something else."""
     for path in ("input", "output", "output.metadata", post_call.ANALYSIS, "user_info"):
         for index, (value, read) in enumerate(zip(batch.raw(path), batch.objects(path), strict=True)):
@@ -32,7 +32,7 @@ def shapes(batch: Batch) -> Columns:
     return {}
 
 
-def created(batch: Batch) -> Columns:
+def created(batch: RecordColumns) -> Columns:
     """Creation as sent; from the time-based id where it is missing or cannot be read."""
     sent = batch.times("created_at", batch.values("created|created_at"))
     if sent.null_count:
@@ -42,13 +42,13 @@ def created(batch: Batch) -> Columns:
     return {"created_at": sent}
 
 
-def execution_run(batch: Batch) -> Columns:
+def execution_run(batch: RecordColumns) -> Columns:
     """The run of an execution, from its key `agent_handle/run_id`."""
     runs = [record.id.removeprefix(f"{record.agent_handle}/") for record in batch.records]
     return {"run_id": pa.array(runs, pa.string())}
 
 
-DERIVATIONS: dict[str, tuple[Callable[[Batch], Columns], ...]] = {
+COMPUTED_COLUMNS: dict[str, tuple[Callable[[RecordColumns], Columns], ...]] = {
     "task": (
         shapes,
         created,

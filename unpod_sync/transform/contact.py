@@ -6,8 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from unpod_sync.transform.columns import Batch, Columns, Values, dict_of, given_text
-from unpod_sync.transform.parse import Refused, contact_key, is_missing, looks_like_number
+from unpod_sync.transform.columns import Columns, RecordColumns, Values, dict_of, given_text
+from unpod_sync.transform.parse import ParseError, contact_key, is_missing, looks_like_number
 
 NUMBER_KEYS = ("contact_number", "phone", "phone_number", "mobile", "mobile_number", "number", "contact")
 SURE_NUMBER_KEYS = NUMBER_KEYS[:5]
@@ -16,7 +16,7 @@ INDIAN_ZONES = ("Asia/Kolkata", "Asia/Calcutta")
 AMERICAN_ZONES = ("America/", "US/", "Canada/", "EST", "CST", "MST", "PST", "Pacific/Honolulu")
 
 
-def contact(batch: Batch) -> Columns:
+def contact(batch: RecordColumns) -> Columns:
     """Name and number of the contact: from the input, else as far as the output tells them."""
     inputs, outputs = batch.objects("input"), batch.objects("output")
     country = zone_country(batch.zone.key)
@@ -36,7 +36,7 @@ def contact(batch: Batch) -> Columns:
     }
 
 
-def _number(batch: Batch, index: int, given: dict[str, Any], output: dict[str, Any]) -> str | None:
+def _number(batch: RecordColumns, index: int, given: dict[str, Any], output: dict[str, Any]) -> str | None:
     customer = dict_of(output.get("customer"))
     candidates = [(given.get(key), key in SURE_NUMBER_KEYS) for key in NUMBER_KEYS]
     candidates.append((output.get("contact_number"), False))
@@ -44,7 +44,7 @@ def _number(batch: Batch, index: int, given: dict[str, Any], output: dict[str, A
     for value, sure in candidates:
         try:
             text = given_text(value)
-        except Refused as refusal:
+        except ParseError as refusal:
             batch.reject(index, "contact_number", value, str(refusal))
             continue
         if text is not None and (sure or looks_like_number(text)):

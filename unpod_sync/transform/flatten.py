@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from unpod_sync.model import Flat, Record
 from unpod_sync.tables import BY_KIND
-from unpod_sync.transform.columns import Batch
-from unpod_sync.transform.computed import DERIVATIONS, DERIVED_PATHS
+from unpod_sync.transform.columns import RecordColumns
+from unpod_sync.transform.computed import COMPUTED_COLUMNS, DERIVED_PATHS
 from unpod_sync.transform.conversation import conversation
 from unpod_sync.transform.transcript import read_messages
 
@@ -38,12 +38,12 @@ def flatten(kind: str, records: Sequence[Record], zone: ZoneInfo) -> Flat:
     `zone` is the configured time zone of the local dates and hours.
     """
     table = BY_KIND[kind]
-    batch = Batch(kind, records, zone, PATHS[kind])
+    batch = RecordColumns(kind, records, zone, PATHS[kind])
     arrays = batch.arrays
     for column in table.columns:
         if column.origin == "payload" and column.read:
             arrays[column.name] = batch.column(column.name, column.type, column.read)
-    for derivation in DERIVATIONS.get(kind, ()):
+    for derivation in COMPUTED_COLUMNS.get(kind, ()):
         arrays.update(derivation(batch))
     messages = None
     if kind == "task":

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from unpod_sync.transform.columns import Batch, Columns
+from unpod_sync.transform.columns import Columns, RecordColumns
 
 
-def local_times(batch: Batch) -> Columns:
+def local_times(batch: RecordColumns) -> Columns:
     """Dates, hour and weekday in the configured zone, so that readers need no time-zone data."""
     created_at, started_at = (
         to_local(batch.arrays[name], batch.zone) for name in ("created_at", "started_at")

@@ -1,7 +1,7 @@
 """Single values as the API writes them, read as plain Python values.
 
 Pure functions: no I/O, and none knows what a task is. A value that cannot be read raises
-`Refused`, whose text is the reason that ends up in `meta.rejects`; a value that says "nothing"
+`ParseError`, whose text is the reason that ends up in `meta.rejects`; a value that says "nothing"
 (null, "", "N/A", "NULL", …) reads as None without a complaint. The forms are those of the
 reference pages and of the open-source backend (`API_FACTS.md` sections 4, 5 and 7).
 """
@@ -72,7 +72,7 @@ OUTCOMES = {
 }
 
 
-class Refused(ValueError):  # noqa: N818 - it is no error that a value is odd
+class ParseError(ValueError):
     """A value that cannot be read; its text is the reason."""
 
 
@@ -100,30 +100,30 @@ def read_text(value: Any) -> str | None:
         return str(value)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise Refused("not a finite number")
+            raise ParseError("not a finite number")
         return str(int(value)) if value.is_integer() and abs(value) < 1e16 else repr(value)
-    raise Refused("an object or list where text is expected")
+    raise ParseError("an object or list where text is expected")
 
 
 def read_number(value: Any) -> float | None:
     """A finite number, or text that is exactly one."""
     if isinstance(value, bool):
-        raise Refused("a boolean is not a number")
+        raise ParseError("a boolean is not a number")
     if isinstance(value, str):
         if is_missing(value):
             return None
         if not _NUMBER.fullmatch(value.strip()):
-            raise Refused("not a number")
+            raise ParseError("not a number")
     elif value is None:
         return None
     elif not isinstance(value, int | float):
-        raise Refused("an object or list where a number is expected")
+        raise ParseError("an object or list where a number is expected")
     try:
         number = float(value)
     except OverflowError:
-        raise Refused("number too large") from None
+        raise ParseError("number too large") from None
     if not math.isfinite(number):
-        raise Refused("not a finite number")
+        raise ParseError("not a finite number")
     return number
 
 
@@ -139,10 +139,10 @@ def read_integer(value: Any) -> int | None:
         if number is None:
             return None
         if not number.is_integer():
-            raise Refused("not a whole number")
+            raise ParseError("not a whole number")
         whole = int(number)
     if not -(2**63) <= whole < 2**63:
-        raise Refused("number too large")
+        raise ParseError("number too large")
     return whole
 
 
@@ -166,7 +166,7 @@ def read_time(value: Any, zone: tzinfo = UTC) -> datetime | None:
             return read_time(inner)  # MongoDB's dates are UTC
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _time_of_epoch(value)
-    raise Refused("not a time")
+    raise ParseError("not a time")
 
 
 def _time_of_epoch(value: float) -> datetime:
@@ -174,7 +174,7 @@ def _time_of_epoch(value: float) -> datetime:
         return EPOCH + timedelta(microseconds=round(value * 1_000_000))
     if FIRST_SECOND * 1000 <= value < LAST_SECOND * 1000:
         return EPOCH + timedelta(microseconds=round(value * 1000))
-    raise Refused("a number outside the epoch seconds and milliseconds of 2000 to 2100")
+    raise ParseError("a number outside the epoch seconds and milliseconds of 2000 to 2100")
 
 
 def _time_of_text(value: str, zone: tzinfo) -> datetime | None:
@@ -198,7 +198,7 @@ def _time_of_loose_text(text: str) -> datetime:
             clock = int(hour)
             if half:
                 if not 1 <= clock <= 12:
-                    raise Refused("unreadable time")
+                    raise ParseError("unreadable time")
                 clock = clock % 12 + (12 if half == "P" else 0)
             zone = "Z" if offset in ("UTC", "GMT") else offset or ""
             return datetime.fromisoformat(f"{day}T{clock:02d}{rest}{zone}")
@@ -206,16 +206,16 @@ def _time_of_loose_text(text: str) -> datetime:
             return parsedate_to_datetime(text)
     except (ValueError, IndexError, TypeError):
         pass
-    raise Refused("unreadable time")
+    raise ParseError("unreadable time")
 
 
 def _utc(moment: datetime) -> datetime:
     try:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
     except OverflowError:
-        raise Refused("implausible time: outside 2000 to 2100") from None
+        raise ParseError("implausible time: outside 2000 to 2100") from None
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise Refused("implausible time: outside 2000 to 2100")
+        raise ParseError("implausible time: outside 2000 to 2100")
     return moment
 
 
@@ -276,7 +276,7 @@ def read_score(value: Any) -> tuple[float | None, float | None]:
         keys = ("score", "success_score", "rating", "value")
         inner = next((value[key] for key in keys if key in value), None)
         if isinstance(inner, Mapping):
-            raise Refused("a score inside a score")
+            raise ParseError("a score inside a score")
         return read_score(inner)
     return read_number(value), None
 

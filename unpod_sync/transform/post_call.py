@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from unpod_sync.transform.columns import Batch, Columns, Values, given_text, nested, spelled
+from unpod_sync.transform.columns import Columns, RecordColumns, Values, given_text, nested, spelled
 from unpod_sync.transform.json_codec import embedded, encode_all, encode_text
 from unpod_sync.transform.parse import (
-    Refused,
+    ParseError,
     fold_outcome,
     is_missing,
     read_score,
@@ -34,7 +34,7 @@ PATHS = (
 )
 
 
-def analysis(batch: Batch) -> Columns:
+def analysis(batch: RecordColumns) -> Columns:
     """Summary, sentiment, labels, follow-ups and the analysis itself as JSON."""
     posts = batch.raw(ANALYSIS)
     labels = [
@@ -58,7 +58,7 @@ def analysis(batch: Batch) -> Columns:
     }  # fmt: skip
 
 
-def _summaries(batch: Batch) -> list[str | None]:
+def _summaries(batch: RecordColumns) -> list[str | None]:
     """The first summary that says something; a text where an object is usual is the summary itself."""
     names = ("summary", "summary_text", "text")
     columns = [
@@ -94,7 +94,7 @@ def _named(value: Any, names: tuple[str, ...]) -> Any:
     return value
 
 
-def _labels(batch: Batch, index: int, classification: Any) -> str | None:
+def _labels(batch: RecordColumns, index: int, classification: Any) -> str | None:
     labels = _named(classification, ("labels", "label", "label_names"))
     if isinstance(labels, str):
         return None if is_missing(labels) else read_text(labels)
@@ -102,7 +102,7 @@ def _labels(batch: Batch, index: int, classification: Any) -> str | None:
         try:
             texts = [given_text(nested(label, ("label", "name", "value"))) for label in labels]
             return ", ".join(text for text in texts if text is not None) or None
-        except Refused:
+        except ParseError:
             pass
     if labels is not None:
         batch.reject(index, "labels", labels, "not a list of labels")
@@ -131,7 +131,7 @@ def _json_texts(values: Values) -> pa.Array:
     return pa.array([None if value is None else next(texts) for value in values], pa.string())
 
 
-def _structured(batch: Batch) -> pa.Array:
+def _structured(batch: RecordColumns) -> pa.Array:
     """structured_data as JSON text; text that is no JSON, as sent."""
     values = [spelled(value) for value in batch.raw(f"{ANALYSIS}.structured_data")]
     objects = _json_texts([value if isinstance(value, dict | list) else None for value in values])
@@ -143,7 +143,7 @@ def _structured(batch: Batch) -> pa.Array:
     return pc.coalesce(objects, pa.array(sent, pa.string()))
 
 
-def outcome(batch: Batch) -> Columns:
+def outcome(batch: RecordColumns) -> Columns:
     """Outcome and success score with their labels."""
     labels = batch.labels("outcome", OUTCOMES, fold_outcome)
     evaluators = batch.raw(f"{ANALYSIS}.success_evaluator")
@@ -151,7 +151,7 @@ def outcome(batch: Batch) -> Columns:
     for index, value in enumerate(evaluators):
         try:
             scores.append(read_score(value))
-        except Refused as refusal:
+        except ParseError as refusal:
             batch.reject(index, "success_score", value, str(refusal))
             scores.append((None, None))
     return {
@@ -167,7 +167,7 @@ def _as_sent(value: Any) -> Any:
     return encode_text(value) if isinstance(value, dict | list) else value
 
 
-def callback(batch: Batch) -> Columns:
+def callback(batch: RecordColumns) -> Columns:
     """When the contact asked to be called back; a time that cannot be read stays in the label.
 
     A model wrote the contact's words down: a time without a zone is in the configured one.
@@ -190,7 +190,7 @@ def callback(batch: Batch) -> Columns:
         moment = None
         try:
             moment = read_time(value, batch.zone)
-        except Refused as refusal:
+        except ParseError as refusal:
             batch.reject(index, "callback_at", value, str(refusal))
         times.append(moment)
         labels.append(_as_sent(value))

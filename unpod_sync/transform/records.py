@@ -9,7 +9,7 @@ from typing import Any
 from unpod_sync.model import Page, Record, Reject, Resource, is_plausible_id
 from unpod_sync.transform.json_codec import clean_text, decode, encode, is_too_deep
 from unpod_sync.transform.parse import is_missing, shorten
-from unpod_sync.transform.secrets import Redaction, drop_usual
+from unpod_sync.transform.secrets import Redaction, drop_known_secrets
 
 # The fields that hold an object's key, the first one by right, the others for want of it.
 KEYS = {
@@ -56,7 +56,7 @@ def prepare(
                 rejects.append(_refused_row(row, resource.kind, redaction))
                 continue
             row = {NO_OBJECT: row}
-        value = drop_usual(row)
+        value = drop_known_secrets(row)
         try:
             payloads.append(encode(value))
         except RecursionError:

@@ -89,7 +89,7 @@ class Redaction:
         return text
 
 
-def drop_usual(row: dict[str, Any]) -> dict[str, Any]:
+def drop_known_secrets(row: dict[str, Any]) -> dict[str, Any]:
     """The object without the secrets that real tasks always carry; the same one when it has none."""
     user = row.get("user_info")
     if isinstance(user, dict) and ("user_token" in user or "location" in user or "token" in user):

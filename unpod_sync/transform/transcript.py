@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from unpod_sync.tables import MESSAGES
-from unpod_sync.transform.columns import Batch, each_spelling, times
+from unpod_sync.transform.columns import RecordColumns, each_spelling, times
 from unpod_sync.transform.json_codec import embedded, encode_all, encode_text
-from unpod_sync.transform.parse import Refused, fold_role, is_missing, read_text
+from unpod_sync.transform.parse import ParseError, fold_role, is_missing, read_text
 
 FIELD = "transcript"
 Shape = tuple[str, ...]
@@ -56,7 +56,7 @@ class _Fields:
     extras: pa.Array
 
 
-def read_messages(batch: Batch) -> Messages:
+def read_messages(batch: RecordColumns) -> Messages:
     """All messages of a batch of tasks, in the records' and the transcripts' order."""
     transcripts = [
         value if type(value) is list else _entries(batch, index, value)
@@ -251,11 +251,11 @@ def read_text_or_none(value: Any) -> str | None:
     """A value as text, None when it is no text."""
     try:
         return read_text(value)
-    except Refused:
+    except ParseError:
         return None
 
 
-def _entries(batch: Batch, index: int, value: Any) -> list[Any] | None:
+def _entries(batch: RecordColumns, index: int, value: Any) -> list[Any] | None:
     """The messages of a transcript that is no list; None when there is none to read."""
     if isinstance(value, str):
         inner = embedded(value)
@@ -300,7 +300,7 @@ def _text_array(values: Sequence[Any]) -> pa.Array:
         return pa.array([read_text_or_none(value) for value in values], pa.string())
 
 
-def _moments(batch: Batch, moments: Sequence[Any], owner: pa.Array) -> pa.Array:
+def _moments(batch: RecordColumns, moments: Sequence[Any], owner: pa.Array) -> pa.Array:
     """The time of each message; of a task's unreadable ones the first is noted, with their number."""
     refused: dict[int, list[Any]] = {}
 

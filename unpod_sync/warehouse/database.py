@@ -268,7 +268,7 @@ def _database_errors(error: BaseException | None) -> Iterator[duckdb.Error]:
 
 def repair(files: publish.Files, notes: list[str]) -> None:
     """Sets the damaged work file aside and puts the published one in its place; `notes` say so."""
-    aside = publish.free_name(files.work, "corrupt")
+    aside = publish.unique_path(files.work, "corrupt")
     files.work.replace(aside)
     log = files.work.with_name(files.work.name + ".wal")
     if log.exists():
@@ -319,7 +319,7 @@ def first_row(
 
 
 @contextlib.contextmanager
-def lent(connection: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[None]:
+def registered_tables(connection: duckdb.DuckDBPyConnection, **tables: pa.Table) -> Iterator[None]:
     """Lets SQL on this connection read Arrow tables by these names, for as long as the block lasts."""
     for name, table in tables.items():
         connection.register(name, table)
@@ -370,7 +370,7 @@ def _rows_where(
     ]
     names += ["modified_at", "status"] if kind == "task" else []
     names += ["space_token"] if kind in ("task", "run") else []
-    with lent(connection, wanted=wanted):
+    with registered_tables(connection, wanted=wanted):
         rows = connection.execute(
             f"select {key}, {', '.join(f't.{name}' for name in names)}"
             f" from {table.name} as t semi join wanted on {key} = wanted.id where {condition}",

@@ -20,18 +20,26 @@ from unpod_sync.config import Settings
 from unpod_sync.model import Record
 from unpod_sync.transform.flatten import flatten
 from unpod_sync.warehouse import publish, queries, schema
-from unpod_sync.warehouse.database import MEMORY_LIMIT, ROW_GROUP, Warehouse, attach, first_row, key_sql, lent
-from unpod_sync.warehouse.merge import Copies, copies_of, table_of
+from unpod_sync.warehouse.database import (
+    MEMORY_LIMIT,
+    ROW_GROUP,
+    Warehouse,
+    attach,
+    first_row,
+    key_sql,
+    registered_tables,
+)
+from unpod_sync.warehouse.merge import FlatBatch, flat_batch, table_of
 
 #: What follows from the payloads; everything else is copied as it is.
 DERIVED = {table.name for table in tables.BY_KIND.values()} | {tables.MESSAGES.name}
 
 CHUNK = 1_024  # payloads decoded at a time: 50 KB each as Python objects; a row group is a multiple
-DEAD_SHARE = 0.35  # share of dead space that makes a rewrite worth while
+RECLAIMABLE_RATIO = 0.35  # share of dead space that makes a rewrite worth while
 MIN_BYTES = 16 << 20  # below, dead space is not worth a rewrite
 
 
-def dead_share(path: Path) -> float:
+def reclaimable_ratio(path: Path) -> float:
     """Share of a closed file that nobody can read: free blocks and deleted rows (0 to 1).
 
     Small files have none worth opening them for.
@@ -128,9 +136,9 @@ def _copy_tables(connection: duckdb.DuckDBPyConnection, skip: set[str]) -> None:
 def _flatten_again(connection: duckdb.DuckDBPyConnection, kind: str, zone: ZoneInfo) -> int:
     """Fills the tables of one kind from the payloads: decoded by the chunk, written by the row group."""
     count = 0
-    copies: list[Copies] = []
+    copies: list[FlatBatch] = []
     for records in _stored_records(connection, kind):
-        copies.append(copies_of(records, flatten(kind, records, zone)))
+        copies.append(flat_batch(records, flatten(kind, records, zone)))
         count += len(records)
         if count % ROW_GROUP < CHUNK:
             _insert_again(connection, kind, copies)
@@ -162,7 +170,7 @@ def _stored_records(connection: duckdb.DuckDBPyConnection, kind: str) -> Iterato
     reader.close()
 
 
-def _insert_again(connection: duckdb.DuckDBPyConnection, kind: str, copies: list[Copies]) -> None:
+def _insert_again(connection: duckdb.DuckDBPyConnection, kind: str, copies: list[FlatBatch]) -> None:
     table = tables.BY_KIND[kind]
     names = [column.name for column in table.columns if column.origin != "sync"]
     kept = [c.name for c in table.columns if c.origin == "sync" and c.name != "payload_keys"]
@@ -170,7 +178,7 @@ def _insert_again(connection: duckdb.DuckDBPyConnection, kind: str, copies: list
     history = ", ".join(f"t.{name}" for name in kept)
     refused = table_of([reject for part in copies for reject in part.rejects])
     incoming = pa.concat_tables([part.rows for part in copies])
-    with lent(connection, incoming=incoming, refused=refused):
+    with registered_tables(connection, incoming=incoming, refused=refused):
         connection.execute(
             f"insert into {table.name} by name select {fresh}, n.payload_keys, {history}"
             f" from incoming as n join old.{table.name} as t on n.id = {key_sql(table)}"
@@ -181,7 +189,7 @@ def _insert_again(connection: duckdb.DuckDBPyConnection, kind: str, copies: list
         )
     messages = [part.messages for part in copies if part.messages is not None]
     if messages:
-        with lent(connection, messages=pa.concat_tables(messages)):
+        with registered_tables(connection, messages=pa.concat_tables(messages)):
             connection.execute(
                 "insert into main.transcript_messages by name select m.*, t.batch_id"
                 " from messages as m join main.tasks as t using (task_id)"

@@ -20,14 +20,14 @@ import pyarrow.compute as pc
 
 from unpod_sync import tables
 from unpod_sync.model import TERMINAL_STATUSES, Flat, Record, Refusal, Reject
-from unpod_sync.warehouse.database import Span, key_sql, lent, load_rows
+from unpod_sync.warehouse.database import Span, key_sql, load_rows, registered_tables
 from unpod_sync.warehouse.transactions import transaction
 
 EARLIEST = datetime(1, 1, 1)  # noqa: DTZ001  every time here is naive UTC
 
 
 @dataclass(frozen=True, slots=True)
-class Copies:
+class FlatBatch:
     """Flattened copies of objects of one kind, ready to be written.
 
     `rows` has the payload columns of the kind's table plus `id`, `content_hash`, `payload_json`,
@@ -41,10 +41,10 @@ class Copies:
 
 
 @dataclass(slots=True)
-class Batch:
+class LoadBatch:
     """What one transaction writes."""
 
-    copies: list[Copies] = field(default_factory=list)
+    copies: list[FlatBatch] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     bookmarks: list[dict[str, Any]] = field(default_factory=list)
     seen: dict[str, list[str]] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class LoadContext:
     """Who writes, and when."""
 
     load_id: str
@@ -62,7 +62,7 @@ class Stamp:
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class RecordMetadata:
     """What records carry beside their decoded value: little enough to be kept until they are flat."""
 
     kind: str
@@ -73,7 +73,7 @@ class Carried:
     payloads: list[bytes]
 
     @classmethod
-    def by(cls, records: Sequence[Record]) -> Carried:
+    def by(cls, records: Sequence[Record]) -> RecordMetadata:
         """What these records of one kind carry."""
         return cls(
             records[0].kind,
@@ -84,7 +84,7 @@ class Carried:
             [record.payload for record in records],
         )
 
-    def joined(self, flat: Flat) -> Copies:
+    def joined(self, flat: Flat) -> FlatBatch:
         """The flattened rows of the same records, with what these carried."""
         rows = flat.rows
         for name, array in (
@@ -95,7 +95,7 @@ class Carried:
             ("payload_json", _texts(self.payloads)),
         ):
             rows = rows.append_column(name, array)
-        return Copies(self.kind, rows, flat.messages, flat.rejects)
+        return FlatBatch(self.kind, rows, flat.messages, flat.rejects)
 
 
 @lru_cache(maxsize=1_024)  # objects of one kind mostly have the same keys
@@ -103,9 +103,9 @@ def _joined_keys(keys: tuple[str, ...]) -> str:
     return ",".join(sorted(keys))
 
 
-def copies_of(records: Sequence[Record], flat: Flat) -> Copies:
+def flat_batch(records: Sequence[Record], flat: Flat) -> FlatBatch:
     """Joins the flattened rows with what the records carry."""
-    return Carried.by(records).joined(flat)
+    return RecordMetadata.by(records).joined(flat)
 
 
 def _texts(encoded: Sequence[bytes]) -> pa.Array:
@@ -114,7 +114,7 @@ def _texts(encoded: Sequence[bytes]) -> pa.Array:
     return pa.StringArray.from_buffers(len(encoded), offsets.buffers()[1], pa.py_buffer(b"".join(encoded)))
 
 
-def write(connection: duckdb.DuckDBPyConnection, batch: Batch, stamp: Stamp) -> dict[str, int]:
+def write(connection: duckdb.DuckDBPyConnection, batch: LoadBatch, stamp: LoadContext) -> dict[str, int]:
     """Writes the batch in one transaction; returns the number of changed objects by kind."""
     changed: dict[str, int] = {}
     with transaction(connection):
@@ -134,8 +134,8 @@ def write(connection: duckdb.DuckDBPyConnection, batch: Batch, stamp: Stamp) -> 
 def _write_kind(
     connection: duckdb.DuckDBPyConnection,
     kind: str,
-    parts: list[Copies],
-    stamp: Stamp,
+    parts: list[FlatBatch],
+    stamp: LoadContext,
     perhaps_stored: set[str] | None,
 ) -> int:
     rows = pa.concat_tables([part.rows for part in parts])
@@ -143,7 +143,7 @@ def _write_kind(
     unsure = ids if perhaps_stored is None else [id_ for id_ in ids if id_ in perhaps_stored]
     created = _span(rows["created_at"]) if kind == "task" else None
     stored = load_rows(connection, kind, unsure, created)
-    chosen, revived = choose(kind, rows, stored, stamp.load_id)
+    chosen, revived = pick_winners(kind, rows, stored, stamp.load_id)
     changed = [i for i in chosen if i is not None]
     if kind == "task" and not stored and len(changed) == rows.num_rows:
         _insert_versions(connection, rows, stamp)  # every row is of another task, and its first version
@@ -168,7 +168,7 @@ def _write_kind(
     return len(changed) + len(revived)
 
 
-def choose(
+def pick_winners(
     kind: str, rows: pa.Table, stored: Mapping[str, Mapping[str, Any]], load_id: str
 ) -> tuple[list[int], list[str]]:
     """Which rows to write (indices, ascending), and which stored objects come back from deletion.
@@ -211,10 +211,10 @@ def _stored_rank(old: Mapping[str, Any]) -> tuple[datetime, bool, int, str]:
     return (old.get("modified_at") or EARLIEST, finished, old["answer_order"] or 0, old["content_hash"])
 
 
-def _revive(connection: duckdb.DuckDBPyConnection, kind: str, ids: list[str], stamp: Stamp) -> None:
+def _revive(connection: duckdb.DuckDBPyConnection, kind: str, ids: list[str], stamp: LoadContext) -> None:
     table = tables.BY_KIND[kind]
     back = pa.table({"id": pa.array(ids, pa.string())})
-    with lent(connection, back=back):
+    with registered_tables(connection, back=back):
         connection.execute(
             f"update {table.name} as t set deleted_at = null, changed_at = ? from back"
             f" where {key_sql(table)} = back.id",
@@ -231,7 +231,7 @@ def _delete(connection: duckdb.DuckDBPyConnection, kind: str, replaced: list[tup
         }
     )
     match = "t.batch_id = old.batch_id and"
-    with lent(connection, old=old):
+    with registered_tables(connection, old=old):
         connection.execute(f"delete from {table.name} as t using old where {match} {key_sql(table)} = old.id")
         connection.execute(
             f"delete from raw.payloads as t using old where {match} t.id = old.id and t.kind = ?", [kind]
@@ -247,7 +247,7 @@ def _insert(
     kind: str,
     taken: pa.Table,
     stored: Mapping[str, Mapping[str, Any]],
-    stamp: Stamp,
+    stamp: LoadContext,
 ) -> None:
     table = tables.BY_KIND[kind]
     known = [column.name for column in table.columns if column.name in taken.column_names]
@@ -262,7 +262,7 @@ def _insert(
     else:
         selected += ", ?::timestamp as first_seen_at"
     space = "space_token" if "space_token" in taken.column_names else "null"
-    with lent(connection, incoming=incoming):
+    with registered_tables(connection, incoming=incoming):
         connection.execute(
             f"insert into {table.name} by name select {selected}, ?::timestamp as changed_at,"
             " ? as load_id, ?::bigint as batch_id from incoming",
@@ -277,10 +277,10 @@ def _insert(
 
 def _insert_messages(
     connection: duckdb.DuckDBPyConnection,
-    parts: list[Copies],
+    parts: list[FlatBatch],
     rows: pa.Table,
     chosen: list[int] | None,
-    stamp: Stamp,
+    stamp: LoadContext,
 ) -> None:
     """Messages stand in the order of their rows, so that the counts give each row's slice."""
     tables = [part.messages for part in parts if part.messages is not None]
@@ -297,7 +297,7 @@ def _insert_messages(
                 indices.extend(range(start, start + count))
             start += count
         messages = messages.take(pa.array(indices, pa.int64()))
-    with lent(connection, messages=messages):
+    with registered_tables(connection, messages=messages):
         connection.execute(
             "insert into main.transcript_messages by name select *, ?::bigint as batch_id from messages",
             [stamp.batch_id],
@@ -317,7 +317,7 @@ def _write_versions(
     rows: pa.Table,
     stored: Mapping[str, Any],
     created: Span | None,
-    stamp: Stamp,
+    stamp: LoadContext,
 ) -> None:
     """Every version seen gets one row, also copies that did not win.
 
@@ -327,7 +327,7 @@ def _write_versions(
     known: set[tuple[Any, Any, Any]] = set()
     if stored:
         wanted = pa.table({"id": pa.array(list(stored), pa.string())})
-        with lent(connection, wanted=wanted):
+        with registered_tables(connection, wanted=wanted):
             rows_known = connection.execute(
                 "select v.task_id, v.modified_at, v.content_hash from main.task_versions as v"
                 " semi join wanted on v.task_id = wanted.id"
@@ -346,9 +346,9 @@ def _write_versions(
         _insert_versions(connection, incoming, stamp)
 
 
-def _insert_versions(connection: duckdb.DuckDBPyConnection, incoming: pa.Table, stamp: Stamp) -> None:
+def _insert_versions(connection: duckdb.DuckDBPyConnection, incoming: pa.Table, stamp: LoadContext) -> None:
     names = [c.name for c in tables.TASK_VERSIONS.columns if c.name in incoming.column_names]
-    with lent(connection, incoming=incoming):
+    with registered_tables(connection, incoming=incoming):
         connection.execute(
             f"insert into main.task_versions by name select {', '.join(names)}, ?::timestamp as observed_at,"
             " ? as load_id, ?::bigint as batch_id from incoming",
@@ -359,7 +359,7 @@ def _insert_versions(connection: duckdb.DuckDBPyConnection, incoming: pa.Table, 
 def _clear_rejects(connection: duckdb.DuckDBPyConnection, kind: str, ids: list[str]) -> None:
     if ids:
         gone = pa.table({"id": pa.array(ids, pa.string())})
-        with lent(connection, gone=gone):
+        with registered_tables(connection, gone=gone):
             connection.execute(
                 "delete from meta.rejects as t using gone where t.kind = ? and t.id = gone.id", [kind]
             )
@@ -375,10 +375,10 @@ def table_of(rejects: Sequence[Reject]) -> pa.Table:
     )
 
 
-def _write_rejects(connection: duckdb.DuckDBPyConnection, rejects: list[Reject], stamp: Stamp) -> None:
+def _write_rejects(connection: duckdb.DuckDBPyConnection, rejects: list[Reject], stamp: LoadContext) -> None:
     if not rejects:
         return
-    with lent(connection, refused=table_of(rejects)):
+    with registered_tables(connection, refused=table_of(rejects)):
         connection.execute(
             "insert into meta.rejects by name select distinct ? as load_id, r.* from refused as r"
             " anti join meta.rejects as m using (kind, id, field, value_text, reason)",
@@ -389,7 +389,7 @@ def _write_rejects(connection: duckdb.DuckDBPyConnection, rejects: list[Reject],
 def _write_seen(connection: duckdb.DuckDBPyConnection, seen: dict[str, list[str]]) -> None:
     for resource, ids in seen.items():
         met = pa.table({"id": pa.array(ids, pa.string())})
-        with lent(connection, met=met):
+        with registered_tables(connection, met=met):
             connection.execute("insert into meta.sweep_seen select ?, id from met", [resource])
 
 
@@ -418,7 +418,7 @@ def mark_deleted(
     """Sets `deleted_at` on objects that a complete sweep did not meet."""
     table = tables.BY_KIND[kind]
     gone = pa.table({"id": pa.array(ids, pa.string())})
-    with lent(connection, gone=gone), transaction(connection):
+    with registered_tables(connection, gone=gone), transaction(connection):
         connection.execute(
             f"update {table.name} as t set deleted_at = ?, changed_at = ? from gone"
             f" where {key_sql(table)} = gone.id",

@@ -373,10 +373,10 @@ def _set_aside_foreign(files: Files) -> None:
         duckdb.connect(str(path), read_only=True).close()
     except duckdb.Error:
         return  # unreadable: nothing to keep
-    path.replace(free_name(path, "foreign"))
+    path.replace(unique_path(path, "foreign"))
 
 
-def free_name(path: Path, word: str) -> Path:
+def unique_path(path: Path, word: str) -> Path:
     """A neighbour's name not yet taken: `unpod.duckdb.foreign-1`."""
     number = 1
     while (candidate := path.with_name(f"{path.name}.{word}-{number}")).exists():

@@ -7,7 +7,7 @@ from datetime import datetime
 import duckdb
 
 from unpod_sync import tables
-from unpod_sync.model import HIDDEN, Resource
+from unpod_sync.model import SUPPRESSED_PREFIX, Resource
 from unpod_sync.warehouse.database import first_row
 
 
@@ -31,7 +31,7 @@ def known(connection: duckdb.DuckDBPyConnection, resource: Resource) -> int:
     return sum(int(count) for (count,) in connection.execute(counts, parameters).fetchall())
 
 
-def hidden(
+def suppressed(
     connection: duckdb.DuckDBPyConnection,
     resource: Resource,
     hot: datetime,
@@ -53,7 +53,9 @@ def hidden(
     return row if row is not None else (0, 0, 0)
 
 
-def hidden_ids(connection: duckdb.DuckDBPyConnection, resource: Resource, unmet_by: str = "") -> list[str]:
+def suppressed_ids(
+    connection: duckdb.DuckDBPyConnection, resource: Resource, unmet_by: str = ""
+) -> list[str]:
     """The aliases of a list's refused tasks; of those only that the ids of `unmet_by` and its sweep lack."""
     if resource.kind != "task":
         return []
@@ -65,16 +67,16 @@ def hidden_ids(connection: duckdb.DuckDBPyConnection, resource: Resource, unmet_
         )
         parameters = [*parameters, resource.name]
     rows = connection.execute(
-        f"select t.alias from (select *, '{HIDDEN}' || hash as alias from meta.forgotten where kind = 'task') as t"
+        f"select t.alias from (select *, '{SUPPRESSED_PREFIX}' || hash as alias from meta.forgotten where kind = 'task') as t"
         f" where {condition}",
         parameters,
     ).fetchall()
     return [alias for (alias,) in rows]
 
 
-def unlist(connection: duckdb.DuckDBPyConnection, ids: list[str]) -> None:
+def remove_suppressed(connection: duckdb.DuckDBPyConnection, ids: list[str]) -> None:
     """Counts refused tasks no more: the API has ceased to list them. Other ids are passed over."""
-    hashes = [id_.removeprefix(HIDDEN) for id_ in ids if id_.startswith(HIDDEN)]
+    hashes = [id_.removeprefix(SUPPRESSED_PREFIX) for id_ in ids if id_.startswith(SUPPRESSED_PREFIX)]
     if hashes:
         connection.execute(
             "delete from meta.forgotten where kind = 'task' and hash in (select unnest(?))", [hashes]

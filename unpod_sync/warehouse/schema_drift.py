@@ -75,7 +75,7 @@ FIELDS: dict[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class DriftNotice:
     """Something the API had not shown before. `value` is a word or the name of a field."""
 
     where: str
@@ -92,7 +92,7 @@ class Notice:
         return f"the API shows a new word in {self.where}: {self.value} ({rows}); see the view data_quality"
 
 
-def take_notice(warehouse: Warehouse, load_id: str, now: datetime) -> list[Notice]:
+def detect_drift(warehouse: Warehouse, load_id: str, now: datetime) -> list[DriftNotice]:
     """What this load's rows show for the first time; remembers it."""
     earlier = remembered(warehouse.connection)
     told = {(notice.where, notice.value) for notice in earlier}
@@ -100,7 +100,7 @@ def take_notice(warehouse: Warehouse, load_id: str, now: datetime) -> list[Notic
         warehouse.connection, load_id
     )
     seen_at = now.isoformat(timespec="seconds")
-    new = [Notice(*key, rows, seen_at) for key, rows in sorted(found.items()) if key not in told]
+    new = [DriftNotice(*key, rows, seen_at) for key, rows in sorted(found.items()) if key not in told]
     if new:
         kept = (earlier + new)[-MOST_REMEMBERED:]
         comment = "Words and fields outside the known vocabularies, each told once."
@@ -108,10 +108,10 @@ def take_notice(warehouse: Warehouse, load_id: str, now: datetime) -> list[Notic
     return new
 
 
-def remembered(connection: duckdb.DuckDBPyConnection) -> list[Notice]:
+def remembered(connection: duckdb.DuckDBPyConnection) -> list[DriftNotice]:
     """Every notice taken so far, oldest first."""
     row = connection.execute("select value from meta.settings where name = ?", [SETTING]).fetchone()
-    return [Notice(**item) for item in json.loads(row[0])] if row else []
+    return [DriftNotice(**item) for item in json.loads(row[0])] if row else []
 
 
 def _unknown_words(connection: duckdb.DuckDBPyConnection, load_id: str) -> dict[tuple[str, str], int]:

@@ -70,7 +70,7 @@ limit {LOADS}
 """
 
 
-def read_standing(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+def read_summary(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """The standing as JSON values: `rows`, `spaces`, `lists_failing`, `loads`, `notices`."""
     from unpod_sync.warehouse.schema_drift import remembered
 

@@ -13,7 +13,7 @@ from unpod_sync.report.alerts import flaws, state, unusual_days
 from unpod_sync.report.changes import changes
 from unpod_sync.report.model import Clock, Request, asked_periods, names_of, resolve
 from unpod_sync.report.periods import DEFAULT_DAYS, Period
-from unpod_sync.report.scoped_views import File, Filter, Windows, open_file, quality
+from unpod_sync.report.scoped_views import Filter, PublishedFile, ScopedViews, open_file, quality
 
 #: The periods up to the last complete day that have a button, and changes with their intervals.
 PRESETS = (DEFAULT_DAYS, 28, 90)
@@ -139,11 +139,11 @@ def read(path: Path, request: Request) -> dict[str, Any]:
 
 class _Page:
     def __init__(
-        self, file: File, chosen: Filter, names: dict[str, dict[str, str]], request: Request
+        self, file: PublishedFile, chosen: Filter, names: dict[str, dict[str, str]], request: Request
     ) -> None:
         self._file = file
         self._chosen = chosen
-        self._windows = Windows(file, chosen)
+        self._windows = ScopedViews(file, chosen)
         self._spaces = Keys(names["space"], "no space")
         self._agents = Keys(names["agent"], "no agent")
         self._outcomes = Keys({}, "")
