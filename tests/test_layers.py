@@ -16,6 +16,43 @@ def module_name(path: Path) -> str:
 MODULES = {module_name(path): path for path in PACKAGE.rglob("*.py")}
 
 
+#: Every package may import these; they import nothing of ours.
+LEAVES = {"errors", "suggest", "escaping"}
+
+#: Package → what else it may import besides itself. Nothing else is allowed.
+MAY_IMPORT = {
+    "cli": {
+        "sync", "privacy", "analytics", "report", "operations", "warehouse", "api", "transform", "simulator",
+        "tables", "config", "model", "clock",
+    },
+    "sync": {"privacy", "warehouse", "api", "transform", "tables", "config", "model", "clock"},
+    "privacy": {"warehouse", "transform", "tables", "config", "model", "clock"},
+    "analytics": {"warehouse", "transform", "tables", "config", "model"},
+    "report": {"analytics", "warehouse", "config", "model"},
+    "operations": {"api", "warehouse", "transform", "tables", "config", "model"},
+    "warehouse": {"transform", "tables", "config", "model"},
+    "api": {"model"},
+    "transform": {"tables", "model"},
+    "config": {"model"},
+    "tables": set(),
+    "model": set(),
+    "clock": set(),
+    "errors": set(),
+    "suggest": set(),
+    "escaping": set(),
+    "simulator": set(),
+}  # fmt: skip
+
+#: The most import levels that packages may stand on each other.
+LEVELS = 7
+
+
+def package_of(name: str) -> str:
+    """The package (or the module at the root) that a module belongs to; "" for the root itself."""
+    parts = name.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
 class RunTime(ast.NodeTransformer):
     """Leaves out what only a type checker sees."""
 
@@ -49,6 +86,29 @@ def test_there_are_no_cycles():
 
     for name in sorted(graph):
         visit(name, ())
+
+
+def test_packages_import_only_what_the_table_allows():
+    """Data goes down through the packages and never back."""
+    for name, path in MODULES.items():
+        package = package_of(name)
+        if package in ("", "__main__"):
+            continue
+        for target in imports(path) & MODULES.keys():
+            other = package_of(target)
+            assert other in LEAVES | {"", package} or other in MAY_IMPORT[package], f"{name} imports {target}"
+
+
+def test_the_packages_are_those_of_the_table():
+    """A new package, or module at the root, takes its place in the table and on at most seven levels."""
+    packages = {package_of(name) for name in MODULES} - {"", "__main__"}
+    assert packages == MAY_IMPORT.keys()
+
+    def level(package: str) -> int:
+        below = MAY_IMPORT[package] | (set() if package in LEAVES else LEAVES)
+        return 1 + max((level(other) for other in below), default=0)
+
+    assert max(map(level, packages)) <= LEVELS
 
 
 def is_command_line(name: str) -> bool:

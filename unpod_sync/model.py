@@ -19,7 +19,7 @@ SUPPRESSED_PREFIX = "forgotten:"
 
 LEAST_TOKEN = 16
 
-#: Statuses after which a task's run is over (METRICS, `is_terminal`); it may be redialled all the same.
+#: Statuses after which a task's run is over (sql/README.md, `is_terminal`); it may be redialled all the same.
 TERMINAL_STATUSES = frozenset({"completed", "failed", "partially_completed"})
 
 

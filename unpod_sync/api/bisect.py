@@ -1,7 +1,7 @@
 """A page that keeps failing, split into smaller pages until the bad rows stand alone.
 
 The server validates whole pages: one row it cannot show fails its page at every size
-(`API_FACTS.md` section 2). The rest of the page can still be had.
+(`docs/api-behaviour.md`, section 2). The rest of the page can still be had.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The API's client: one page at a time, or many in flight, with one pace and one set of manners.
 
-Facts about the API are those of `API_FACTS.md` sections 2 and 6. A `Client` may be used by several
+Facts about the API are those of `docs/api-behaviour.md`, sections 2 and 6. A `Client` may be used by several
 threads; it must be closed, best as a context manager.
 """
 

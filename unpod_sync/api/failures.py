@@ -22,7 +22,7 @@ SHOWN_CHARACTERS = 200
 
 
 class FailureKind(StrEnum):
-    """The kinds of failure of one attempt (`API_FACTS.md` section 6)."""
+    """The kinds of failure of one attempt (`docs/api-behaviour.md`, section 6)."""
 
     CREDENTIALS = "credentials"
     ACCESS = "access"

@@ -1,6 +1,6 @@
 """What an answer of the API says: the rows of a page, or which kind of failure it is.
 
-No I/O. The rules are those of `API_FACTS.md` section 6: only a 200 whose `data` is a list is a
+No I/O. The rules are those of `docs/api-behaviour.md`, section 6: only a 200 whose `data` is a list is a
 success, and a `status_code` inside the body counts like that status when `data` is no list.
 """
 

@@ -72,7 +72,7 @@ def _examined(client: Client, settings: Settings, now: datetime) -> Iterator[Fin
     started = time.monotonic()
     page = _page(client, ORGANIZATIONS)
     if isinstance(page, ApiError) and not isinstance(page, AccessError):
-        # Some servers want the Org-Handle even for the list that tells it (API_FACTS section 9).
+        # Some servers want the Org-Handle even for the list that tells it (docs/api-behaviour.md, section 6).
         organizations, page = page, _page(client, SPACES)
         accepting = accepting_answer(client, settings) if isinstance(page, CredentialsError) else None
         if isinstance(page, ApiError) and accepting is None:

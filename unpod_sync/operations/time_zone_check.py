@@ -1,4 +1,4 @@
-"""Whether call times are shifted by a time zone (API_FACTS section 5), told from the calls alone.
+"""Whether call times are shifted by a time zone (docs/api-behaviour.md, section 5), told from the calls alone.
 
 Three signs, each of a whole number of half hours: a call that starts before its task was created,
 an end that is later than start and duration say, and calls that all start the same whole number

@@ -399,7 +399,7 @@ class Extractor:
             told = [record for record in records if "task_id" in record.value]
             whole = [record for record in told if "output" in record.value]
             if len(whole) < len(page.rows):
-                # Some servers show fewer fields here (API_FACTS section 5): then the pages must do.
+                # Some servers show fewer fields here (docs/api-behaviour.md, section 3): then the pages must do.
                 reading.state = replace(reading.state, runs_usable=False)
             reading.waiting.difference_update(record.id for record in whole if "status" in record.value)
             self.loader.add(reading, None, told, rejects if told else [])

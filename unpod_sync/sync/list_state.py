@@ -55,7 +55,7 @@ def _unfinished(
     """Unfinished tasks and runs older than the hot window, with their likely place in the list.
 
     A place is the number of older stored rows: of earlier minutes, and within the minute by document id, as the
-    server sorts (API_FACTS section 2). Only those minutes are sorted: a million rows every time would cost.
+    server sorts (docs/api-behaviour.md, section 2). Only those minutes are sorted: a million rows every time would cost.
     """
     if resource.kind not in ("task", "run"):
         return ()

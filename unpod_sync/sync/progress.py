@@ -98,7 +98,7 @@ class ListProgress:
         """Takes the first page: learns length and page size, and plans the rest.
 
         A list without a believable count is read to its end every time: pages past a count that
-        is too low hold rows too (API_FACTS section 2: judge by rows received).
+        is too low hold rows too (docs/api-behaviour.md, section 2: judge by rows received).
         """
         rows = len(set(ids)) or len(page.rows)
         more = page.count is None or page.count > rows

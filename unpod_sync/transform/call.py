@@ -1,6 +1,6 @@
 """The call itself: type, status, duration, cost, and what the platform's analytics makes of it.
 
-Definitions are those of `METRICS.md`; the platform's own rules, of `API_FACTS.md` section 7.
+Definitions are those of `sql/README.md`; the platform's own rules, of `docs/api-behaviour.md`, section 7.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Pure functions: no I/O, and none knows what a task is. A value that cannot be read raises
 `ParseError`, whose text is the reason that ends up in `meta.rejects`; a value that says "nothing"
 (null, "", "N/A", "NULL", …) reads as None without a complaint. The forms are those of the
-reference pages and of the open-source backend (`API_FACTS.md` sections 4, 5 and 7).
+reference pages and of the open-source backend (`docs/api-behaviour.md`, sections 4, 5 and 7).
 """
 
 from __future__ import annotations
@@ -258,7 +258,7 @@ def fold_role(label: str | None) -> str | None:
 
 @lru_cache(maxsize=4096)
 def fold_outcome(label: str | None) -> str | None:
-    """One of the outcomes of `METRICS.md`; any other text is `other`."""
+    """One of the outcomes of `sql/README.md`; any other text is `other`."""
     if label is None or is_missing(label):
         return None
     return OUTCOMES.get(_NOT_ALPHANUMERIC.sub("", label).lower(), "other")

@@ -1,4 +1,4 @@
-"""What was made of the call afterwards: summary, outcome, score, callback (`METRICS.md`)."""
+"""What was made of the call afterwards: summary, outcome, score, callback (`sql/README.md`)."""
 
 from __future__ import annotations
 

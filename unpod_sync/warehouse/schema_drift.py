@@ -28,7 +28,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-#: Column → its known words, folded as the column is (API_FACTS section 4).
+#: Column → its known words, folded as the column is (docs/api-behaviour.md, section 4).
 WORDS: dict[str, frozenset[str]] = {
     "tasks.status": _words(
         "pending in_progress completed failed processing scheduled hold partially_completed queued running"
