@@ -17,7 +17,7 @@ from tests.conftest import Ran, settings_for
 from tests.wire import answer, serving
 from unpod_sync.cli import output
 from unpod_sync.cli.commands import COMMANDS
-from unpod_sync.cli.output import Styled, as_json, echo
+from unpod_sync.cli.output import Styled, as_json, console, echo
 from unpod_sync.escaping import escape_control_chars
 from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync.pipeline import sync
@@ -236,3 +236,14 @@ def is_question(path: Path, node: ast.Attribute) -> bool:
     """Whether a stream is only asked whether it is a terminal."""
     line = path.read_text(encoding="utf-8").splitlines()[node.lineno - 1]
     return f"sys.{node.attr}.isatty()" in line
+
+
+def test_a_wrapped_paragraph_shows_no_line_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where rich wraps styled text is no character of the text; a line end in the text itself is shown."""
+    from rich.text import Text
+
+    out = io.StringIO()
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr("sys.stdout", out)
+    console().print(Text("one two ").append("three four five six", "bold").append(" a\nb"))
+    assert out.getvalue().split("\n") == ["one two three four ", "five six a⏎b", ""]

@@ -81,12 +81,19 @@ def console(*, err: bool = False) -> Console:
     """A console of rich whose text is made harmless; only rich's own styles and movements remain."""
     from rich.console import Console
     from rich.segment import Segment
+    from rich.text import Text
 
     class Harmless(Console):
         def render(self, renderable: Any, options: Any = None) -> Iterable[Segment]:
+            if isinstance(renderable, Text):  # one paragraph: a line end in it is data
+                renderable = renderable.copy()
+                renderable.plain = escape_control_chars(renderable.plain)
+            elif isinstance(renderable, str):
+                renderable = escape_control_chars(renderable)
             for segment in super().render(renderable, options):
-                is_ours = segment.control or segment.text == "\n"
-                yield segment if is_ours else Segment(escape_control_chars(segment.text), segment.style)
+                lines = segment.text.split("\n")  # where rich has wrapped a paragraph
+                text = "\n".join(map(escape_control_chars, lines))
+                yield segment if segment.control else Segment(text, segment.style)
 
     return Harmless(stderr=err, highlight=False, emoji=False, markup=False)
 

@@ -28,10 +28,10 @@ NOTES = 3
 UNDRAWN = 86
 #: How many agents or spaces are shown, the busiest first.
 ROWS = 8
-FOOT = Text(
-    "up, down, ▲ ▼: 95% interval by day and contact excludes 0.\n"
-    "What a number means: unpod-sync metrics\nWith charts: unpod-sync report --html report.html",
-    "dim",
+FOOT = (
+    "up, down, ▲ ▼: 95% interval by day and contact excludes 0.",
+    "What a number means: unpod-sync metrics",
+    "With charts: unpod-sync report --html report.html",
 )
 #: The two rates of the head, in words that go on after `56% of 196`; the page has the same.
 CONNECTED, INTERESTED = "dialed calls connected", "connected calls had the outcome interested"
@@ -50,7 +50,7 @@ def report(content: Report, width: int) -> Group:
         if len(content.spaces) > 1:
             parts += [*_parts("Spaces", content, content.spaces, width), Text()]
         parts += [*_outcomes(content, width), Text(), *_hours(content), Text()]
-    parts.append(FOOT)
+    parts += [Text(line, "dim") for line in FOOT]
     return Group(*parts)
 
 
@@ -134,8 +134,12 @@ def _attention(items: tuple[Alert, ...], width: int) -> Iterator[RenderableType]
         if item.level != "know":
             # on a line of its own where it would be broken: commands are there to be copied
             fits = cell_len(f"  {item.text}  → {item.hint}") <= width
-            text.append("  " if fits else "\n").append("→ " + item.hint, "cyan")
-        table.add_row(Text(mark, style), text)
+            hint = Text("→ " + item.hint, "cyan")
+            table.add_row(
+                Text(mark, style), text.append("  ").append_text(hint) if fits else Group(text, hint)
+            )
+        else:
+            table.add_row(Text(mark, style), text)
     if len(notes) > shown:
         kinds = say.plural(len(notes) - shown, "more kind of flaw", "more kinds of flaw")
         more = f"{kinds}: unpod-sync query 'from data_quality'"
