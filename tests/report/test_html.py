@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from tests.demo_file import changed_copy, complete_file, demo_file
-from unpod_sync.errors import UsageError
+from unpod_sync.errors import WarehouseError
 from unpod_sync.report.html import as_script, build, write
 from unpod_sync.report.html.data import read
 from unpod_sync.report.model import Request, report
@@ -36,8 +36,10 @@ def test_written_whole_and_private(tmp_path: Path) -> None:
     assert target.stat().st_size == size < 1_000_000
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
-    with pytest.raises(UsageError):
-        write(tmp_path / "missing" / "report.html", demo_file(), Request())
+    write(tmp_path / "missing" / "report.html", demo_file(), Request())
+    assert (tmp_path / "missing" / "report.html").stat().st_size == size
+    with pytest.raises(WarehouseError):
+        write(target / "report.html", demo_file(), Request())  # in a file as if it were a folder
 
 
 def test_asks_nothing_of_any_network(page: str) -> None:

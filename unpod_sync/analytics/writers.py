@@ -26,7 +26,7 @@ from unpod_sync.analytics.query import Result
 from unpod_sync.config import FILE_NAME
 from unpod_sync.errors import UsageError
 from unpod_sync.escaping import escape_control_json
-from unpod_sync.warehouse.publish import disk_errors
+from unpod_sync.warehouse.publish import create_file, disk_errors
 
 Writer = Callable[[Result, IO[bytes]], int]
 
@@ -203,7 +203,7 @@ def beside(path: Path) -> Iterator[Path]:
     with disk_errors(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+            os.close(create_file(temporary, 0o600))
             yield temporary
             temporary.chmod(0o600)
             temporary.replace(path)

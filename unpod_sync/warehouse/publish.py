@@ -108,7 +108,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         if isinstance(error, OSError):
             raise WarehouseError(
                 f"cannot write in {path.parent}: {error.strerror or error}",
-                "Make the folder writable for this account, or choose another with --database.",
+                "Make the folder writable for this account, or name a file in another one.",
             ) from None
         raise
 
@@ -202,7 +202,7 @@ def write_state(files: Files, state: dict[str, Any], *, durable: bool = True) ->
 def write_atomically(path: Path, content: bytes, *, mode: int, durable: bool = True) -> None:
     """Writes a small file beside its place, then renames it over."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    descriptor = _create(temporary, mode)
+    descriptor = create_file(temporary, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -280,7 +280,7 @@ def clear_leftovers(files: Files) -> None:
             path.unlink(missing_ok=True)
 
 
-def _create(path: Path, mode: int) -> int:
+def create_file(path: Path, mode: int) -> int:
     """Opens a new file in this place, so that neither its mode nor a link can be prepared by others."""
     path.unlink(missing_ok=True)
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
@@ -288,11 +288,11 @@ def _create(path: Path, mode: int) -> int:
 
 def copy_file(source: Path, target: Path) -> None:
     """Copies a closed file, sharing its blocks where the file system can, and syncs it to disk."""
-    descriptor = _create(target, 0o600)
+    descriptor = create_file(target, 0o600)
     with os.fdopen(descriptor, "r+b") as writer:
         with source.open("rb") as reader:
             if not _clone(reader.fileno(), writer.fileno()):
-                shutil.copyfileobj(reader, writer, 8 << 20) if not _kernel_copy(reader, writer) else None
+                shutil.copyfileobj(reader, writer, 8 << 20)
         writer.flush()
         os.fsync(writer.fileno())
 
@@ -306,25 +306,6 @@ def _clone(source: int, target: int) -> bool:
         fcntl.ioctl(target, FICLONE, source)
     except OSError:
         return False
-    return True
-
-
-def _kernel_copy(reader: Any, writer: Any) -> bool:
-    """Lets the kernel copy (no bytes through this process); False when it cannot."""
-    if not hasattr(os, "sendfile"):
-        return False
-    size = os.fstat(reader.fileno()).st_size
-    sent = 0
-    while sent < size:
-        try:
-            step = os.sendfile(writer.fileno(), reader.fileno(), sent, min(size - sent, 1 << 30))
-        except OSError as error:
-            if sent == 0 and error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                return False
-            raise
-        if step == 0:
-            return sent == size
-        sent += step
     return True
 
 

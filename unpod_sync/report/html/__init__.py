@@ -10,15 +10,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
-import tempfile
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from unpod_sync.analytics.writers import refuse_precious
-from unpod_sync.errors import UsageError
+from unpod_sync.analytics.writers import write_text
 from unpod_sync.report.html.data import read
 from unpod_sync.report.model import Request
 
@@ -28,24 +25,11 @@ SCRIPTS = ("model.js", "charts.js", "app.js")
 def write(target: Path, path: Path, request: Request) -> int:
     """Writes the page about the published file at `path` to `target`; returns its size in bytes.
 
-    The page is written beside its place and renamed, so that nobody ever sees half of it.
+    The file appears whole or not at all, in a folder that is made when it is missing.
     """
-    refuse_precious(target)
-    page = build(read(path, request)).encode()
-    try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(page)
-            Path(temporary).replace(target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UsageError(
-            f"{target} cannot be written: {error.strerror}", "Name a file in a folder of yours."
-        ) from None
-    return len(page)
+    page = build(read(path, request))
+    write_text(page, target)
+    return len(page.encode())
 
 
 def build(content: dict[str, Any]) -> str:
