@@ -193,7 +193,7 @@ def test_a_folder_that_is_not_writable(newcomer: Newcomer) -> None:
     status, _, err = newcomer.runs("sync", "--database", "locked/unpod.duckdb", prefix=prefix)
     assert status == 1
     assert "cannot write in locked: Permission denied" in err
-    assert "Make the folder writable for this account, or choose another with --database." in err
+    assert "Make the folder writable for this account, or name a file in another one." in err
     status, out, _ = newcomer.runs("doctor", "--database", "locked/unpod.duckdb", prefix=prefix)
     assert status == 1
     assert "cannot write in locked" in out
