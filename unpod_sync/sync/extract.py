@@ -430,8 +430,3 @@ def ends_sync(resource: Resource, error: ApiError) -> bool:
     A listing may want a login and refuse a token that every other list accepts: its 401 proves nothing.
     """
     return isinstance(error, BudgetError) or (isinstance(error, CredentialsError) and not resource.is_listing)
-
-
-def unread(readings: Iterable[ListProgress]) -> list[str]:
-    """The lists that still have rows never read, or needs that this sync could not meet."""
-    return [r.resource.name for r in readings if r.gaps or (r.plan is None and r.error is None)]
