@@ -10,7 +10,7 @@ import duckdb
 from unpod_sync import tables
 from unpod_sync.config import FreshnessPolicy
 from unpod_sync.model import TERMINAL_STATUSES, Resource, is_plausible_id
-from unpod_sync.sync.plan import ListState, Unfinished, place
+from unpod_sync.sync.plan import ListState, Unfinished, offset_of
 from unpod_sync.sync.progress import state_of
 from unpod_sync.warehouse.database import Warehouse, first_row, key_sql
 from unpod_sync.warehouse.queries import scope, suppressed
@@ -36,16 +36,17 @@ def list_state(warehouse: Warehouse, resource: Resource, policy: FreshnessPolicy
         f" from {table} as t where {condition} and t.deleted_at is null",
         [hot, warm, *parameters],
     ) or (0, 0, 0)
-    known, young, recent = (
+    stored_count, young, recent = (
         stored + refused
         for stored, refused in zip(row, suppressed(warehouse.connection, resource, hot, warm), strict=True)
     )
-    state = state_of(warehouse.bookmark(resource.name), known=known, hot=young, warm=recent)
+    state = state_of(warehouse.bookmark(resource.name), stored_count=stored_count, hot=young, warm=recent)
     if not row[0]:
         return state
     unfinished = _unfinished(warehouse.connection, resource, policy, now)
     return replace(
-        state, unfinished=tuple(replace(t, position=place(t.position, state.gaps)) for t in unfinished)
+        state,
+        unfinished=tuple(replace(t, position=offset_of(t.position, state.unread_ranges)) for t in unfinished),
     )
 
 

@@ -34,10 +34,10 @@ from unpod_sync.model import (
     space_tasks,
 )
 from unpod_sync.privacy.policy import Privacy, complete_erasure, open_privacy
-from unpod_sync.sync.extract import AMPLE, Extractor
+from unpod_sync.sync.extract import ENOUGH_REQUESTS, Extractor
 from unpod_sync.sync.loader import TWICE_LISTED, BatchLoader
 from unpod_sync.sync.progress import ListProgress
-from unpod_sync.sync.reconcile import read_whole
+from unpod_sync.sync.reconcile import read_and_reconcile
 from unpod_sync.sync.result import STATUS_NAMES, LoadResult, exit_status_of
 from unpod_sync.sync.selection import (
     Choice,
@@ -203,7 +203,7 @@ class _Load:
         self.used_before = used_before
         self.load_id = f"{self.started_at:%Y%m%dT%H%M%S%f}-{random_secrets.token_hex(4)}"
         self.on_page = on_page
-        self.readings: list[ListProgress] = []
+        self.lists: list[ListProgress] = []
         self.notes: list[str] = []
         self.published = False
         self.standing: dict[str, Any] = {}
@@ -256,23 +256,23 @@ class _Load:
                 self.privacy = open_privacy(warehouse, self.settings, self.files, self.now(), is_dry=True)
                 loader = self._loader(warehouse)
                 try:
-                    reader = self._reader(warehouse, loader)
-                    self._read(warehouse, reader, only_plan=True)
+                    extractor = self._extractor(warehouse, loader)
+                    self._read(warehouse, extractor, only_plan=True)
                 finally:
-                    loader.abandon()
-                return self._result(reader, loader, "dry run")
+                    loader.discard()
+                return self._result(extractor, loader, "dry run")
 
     def _load(self, warehouse: Warehouse) -> LoadResult:
         loader = self._loader(warehouse)
-        reader = self._reader(warehouse, loader)
+        extractor = self._extractor(warehouse, loader)
         # Decoded JSON has no cycles, but every collection would walk all of it: a fourth of the CPU.
         gc.disable()
         keep_memory()
         try:
-            self._read(warehouse, reader)
-            loader.drain()
+            self._read(warehouse, extractor)
+            loader.flush()
         except KeyboardInterrupt:
-            loader.drain()  # what has come is kept
+            loader.flush()  # what has come is kept
             raise
         finally:
             gc.enable()
@@ -283,7 +283,7 @@ class _Load:
         if any(loader.tally.changed.values()):
             self.notes += [notice.text for notice in detect_drift(warehouse, self.load_id, self.now())]
         self._note_twice_listed(warehouse)
-        result = self._result(reader, loader)
+        result = self._result(extractor, loader)
         self._record(warehouse, result)
         return result
 
@@ -316,17 +316,17 @@ class _Load:
             first_batch_id=int(highest[0]) + 1 if highest else 1,
             zone=self.settings.zone,
             now=self.now,
-            guard=self.privacy.guard,
+            ingest_filter=self.privacy.guard,
         )
 
-    def _reader(self, warehouse: Warehouse, loader: BatchLoader) -> Extractor:
-        def heard(reading: ListProgress, page: Page) -> None:
+    def _extractor(self, warehouse: Warehouse, loader: BatchLoader) -> Extractor:
+        def on_page(progress: ListProgress, page: Page) -> None:
             if self.settings.requests_per_day:
                 # Now and not at the end: a sync that is killed has used its requests, too.
                 state = publish.read_state(self.files) | {"requests_today": self._requests_today()}
                 publish.write_state(self.files, state, durable=False)
             if self.on_page is not None:
-                self.on_page(reading, page)
+                self.on_page(progress, page)
 
         return Extractor(
             self.client,
@@ -337,37 +337,37 @@ class _Load:
             full=self.options.full,
             accept_deletions=self.options.accept_deletions,
             secrets=(self.settings.token,),
-            on_page=heard,
+            on_page=on_page,
         )
 
     # -- reading ------------------------------------------------------------------------------
 
-    def _read(self, warehouse: Warehouse, reader: Extractor, *, only_plan: bool = False) -> None:
+    def _read(self, warehouse: Warehouse, extractor: Extractor, *, only_plan: bool = False) -> None:
         before = known_spaces(warehouse.connection)
-        listings = reader.open([SPACES], optional=bool(self.settings.spaces)) + reader.open(
+        listings = extractor.open([SPACES], optional=bool(self.settings.spaces)) + extractor.open(
             [AGENTS], optional=True
         )
         left = self.client.counters.requests_left
         lists: list[ListProgress] = []
-        if left is not None and left < AMPLE and listings[0].state.count is not None:
+        if left is not None and left < ENOUGH_REQUESTS and listings[0].state.count is not None:
             lists += listings  # they take their turn, too, or a budget of two were spent on them each time
         else:
-            self._read_lists(reader, listings)
+            self._read_lists(extractor, listings)
         if not only_plan:
             self._age(warehouse)  # by now the server has told its time, and no task has come in yet
         if warehouse.lacks_views:
-            reader.loader.beside(comment_tables)  # while the first pages are on their way
-            reader.loader.meanwhile(create_views)  # while the last are written
-        for space in self._spaces(warehouse, reader, listings[0], before):
+            extractor.loader.submit_job(comment_tables)  # while the first pages are on their way
+            extractor.loader.on_flush(create_views)  # while the last are written
+        for space in self._spaces(warehouse, extractor, listings[0], before):
             resources = [space_tasks(space.id), space_runs(space.id)]
-            lists += reader.open(resources, optional=space.optional, listed=space.listed)
-        lists += self._executions(warehouse, reader)
+            lists += extractor.open(resources, optional=space.optional, listed=space.listed)
+        lists += self._executions(warehouse, extractor)
         for group in self._groups(lists):
-            self._read_lists(reader, group, only_plan=only_plan)
-        named = {reading.resource.agent_handle for reading in lists}
-        late = [r for r in self._executions(warehouse, reader) if r.resource.agent_handle not in named]
-        if late and not only_plan and reader.findings.halted is None:
-            self._read_lists(reader, late)
+            self._read_lists(extractor, group, only_plan=only_plan)
+        named = {progress.resource.agent_handle for progress in lists}
+        late = [r for r in self._executions(warehouse, extractor) if r.resource.agent_handle not in named]
+        if late and not only_plan and extractor.findings.halted is None:
+            self._read_lists(extractor, late)
 
     def _groups(self, lists: list[ListProgress]) -> list[list[ListProgress]]:
         """All lists at once, or one after the other while a budget is scarce.
@@ -376,43 +376,43 @@ class _Load:
         has rows never read comes first, then what has not been tried for longest.
         """
         left = self.client.counters.requests_left
-        if left is None or left >= AMPLE * len(lists):
+        if left is None or left >= ENOUGH_REQUESTS * len(lists):
             return [lists]
 
-        def turn(reading: ListProgress) -> tuple[bool, datetime]:
-            state = reading.state
-            return state.count is not None and not state.gaps, state.tried_at or EARLIEST
+        def turn(progress: ListProgress) -> tuple[bool, datetime]:
+            state = progress.state
+            return state.count is not None and not state.unread_ranges, state.last_attempt_at or EARLIEST
 
-        return [[reading] for reading in sorted(lists, key=turn)]
+        return [[progress] for progress in sorted(lists, key=turn)]
 
     def _read_lists(
-        self, reader: Extractor, readings: list[ListProgress], *, only_plan: bool = False
+        self, extractor: Extractor, lists: list[ListProgress], *, only_plan: bool = False
     ) -> None:
-        self.readings += readings
+        self.lists += lists
         if only_plan:
-            reader.plan(readings)
+            extractor.plan(lists)
         else:
-            read_whole(reader, readings)
-        halted = reader.findings.halted
-        of_spaces = [r for r in self.readings if r.resource.space_token is not None]
+            read_and_reconcile(extractor, lists)
+        halted = extractor.findings.halted
+        of_spaces = [r for r in self.lists if r.resource.space_token is not None]
         if isinstance(halted, CredentialsError) and not any(r.covered for r in of_spaces):
             raise halted
-        if isinstance(halted, UnavailableError) and not any(r.covered for r in self.readings):
+        if isinstance(halted, UnavailableError) and not any(r.covered for r in self.lists):
             raise type(halted)(f"the server cannot be reached: {halted.message}", halted.hint)
 
     def _spaces(
-        self, warehouse: Warehouse, reader: Extractor, listing: ListProgress, before: list[KnownSpace]
+        self, warehouse: Warehouse, extractor: Extractor, listing: ListProgress, before: list[KnownSpace]
     ) -> list[Choice]:
         """The spaces to read: those named, else those listed. `before`: what was known before the listing was read."""
-        connection, has_listing = warehouse.connection, reader.may_go_on(listing)
+        connection, has_listing = warehouse.connection, extractor.may_go_on(listing)
         known = known_spaces(connection)
         if self.settings.spaces:
             configured = self.settings.spaces if self.options.configured is None else self.options.configured
             return named_spaces(self.settings.spaces, known, configured=configured, has_listing=has_listing)
         if has_listing and not any(space.is_listed for space in known):
-            reader.again(listing, [1])  # everything hangs on this one answer
+            extractor.reread(listing, [1])  # everything hangs on this one answer
             known = known_spaces(connection)
-        reader.findings.failures += note_unlisted(connection, before, known)
+        extractor.findings.failures += note_unlisted(connection, before, known)
         spaces = listed_spaces(known)
         if not spaces:
             raise listing.error or AccessError(
@@ -421,31 +421,31 @@ class _Load:
             )
         return spaces
 
-    def _executions(self, warehouse: Warehouse, reader: Extractor) -> list[ListProgress]:
+    def _executions(self, warehouse: Warehouse, extractor: Extractor) -> list[ListProgress]:
         """The executions lists of the agents named, else of those known by now."""
         wanted = self.settings.agents
         agents = named_agents(wanted) if wanted else known_agents(warehouse.connection)
         return [
-            reading
+            progress
             for agent in agents
-            for reading in reader.open(
+            for progress in extractor.open(
                 [agent_executions(agent.id)], optional=agent.optional, listed=agent.listed
             )
         ]
 
     # -- the end ------------------------------------------------------------------------------
 
-    def _result(self, reader: Extractor, loader: BatchLoader, status: str = "") -> LoadResult:
+    def _result(self, extractor: Extractor, loader: BatchLoader, status: str = "") -> LoadResult:
         is_held_back = self.settings.keep_transcripts_days and self.clock.doubt and not self.options.dry_run
-        if is_held_back and any(reading.covered for reading in self.readings):
-            reader.findings.failures.append(
+        if is_held_back and any(progress.covered for progress in self.lists):
+            extractor.findings.failures.append(
                 f"no transcript was masked for its age: {self.clock.doubt}; the next sync does it when both"
                 " agree within a day. Set this machine's clock (timedatectl set-ntp true); when it is right,"
                 " the server's has to be set"
             )
-        verdict = exit_status_of(self.readings, reader.findings)
-        if isinstance(reader.findings.halted, BudgetError):
-            self.notes.append(reader.findings.halted.message)
+        verdict = exit_status_of(self.lists, extractor.findings)
+        if isinstance(extractor.findings.halted, BudgetError):
+            self.notes.append(extractor.findings.halted.message)
         return LoadResult(
             load_id=self.load_id,
             status=status or STATUS_NAMES[verdict.exit_status],
@@ -453,16 +453,16 @@ class _Load:
             started_at=self.started_at,
             ended_at=self.now(),
             requests=self.client.requests_made,
-            requests_planned=reader.findings.planned,
+            requests_planned=extractor.findings.planned,
             tasks_read=loader.tally.read["task"],
             tasks_changed=loader.tally.changed["task"],
-            tasks_deleted=reader.findings.deleted.get("task", 0),
-            rows_changed=sum(loader.tally.changed.values()) + sum(reader.findings.deleted.values()),
+            tasks_deleted=extractor.findings.deleted.get("task", 0),
+            rows_changed=sum(loader.tally.changed.values()) + sum(extractor.findings.deleted.values()),
             published=False,
-            notes=(*self.notes, *reader.findings.notes, *verdict.notes),
+            notes=(*self.notes, *extractor.findings.notes, *verdict.notes),
             failures=verdict.failures,
-            plans=reader.findings.plans,
-            rows_held=sum(reading.state.held for reading in self.readings),
+            plans=extractor.findings.plans,
+            rows_held=sum(progress.state.held_deletions for progress in self.lists),
         )
 
     def _record(self, warehouse: Warehouse, result: LoadResult) -> None:
@@ -528,9 +528,9 @@ class _Load:
         earlier = publish.read_state(self.files)
         now = self.now()
         spaces = dict(earlier.get("lists", {}))
-        for reading in self.readings:
-            if reading.plan is not None and reading.error is None and not reading.is_cut:
-                spaces[reading.resource.name] = now.isoformat(timespec="seconds")
+        for progress in self.lists:
+            if progress.plan is not None and progress.error is None and not progress.stopped_early:
+                spaces[progress.resource.name] = now.isoformat(timespec="seconds")
         publish.write_state(
             self.files,
             {

@@ -34,34 +34,34 @@ class Unfinished:
 class ListState:
     """What is known of one list before a sync reads it.
 
-    `count` is the list's length when it was last read; `gaps` the positions never read;
-    `sweep_left` how far a sweep in progress still has to go (positions below it), None when no
-    sweep is under way; `explained` how much the server's count is known to exceed its rows;
-    `tried_at` when its first page was last asked for, whatever came of it; `size` the rows of its first
-    page then; `unjoined` the loads that left rows unread below those they read; `held` how many rows the
+    `count` is the list's length when it was last read; `unread_ranges` the positions never read;
+    `sweep_remaining` how far a sweep in progress still has to go (positions below it), None when no
+    sweep is under way; `accepted_count_difference` how much the server's count is known to exceed its rows;
+    `last_attempt_at` when its first page was last asked for, whatever came of it; `size` the rows of its first
+    page then; `unjoined` the loads that left rows unread below those they read; `held_deletions` how many rows the
     last sweep did not meet and did not mark as deleted, because they were too many; `lost` how many rows could not be stored whole;
     `unreadable` the positions of rows that the server cannot show.
     """
 
     count: int | None = None
-    known: int = 0
-    gaps: tuple[Interval, ...] = ()
-    sweep_left: int | None = None
+    stored_count: int = 0
+    unread_ranges: tuple[Interval, ...] = ()
+    sweep_remaining: int | None = None
     sweep_started_at: datetime | None = None
     warm_at: datetime | None = None
     synced_at: datetime | None = None
     swept_at: datetime | None = None
-    explained: int = 0
+    accepted_count_difference: int = 0
     last_error: str | None = None
-    tried_at: datetime | None = None
+    last_attempt_at: datetime | None = None
     hot: int = 0
     warm: int = 0
     unfinished: tuple[Unfinished, ...] = ()
     runs_usable: bool = True
-    counted: bool = True
+    count_trusted: bool = True
     size: int = 0
     unjoined: tuple[str, ...] = ()
-    held: int = 0
+    held_deletions: int = 0
     lost: int = 0
     unreadable: tuple[int, ...] = ()
 
@@ -137,8 +137,8 @@ class ListPlan:
     pages: Pages
     sweep_pages: Pages
     runs: tuple[str, ...]
-    gaps: tuple[Interval, ...]
-    sweep_left: int | None
+    unread_ranges: tuple[Interval, ...]
+    sweep_remaining: int | None
     is_warm: bool
     due: int
     needs: dict[str, int]
@@ -195,7 +195,7 @@ def last_page(count: int, size: int) -> int:
     return max(1, math.ceil(count / size))
 
 
-def carried_gaps(state: ListState, count: int) -> tuple[Interval, ...]:
+def carry_unread_ranges(state: ListState, count: int) -> tuple[Interval, ...]:
     """The never-read positions, carried over to a list that now has `count` rows.
 
     New rows lie above the old count. When rows vanished, those below a gap may have been among
@@ -203,17 +203,17 @@ def carried_gaps(state: ListState, count: int) -> tuple[Interval, ...]:
     """
     if state.count is None:
         return ((0, count),) if count else ()
-    vanished = max(0, state.count - count)
-    gaps = [(max(0, low - vanished), min(high, count)) for low, high in state.gaps]
+    shrunk_by = max(0, state.count - count)
+    unread_ranges = [(max(0, low - shrunk_by), min(high, count)) for low, high in state.unread_ranges]
     if count > state.count:
-        gaps.append((state.count, count))
-    return merge_intervals(gaps)
+        unread_ranges.append((state.count, count))
+    return merge_intervals(unread_ranges)
 
 
-def depth(rows: int, count: int, gaps: Sequence[Interval]) -> int:
+def window_offset(rows: int, count: int, unread_ranges: Sequence[Interval]) -> int:
     """The position down to which a list of `count` rows holds `rows` that were read, and the gaps among them."""
     low = count
-    for gap_low, gap_high in reversed(gaps):
+    for gap_low, gap_high in reversed(unread_ranges):
         if low - rows >= gap_high:
             break
         rows -= low - gap_high
@@ -221,9 +221,9 @@ def depth(rows: int, count: int, gaps: Sequence[Interval]) -> int:
     return low - rows
 
 
-def place(older: int, gaps: Sequence[Interval]) -> int:
-    """The position of a row with so many read ones below it, where `gaps` were never read."""
-    for low, high in gaps:
+def offset_of(older: int, unread_ranges: Sequence[Interval]) -> int:
+    """The position of a row with so many read ones below it, where `unread_ranges` were never read."""
+    for low, high in unread_ranges:
         if older < low:
             break
         older += high - low
@@ -279,7 +279,7 @@ def plan(
     `count` and `size` are what the first page told: the list's length and the rows a page
     really holds. Pure: the same arguments give the same plan.
     """
-    gaps = carried_gaps(state, count)
+    unread_ranges = carry_unread_ranges(state, count)
     needs: dict[str, Pages] = {}
 
     def want(reason: str, intervals: Iterable[Interval]) -> None:
@@ -287,18 +287,18 @@ def plan(
         if chosen:
             needs[reason] = chosen
 
-    want("new", gaps)
-    due = depth(state.hot, count, gaps)
+    want("new", unread_ranges)
+    due = window_offset(state.hot, count, unread_ranges)
     want("hot", [(due, count)])
     warm_every = timedelta(hours=policy.warm_every_hours)
     is_warm = state.warm_at is None or now - state.warm_at >= warm_every or state.warm_at > now
     if is_warm:
-        due = min(due, depth(state.warm, count, gaps))
+        due = min(due, window_offset(state.warm, count, unread_ranges))
         want("warm", [(due, count)])
     if full:
         want("full", [(0, count)])
     must = functools.reduce(Pages.__or__, needs.values(), FIRST)
-    sweep_left, sweep_pages = _sweep(state, gaps, must, count, size, now, policy, full)
+    sweep_remaining, sweep_pages = _sweep(state, unread_ranges, must, count, size, now, policy, full)
     pages, runs = _cheapest(state.unfinished, must | sweep_pages, count, size, state.runs_usable)
     if pages:
         needs["unfinished"] = pages
@@ -307,8 +307,8 @@ def plan(
         pages=must - FIRST,
         sweep_pages=sweep_pages,
         runs=tuple(sorted(runs)),
-        gaps=gaps,
-        sweep_left=sweep_left,
+        unread_ranges=unread_ranges,
+        sweep_remaining=sweep_remaining,
         is_warm=is_warm,
         due=due,
         needs={reason: len(wanted) for reason, wanted in needs.items()}
@@ -319,7 +319,7 @@ def plan(
 
 def _sweep(
     state: ListState,
-    gaps: tuple[Interval, ...],
+    unread_ranges: tuple[Interval, ...],
     planned: Pages,
     count: int,
     size: int,
@@ -331,9 +331,11 @@ def _sweep(
 
     A list that still has much to read for the first time is not swept: that reading verifies it.
     """
-    first_load = state.known == 0 or any(high - low > policy.sweep_pages * size for low, high in gaps)
+    first_load = state.stored_count == 0 or any(
+        high - low > policy.sweep_pages * size for low, high in unread_ranges
+    )
     if first_load and not full:
         return None, Pages()
-    left = count if state.sweep_left is None or full else min(state.sweep_left, count)
+    left = count if state.sweep_remaining is None or full else min(state.sweep_remaining, count)
     candidates = Pages.holding([(0, left)], count, size) - planned
     return left, candidates.first(sweep_slice(len(candidates), state, now, policy))

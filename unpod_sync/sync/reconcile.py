@@ -30,270 +30,287 @@ MOST_DELETED = 50
 MOST_DELETED_SHARE = 0.05
 
 
-def read_whole(reader: Extractor, readings: list[ListProgress]) -> None:
+def read_and_reconcile(extractor: Extractor, lists: list[ListProgress]) -> None:
     """Reads lists as planned, settles each, and writes their final bookmarks."""
-    reader.read(readings)
-    for reading in readings:
-        if reader.may_go_on(reading):
-            _settle(reader, reading)
-        reading.is_cut = reading.is_cut or reader.findings.halted is not None
-    reader.finish(readings)
+    extractor.read(lists)
+    for progress in lists:
+        if extractor.may_go_on(progress):
+            _reconcile(extractor, progress)
+        progress.stopped_early = progress.stopped_early or extractor.findings.halted is not None
+    extractor.finish(lists)
 
 
-def _settle(reader: Extractor, reading: ListProgress) -> None:
+def _reconcile(extractor: Extractor, progress: ListProgress) -> None:
     """Reads on until the list is whole, or until reading on would not help."""
-    if not reading.is_counted:
-        _settle_uncounted(reader, reading)
-    elif reading.ignores_page:
-        _settle_unpaged(reader, reading)
+    if not progress.is_count_trusted:
+        _reconcile_untrusted(extractor, progress)
+    elif progress.ignores_page:
+        _reconcile_unpaged(extractor, progress)
     else:
         # A first page shorter than the last time's may lack a row, not the server have a new limit.
-        if reading.adopt() or reading.is_short or reading.is_resumed:
-            reader.again(reading, [1])
-            reading.is_resumed = reading.is_resumed and not reader.may_go_on(reading)
-        _fill_holes(reader, reading)
-        _join(reader, reading)
-        _fill_holes(reader, reading)
-        _read_past_the_end(reader, reading)
-        if reading.is_counted:
-            _find_missing(reader, reading)
-    if reader.may_go_on(reading) and reading.is_sweeping and reading.sweep_left == 0:
-        _conclude_sweep(reader, reading)
+        if progress.accept_new_count() or progress.is_short or progress.is_resumed:
+            extractor.reread(progress, [1])
+            progress.is_resumed = progress.is_resumed and not extractor.may_go_on(progress)
+        _fill_holes(extractor, progress)
+        _read_until_known(extractor, progress)
+        _fill_holes(extractor, progress)
+        _read_past_the_end(extractor, progress)
+        if progress.is_count_trusted:
+            _find_missing(extractor, progress)
+    if extractor.may_go_on(progress) and progress.is_sweeping and progress.sweep_remaining == 0:
+        _conclude_sweep(extractor, progress)
 
 
-def _settle_uncounted(reader: Extractor, reading: ListProgress) -> None:
+def _reconcile_untrusted(extractor: Extractor, progress: ListProgress) -> None:
     """A count that was too low once is believed no more until it is right; when it says more than came, it may be.
 
     Where it cannot tell that a page lacks a row, the page's length does.
     """
-    short = reading.short_pages
-    if short and not reading.unreadable and reader.may_go_on(reading):
-        reader.again(reading, short)
-    if reading.is_open_ended:
-        _read_on(reader, reading)
-    claimed = reading.first_count or 0
-    if reading.told == {claimed} == {len(reading.met)}:
-        reading.state = replace(reading.state, counted=True)
-    missing = claimed - len(reading.met) - len(reading.bad) - reading.state.explained
-    if missing > 0 and reader.may_go_on(reading):
-        reader.again(reading, range(1, last_page(claimed, reading.size) + 1))
-        claimed = min(reading.latest, reading.at_top)
-    reading.conclude_uncounted(claimed)
+    short = progress.short_pages
+    if short and not progress.unreadable and extractor.may_go_on(progress):
+        extractor.reread(progress, short)
+    if progress.is_open_ended:
+        _read_on(extractor, progress)
+    claimed = progress.first_count or 0
+    if progress.reported_counts == {claimed} == {len(progress.fetched_ids)}:
+        progress.state = replace(progress.state, count_trusted=True)
+    missing = (
+        claimed
+        - len(progress.fetched_ids)
+        - len(progress.unreadable_positions)
+        - progress.state.accepted_count_difference
+    )
+    if missing > 0 and extractor.may_go_on(progress):
+        extractor.reread(progress, range(1, last_page(claimed, progress.size) + 1))
+        claimed = min(progress.latest_count, progress.count_on_first_page)
+    progress.conclude_untrusted(claimed)
 
 
-def _settle_unpaged(reader: Extractor, reading: ListProgress) -> None:
+def _reconcile_unpaged(extractor: Extractor, progress: ListProgress) -> None:
     """A list that shows the same page whatever is asked: ask for everything on one page.
 
     A list that moved by a whole page between two answers looks the same; if rows are missing
     still, its pages are asked for once more.
     """
-    if reading.latest > len(reading.first_ids) and reader.may_go_on(reading):
-        reader.again(reading, [1], size=min(reading.latest, LARGEST_PAGE))
-    if reader.may_go_on(reading) and _shortfall(reading, reader.known(reading)) > 0:
-        _read_all(reader, reading)
-    if reader.may_go_on(reading):
-        reading.pass_over((0, max(reading.latest, reading.count)))
-        reading.is_read_whole = True
-        _explain(reader, reading)
+    if progress.latest_count > len(progress.first_ids) and extractor.may_go_on(progress):
+        extractor.reread(progress, [1], size=min(progress.latest_count, LARGEST_PAGE))
+    if extractor.may_go_on(progress) and _shortfall(progress, extractor.stored_count(progress)) > 0:
+        _read_all(extractor, progress)
+    if extractor.may_go_on(progress):
+        progress.add_covered((0, max(progress.latest_count, progress.count)))
+        progress.is_read_whole = True
+        _accept_count_difference(extractor, progress)
 
 
 # -- rows that should be there ----------------------------------------------------------------
 
 
-def _holes(reading: ListProgress) -> list[tuple[int, int]]:
+def _holes(progress: ListProgress) -> list[tuple[int, int]]:
     """Never-read positions, and planned ones that did not come: what this sync should still fill."""
-    return list(merge_intervals([*reading.gaps, *reading.not_covered(reading.planned)]))
+    return list(merge_intervals([*progress.unread_ranges, *progress.not_covered(progress.planned)]))
 
 
-def _fill_holes(reader: Extractor, reading: ListProgress) -> None:
+def _fill_holes(extractor: Extractor, progress: ListProgress) -> None:
     """Holes are asked for again, then in smaller pages, then let go: short pages leave them.
 
     A list that grows while it is read leaves them too; as long as it does, what it pushed on is
     asked for at its new place.
     """
-    size = reading.size
+    size = progress.size
     for _ in range(FILLING_ROUNDS):
-        holes = _holes(reading)
-        if not holes or not reader.may_go_on(reading):
+        holes = _holes(progress)
+        if not holes or not extractor.may_go_on(progress):
             return
-        before = reading.latest
-        reader.again(reading, Pages.holding(holes, before, size), size=size)
-        if reading.latest == before:
-            if size < reading.size or size == 1:
+        before = progress.latest_count
+        extractor.reread(progress, Pages.holding(holes, before, size), size=size)
+        if progress.latest_count == before:
+            if size < progress.size or size == 1:
                 break
-            size = max(1, reading.size // 5)
+            size = max(1, progress.size // 5)
     else:
-        if _holes(reading):
-            reader.findings.failures.append(
-                f"{reading.resource.name}: the list moved faster than it could be read; the next sync goes on"
+        if _holes(progress):
+            extractor.findings.failures.append(
+                f"{progress.resource.name}: the list moved faster than it could be read; the next sync goes on"
             )
             return
-    if reader.may_go_on(reading):
-        for hole in _holes(reading):
-            reading.pass_over(hole)
+    if extractor.may_go_on(progress):
+        for hole in _holes(progress):
+            progress.add_covered(hole)
 
 
-def _join(reader: Extractor, reading: ListProgress) -> None:
+def _read_until_known(extractor: Extractor, progress: ListProgress) -> None:
     """Reads on below the new rows until it meets rows known before.
 
     Rows that vanished meanwhile hide as many new ones from the count, and the hot and warm windows end
     by as many rows too high.
     """
-    rows = reading.size
-    while reading.seams and rows < 2 * (reading.count + reading.size) and reader.may_go_on(reading):
-        reader.again(reading, reading.pages_for([(seam - rows, seam) for seam in reading.seams]))
+    rows = progress.size
+    while (
+        progress.unjoined_boundaries
+        and rows < 2 * (progress.count + progress.size)
+        and extractor.may_go_on(progress)
+    ):
+        extractor.reread(
+            progress,
+            progress.pages_for([(boundary - rows, boundary) for boundary in progress.unjoined_boundaries]),
+        )
         rows *= 2
-    slip = reader.slip(reading)
-    if slip > 0 and reading.plan is not None and reader.may_go_on(reading):
-        due = reading.not_covered([(max(0, reading.plan.due - slip), reading.plan.due)])
-        reader.again(reading, reading.pages_for(due))
+    shift = extractor.position_shift(progress)
+    if shift > 0 and progress.plan is not None and extractor.may_go_on(progress):
+        due = progress.not_covered([(max(0, progress.plan.due - shift), progress.plan.due)])
+        extractor.reread(progress, progress.pages_for(due))
 
 
-def _read_past_the_end(reader: Extractor, reading: ListProgress) -> None:
+def _read_past_the_end(extractor: Extractor, progress: ListProgress) -> None:
     """A full last page may not be the last: a count that is too low must not lose rows."""
-    if not reader.may_go_on(reading):
+    if not extractor.may_go_on(progress):
         return
-    if reading.overflows:
-        _distrust_if_more(reader, reading)
+    if progress.overflows:
+        _distrust_if_more(extractor, progress)
 
 
-def _distrust_if_more(reader: Extractor, reading: ListProgress) -> bool:
+def _distrust_if_more(extractor: Extractor, progress: ListProgress) -> bool:
     """Whether there are rows past the last page.
 
     When a page has more of them than its own count allows, that count is believed no more; otherwise
     the list has grown meanwhile, and the new rows pushed these on.
     """
-    is_more, is_beyond_count = _read_on(reader, reading)
+    is_more, is_beyond_count = _read_on(extractor, progress)
     if is_beyond_count:
-        reading.state = replace(reading.state, counted=False)
-        reading.is_counted = False
-        reading.met = set(_known_ids(reader, reading))
-        reading.conclude_uncounted()
+        progress.state = replace(progress.state, count_trusted=False)
+        progress.is_count_trusted = False
+        progress.fetched_ids = set(_known_ids(extractor, progress))
+        progress.conclude_untrusted()
     return is_more
 
 
-def _read_on(reader: Extractor, reading: ListProgress) -> tuple[bool, bool]:
+def _read_on(extractor: Extractor, progress: ListProgress) -> tuple[bool, bool]:
     """Reads page by page beyond the last one until nothing new comes.
 
     Returns whether anything did, and whether a page had more rows than its own count allows.
     """
-    number = max(last_page(reading.count, reading.size), reading.last_number) + 1
+    number = max(last_page(progress.count, progress.size), progress.last_number) + 1
     is_more = is_beyond_count = False
-    while reader.may_go_on(reading):
-        ((_, result),) = reader.fetch([(reading.resource, number, reading.size)])
+    while extractor.may_go_on(progress):
+        ((_, result),) = extractor.fetch([(progress.resource, number, progress.size)])
         if isinstance(result, AccessError):
             break  # there is no such page
         if isinstance(result, ApiError):
-            reader.fail(reading, result)
+            extractor.fail(progress, result)
             break
         page, ids = result[0], [record.id for record in result[1]]
-        if not ids or reading.repeats(page, ids):
+        if not ids or progress.repeats(page, ids):
             break
         is_more = True
-        is_beyond_count |= page.count is None or reading.exceeds(page)
-        reading.met.update(ids)
-        reading.note_last(page, ids)
-        reading.counted(page)
-        reader.take(reading, result, ())
+        is_beyond_count |= page.count is None or progress.exceeds(page)
+        progress.fetched_ids.update(ids)
+        progress.note_furthest_page(page, ids)
+        progress.note_count(page)
+        extractor.take(progress, result, ())
         number += 1
-    reader.loader.drain()
+    extractor.loader.flush()
     return is_more, is_beyond_count
 
 
-def _find_missing(reader: Extractor, reading: ListProgress) -> None:
+def _find_missing(extractor: Extractor, progress: ListProgress) -> None:
     """A count above what is known means rows nobody has seen: look for them everywhere, once."""
-    missing = _missing(reader, reading)
-    if missing > 0 and reading.top < reading.count and reader.may_go_on(reading):
-        below = reading.count - reading.top
-        reader.again(reading, reading.pages_for([(below - reading.size, below)]))
-        missing = _missing(reader, reading)
-    if missing > 0 and reading.uncovered and reader.may_go_on(reading):
-        reader.again(reading, reading.pages_for(reading.uncovered))
-        missing = _missing(reader, reading)
-    if missing > 0 and reader.may_go_on(reading):
-        reading.counts.clear()
-        _read_all(reader, reading)
-        if _missing(reader, reading) > 0:
-            _read_on(reader, reading)
+    missing = _missing_count(extractor, progress)
+    if missing > 0 and progress.covered_on_top < progress.count and extractor.may_go_on(progress):
+        below = progress.count - progress.covered_on_top
+        extractor.reread(progress, progress.pages_for([(below - progress.size, below)]))
+        missing = _missing_count(extractor, progress)
+    if missing > 0 and progress.uncovered and extractor.may_go_on(progress):
+        extractor.reread(progress, progress.pages_for(progress.uncovered))
+        missing = _missing_count(extractor, progress)
+    if missing > 0 and extractor.may_go_on(progress):
+        progress.counts.clear()
+        _read_all(extractor, progress)
+        if _missing_count(extractor, progress) > 0:
+            _read_on(extractor, progress)
         # A list that moves meanwhile explains nothing: the next sync looks again.
-        reading.is_read_whole = reader.may_go_on(reading) and len(reading.counts) < 2
-        if reader.may_go_on(reading):
-            _explain(reader, reading)
+        progress.is_read_whole = extractor.may_go_on(progress) and len(progress.counts) < 2
+        if extractor.may_go_on(progress):
+            _accept_count_difference(extractor, progress)
 
 
-def _read_all(reader: Extractor, reading: ListProgress) -> None:
+def _read_all(extractor: Extractor, progress: ListProgress) -> None:
     """Every page, to the end that the list has by then: new rows push the oldest on to further pages."""
     read = 0
-    while reader.may_go_on(reading) and (last := last_page(reading.latest, reading.size)) > read:
-        reader.again(reading, range(read + 1, last + 1))
+    while extractor.may_go_on(progress) and (last := last_page(progress.latest_count, progress.size)) > read:
+        extractor.reread(progress, range(read + 1, last + 1))
         read = last
 
 
-def _missing(reader: Extractor, reading: ListProgress) -> int:
+def _missing_count(extractor: Extractor, progress: ListProgress) -> int:
     """How many rows the list must have that are not stored: by its count, or by how much it has grown."""
-    state = reading.state
-    if reading.gaps:
+    state = progress.state
+    if progress.unread_ranges:
         return 0
-    known, grown = reader.known(reading), 0
-    if state.count is not None and not state.gaps:
-        unseen = reading.expected - max(state.count, state.known) - len(reading.bad)
-        grown = unseen - max(0, known - state.known)
-    return max(grown, _shortfall(reading, known))
+    stored_count, grown = extractor.stored_count(progress), 0
+    if state.count is not None and not state.unread_ranges:
+        unseen = progress.expected - max(state.count, state.stored_count) - len(progress.unreadable_positions)
+        grown = unseen - max(0, stored_count - state.stored_count)
+    return max(grown, _shortfall(progress, stored_count))
 
 
-def _shortfall(reading: ListProgress, known: int) -> int:
+def _shortfall(progress: ListProgress, stored_count: int) -> int:
     """By how many rows the list's count exceeds what is known, beyond what is explained."""
-    return reading.expected - len(reading.bad) - reading.state.explained - known
+    return (
+        progress.expected
+        - len(progress.unreadable_positions)
+        - progress.state.accepted_count_difference
+        - stored_count
+    )
 
 
-def _explain(reader: Extractor, reading: ListProgress, vanished: int = 0) -> None:
+def _accept_count_difference(extractor: Extractor, progress: ListProgress, unconfirmed: int = 0) -> None:
     """A whole reading did not cure the difference: remember it, so that it is not chased.
 
     Without a whole reading a difference may only turn out to be smaller.
     """
-    found = reader.known(reading) - vanished + len(reading.bad)
-    gap = max(0, reading.expected - found)
-    if gap > reading.state.explained and not reading.is_read_whole:
+    found = extractor.stored_count(progress) - unconfirmed + len(progress.unreadable_positions)
+    gap = max(0, progress.expected - found)
+    if gap > progress.state.accepted_count_difference and not progress.is_read_whole:
         return
-    if gap and gap != reading.state.explained:
-        reader.findings.notes.append(
-            f"{reading.resource.name}: the list says {reading.expected}, a whole reading finds {gap} fewer"
+    if gap and gap != progress.state.accepted_count_difference:
+        extractor.findings.notes.append(
+            f"{progress.resource.name}: the list says {progress.expected}, a whole reading finds {gap} fewer"
         )
-    reading.state = replace(reading.state, explained=gap)
+    progress.state = replace(progress.state, accepted_count_difference=gap)
 
 
 # -- rows that are gone -----------------------------------------------------------------------
 
 
-def _conclude_sweep(reader: Extractor, reading: ListProgress) -> None:
+def _conclude_sweep(extractor: Extractor, progress: ListProgress) -> None:
     """Marks what a complete sweep did not meet, and forgets whom it met."""
-    vanished, is_sure = _gone(reader, reading)
-    if not reader.may_go_on(reading):
+    missing_ids, is_sure = _confirm_deleted(extractor, progress)
+    if not extractor.may_go_on(progress):
         # The next sync reads the last page again and concludes.
-        reading.sweep_left = min(reading.size, reading.count)
+        progress.sweep_remaining = min(progress.size, progress.count)
         return
-    reader.forget_sweep(reading)
-    is_held = is_sure and _is_too_many(reader, reading, vanished)
-    reading.state = replace(reading.state, held=len(vanished) if is_held else 0)
+    extractor.forget_sweep(progress)
+    is_held = is_sure and _needs_confirmation(extractor, progress, missing_ids)
+    progress.state = replace(progress.state, held_deletions=len(missing_ids) if is_held else 0)
     if is_held:
         return
-    if vanished and is_sure:
-        connection, kind = reader.warehouse.connection, reading.resource.kind
-        queries.remove_suppressed(connection, vanished)
-        stored = [id_ for id_ in vanished if not id_.startswith(SUPPRESSED_PREFIX)]
+    if missing_ids and is_sure:
+        connection, kind = extractor.warehouse.connection, progress.resource.kind
+        queries.remove_suppressed(connection, missing_ids)
+        stored = [id_ for id_ in missing_ids if not id_.startswith(SUPPRESSED_PREFIX)]
         if stored:
-            mark_deleted(connection, kind, stored, now=reader.now())
-        reader.findings.deleted[kind] = reader.findings.deleted.get(kind, 0) + len(stored)
-    _explain(reader, reading, vanished=0 if is_sure else len(vanished))
+            mark_deleted(connection, kind, stored, now=extractor.now())
+        extractor.findings.deleted[kind] = extractor.findings.deleted.get(kind, 0) + len(stored)
+    _accept_count_difference(extractor, progress, unconfirmed=0 if is_sure else len(missing_ids))
 
 
-def _is_too_many(reader: Extractor, reading: ListProgress, vanished: list[str]) -> bool:
+def _needs_confirmation(extractor: Extractor, progress: ListProgress, missing_ids: list[str]) -> bool:
     """Whether so many deletions at once need the user's word."""
-    most = max(MOST_DELETED, MOST_DELETED_SHARE * reader.known(reading))
-    return len(vanished) > most and not reader.accept_deletions
+    most = max(MOST_DELETED, MOST_DELETED_SHARE * extractor.stored_count(progress))
+    return len(missing_ids) > most and not extractor.accept_deletions
 
 
-def _gone(reader: Extractor, reading: ListProgress) -> tuple[list[str], bool]:
+def _confirm_deleted(extractor: Extractor, progress: ListProgress) -> tuple[list[str], bool]:
     """What the sweep did not meet, and whether that proves it gone.
 
     The page past the last one is asked for: an end that the count only claims proves nothing.
@@ -302,101 +319,112 @@ def _gone(reader: Extractor, reading: ListProgress) -> tuple[list[str], bool]:
     not cost a row even when its count agrees. If the count still speaks against it, the next complete
     sweep has to say the same before anything is marked.
     """
-    vanished = _vanished(reader, reading)
-    if vanished and reading.is_counted and _distrust_if_more(reader, reading):
-        vanished = _vanished(reader, reading)
-    if not vanished:
+    missing_ids = _missing_ids(extractor, progress)
+    if missing_ids and progress.is_count_trusted and _distrust_if_more(extractor, progress):
+        missing_ids = _missing_ids(extractor, progress)
+    if not missing_ids:
         return [], True
-    if reading.bad:
-        reader.findings.notes.append(
-            f"{reading.resource.name}: {len(vanished)} known rows were not met;"
+    if progress.unreadable_positions:
+        extractor.findings.notes.append(
+            f"{progress.resource.name}: {len(missing_ids)} known rows were not met;"
             " nothing is marked as deleted while unreadable rows may be among them"
         )
         return [], True
-    if not reading.is_counted:
-        return _confirmed(reader, reading, vanished), True
-    if len(reading.counts) > 1 or reader.known(reading) - len(vanished) < reading.expected:
-        vanished = _confirmed(reader, reading, vanished)
-        if vanished and not reading.is_read_whole and _contradicted(reader, reading, vanished):
-            vanished = _confirmed(reader, reading, vanished, whole=True)
-        return vanished, not _contradicted(reader, reading, vanished)
-    return _still_gone(reader, reading, vanished), True
+    if not progress.is_count_trusted:
+        return _missing_after_reread(extractor, progress, missing_ids), True
+    if len(progress.counts) > 1 or extractor.stored_count(progress) - len(missing_ids) < progress.expected:
+        missing_ids = _missing_after_reread(extractor, progress, missing_ids)
+        if missing_ids and not progress.is_read_whole and _contradicted(extractor, progress, missing_ids):
+            missing_ids = _missing_after_reread(extractor, progress, missing_ids, whole=True)
+        return missing_ids, not _contradicted(extractor, progress, missing_ids)
+    return _recheck_missing(extractor, progress, missing_ids), True
 
 
-def _still_gone(reader: Extractor, reading: ListProgress, vanished: list[str]) -> list[str]:
+def _recheck_missing(extractor: Extractor, progress: ListProgress, missing_ids: list[str]) -> list[str]:
     """These rows when a second look lacks them all; none when it shows any: then the next sweep decides."""
-    reader.again(reading, _pages_near(reader, reading, vanished).first(CONFIRM_PAGES) or [1])
-    is_sure = reader.may_go_on(reading) and len(_vanished(reader, reading)) == len(vanished)
-    return vanished if is_sure else []
+    extractor.reread(progress, _pages_near(extractor, progress, missing_ids).first(CONFIRM_PAGES) or [1])
+    is_sure = extractor.may_go_on(progress) and len(_missing_ids(extractor, progress)) == len(missing_ids)
+    return missing_ids if is_sure else []
 
 
-def _contradicted(reader: Extractor, reading: ListProgress, vanished: list[str]) -> bool:
+def _contradicted(extractor: Extractor, progress: ListProgress, missing_ids: list[str]) -> bool:
     """Whether the list's count, less what it is known to be wrong by, says that more rows exist."""
-    return reader.known(reading) - len(vanished) < reading.expected - reading.state.explained
+    return (
+        extractor.stored_count(progress) - len(missing_ids)
+        < progress.expected - progress.state.accepted_count_difference
+    )
 
 
-def _known_ids(reader: Extractor, reading: ListProgress) -> list[str]:
-    table = tables.BY_KIND[reading.resource.kind]
-    condition, parameters = queries.scope(reading.resource)
-    rows = reader.warehouse.connection.execute(
+def _known_ids(extractor: Extractor, progress: ListProgress) -> list[str]:
+    table = tables.BY_KIND[progress.resource.kind]
+    condition, parameters = queries.scope(progress.resource)
+    rows = extractor.warehouse.connection.execute(
         f"select {key_sql(table)} from {table.name} as t where {condition} and t.deleted_at is null",
         parameters,
     ).fetchall()
-    return [id_ for (id_,) in rows] + queries.suppressed_ids(reader.warehouse.connection, reading.resource)
+    return [id_ for (id_,) in rows] + queries.suppressed_ids(
+        extractor.warehouse.connection, progress.resource
+    )
 
 
-def _vanished(reader: Extractor, reading: ListProgress) -> list[str]:
+def _missing_ids(extractor: Extractor, progress: ListProgress) -> list[str]:
     """Known objects of the list that the sweep did not meet."""
-    table = tables.BY_KIND[reading.resource.kind]
-    condition, parameters = queries.scope(reading.resource)
-    met = pa.table({"id": pa.array(list(reading.seen), pa.string())})
-    with registered_tables(reader.warehouse.connection, met=met):
-        rows = reader.warehouse.connection.execute(
+    table = tables.BY_KIND[progress.resource.kind]
+    condition, parameters = queries.scope(progress.resource)
+    sweep_ids = pa.table({"id": pa.array(list(progress.sweep_ids), pa.string())})
+    with registered_tables(extractor.warehouse.connection, sweep_ids=sweep_ids):
+        rows = extractor.warehouse.connection.execute(
             f"select {key_sql(table)} as id from {table.name} as t where {condition} and t.deleted_at is null"
-            f" and {key_sql(table)} not in (select id from met)"
+            f" and {key_sql(table)} not in (select id from sweep_ids)"
             f" and {key_sql(table)} not in (select id from meta.sweep_seen where resource = ?)",
-            [*parameters, reading.resource.name],
+            [*parameters, progress.resource.name],
         ).fetchall()
-        refused = queries.suppressed_ids(reader.warehouse.connection, reading.resource, unmet_by="met")
+        refused = queries.suppressed_ids(
+            extractor.warehouse.connection, progress.resource, unmet_by="sweep_ids"
+        )
     return [id_ for (id_,) in rows] + refused
 
 
-def _confirmed(
-    reader: Extractor, reading: ListProgress, vanished: list[str], *, whole: bool = False
+def _missing_after_reread(
+    extractor: Extractor, progress: ListProgress, missing_ids: list[str], *, whole: bool = False
 ) -> list[str]:
     """What of the list is still not met after one more reading: rows slip past pages that shift.
 
     Of a long list only the pages near these rows are read, unless it is to be read `whole`.
     """
-    rows = reading.latest if reading.is_counted else max(reading.latest, reader.known(reading))
-    pages = Pages(((1, last_page(rows, reading.size) + 1),))
+    rows = (
+        progress.latest_count
+        if progress.is_count_trusted
+        else max(progress.latest_count, extractor.stored_count(progress))
+    )
+    pages = Pages(((1, last_page(rows, progress.size) + 1),))
     whole = whole or len(pages) <= CONFIRM_PAGES
     if not whole:
-        pages = _pages_near(reader, reading, vanished)
-    reading.counts.clear()
-    reading.count = before = reading.latest
-    reader.again(reading, pages)
-    if not reading.is_counted:
-        _read_on(reader, reading)
-    has_moved = len(reading.counts) > 1 or (reading.is_counted and reading.latest != before)
-    if has_moved or not reader.may_go_on(reading):
+        pages = _pages_near(extractor, progress, missing_ids)
+    progress.counts.clear()
+    progress.count = before = progress.latest_count
+    extractor.reread(progress, pages)
+    if not progress.is_count_trusted:
+        _read_on(extractor, progress)
+    has_moved = len(progress.counts) > 1 or (progress.is_count_trusted and progress.latest_count != before)
+    if has_moved or not extractor.may_go_on(progress):
         return []  # the list keeps moving: the next sweep decides
-    reading.is_read_whole = whole
-    return _vanished(reader, reading)
+    progress.is_read_whole = whole
+    return _missing_ids(extractor, progress)
 
 
-def _pages_near(reader: Extractor, reading: ListProgress, vanished: list[str]) -> Pages:
+def _pages_near(extractor: Extractor, progress: ListProgress, missing_ids: list[str]) -> Pages:
     """The pages on which the vanished rows would stand, and their neighbours."""
-    table = tables.BY_KIND[reading.resource.kind]
-    condition, parameters = queries.scope(reading.resource)
-    wanted = pa.table({"id": pa.array(vanished, pa.string())})
-    with registered_tables(reader.warehouse.connection, wanted=wanted):
-        places = reader.warehouse.connection.execute(
+    table = tables.BY_KIND[progress.resource.kind]
+    condition, parameters = queries.scope(progress.resource)
+    wanted = pa.table({"id": pa.array(missing_ids, pa.string())})
+    with registered_tables(extractor.warehouse.connection, wanted=wanted):
+        places = extractor.warehouse.connection.execute(
             "with ranked as ("
             f" select {key_sql(table)} as id, row_number() over (order by t.created_at) - 1 as place"
             f" from {table.name} as t where {condition} and t.deleted_at is null)"
             " select place from ranked semi join wanted using (id) order by place desc",
             parameters,
         ).fetchall()
-    span = reading.size // 2
-    return reading.pages_for((place - span, place + span) for (place,) in places)
+    span = progress.size // 2
+    return progress.pages_for((place - span, place + span) for (place,) in places)
