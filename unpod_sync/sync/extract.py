@@ -21,8 +21,8 @@ from unpod_sync.errors import (
 )
 from unpod_sync.model import Page, Record, Reject, Resource, run_tasks
 from unpod_sync.sync import list_state
+from unpod_sync.sync.coverage import last_page
 from unpod_sync.sync.loader import BatchLoader
-from unpod_sync.sync.plan import last_page
 from unpod_sync.sync.progress import STAGES, ListProgress
 from unpod_sync.transform.records import is_lost, is_mostly_rejected, prepare
 from unpod_sync.warehouse import queries
@@ -122,7 +122,7 @@ class Extractor:
                 self.findings.planned += progress.plan.requests
                 self.findings.plans[progress.resource.name] = {"first": 1, **progress.plan.needs}
         tasks = (progress for progress in lists if progress.resource.kind == "task")
-        self.loader.prepare_for(sum(high - low for progress in tasks for low, high in progress.unread_ranges))
+        self.loader.prepare_for(sum(progress.unread_ranges.total for progress in tasks))
 
     def _is_scarce(self) -> bool:
         """Whether the budget may not last for one list."""
@@ -344,8 +344,8 @@ class Extractor:
         """
         if progress.plan is None:
             return 0
-        counted = sum(high - low for low, high in progress.plan.unread_ranges)
-        return max(0, self.stored_count(progress) - progress.state.stored_count - counted)
+        expected_new = progress.plan.unread_ranges.total
+        return max(0, self.stored_count(progress) - progress.state.stored_count - expected_new)
 
     # -- unfinished tasks ---------------------------------------------------------------------
 
@@ -373,7 +373,7 @@ class Extractor:
                 for t in progress.state.unfinished
                 if t.id in progress.pending_unfinished
             ]
-            self.reread(progress, progress.pages_for(around if wanted else progress.not_covered(around)))
+            self.reread(progress, progress.pages_for(around if wanted else progress.covered.missing(around)))
 
     def _take_runs(self, progress: ListProgress, pages: Mapping[str, Iterable[int]]) -> dict[str, int]:
         """Takes these pages of runs, each to its first empty one; returns how many tasks each run says it has.

@@ -10,7 +10,7 @@ import duckdb
 from unpod_sync import tables
 from unpod_sync.config import FreshnessPolicy
 from unpod_sync.model import TERMINAL_STATUSES, Resource, is_plausible_id
-from unpod_sync.sync.plan import ListState, Unfinished, offset_of
+from unpod_sync.sync.plan import ListState, Unfinished
 from unpod_sync.sync.progress import state_of
 from unpod_sync.warehouse.database import Warehouse, first_row, key_sql
 from unpod_sync.warehouse.queries import scope, suppressed
@@ -46,7 +46,7 @@ def list_state(warehouse: Warehouse, resource: Resource, policy: FreshnessPolicy
     unfinished = _unfinished(warehouse.connection, resource, policy, now)
     return replace(
         state,
-        unfinished=tuple(replace(t, position=offset_of(t.position, state.unread_ranges)) for t in unfinished),
+        unfinished=tuple(replace(t, position=state.unread_ranges.offset_of(t.position)) for t in unfinished),
     )
 
 

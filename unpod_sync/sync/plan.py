@@ -1,23 +1,15 @@
-"""What to read of a list, decided by a pure function from what the warehouse knows.
-
-Lists come newest first. A row's place is therefore counted from the *oldest* end (0 is the
-oldest row): that end does not move when new rows arrive, so positions survive between syncs.
-Intervals are half-open, `(low, high)` covers positions low … high-1. A list of `count` rows read
-in pages of `size` shows on page p the positions from count - p*size up to count - (p-1)*size.
-"""
+"""What to read of a list, decided by a pure function from what the warehouse knows."""
 
 from __future__ import annotations
 
 import functools
-import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from unpod_sync.config import FreshnessPolicy
-
-Interval = tuple[int, int]
+from unpod_sync.sync.coverage import FIRST, NO_POSITIONS, Coverage, Interval, Pages, pages_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +37,7 @@ class ListState:
 
     count: int | None = None
     stored_count: int = 0
-    unread_ranges: tuple[Interval, ...] = ()
+    unread_ranges: Coverage = NO_POSITIONS
     sweep_remaining: int | None = None
     sweep_started_at: datetime | None = None
     warm_at: datetime | None = None
@@ -67,64 +59,6 @@ class ListState:
 
 
 @dataclass(frozen=True, slots=True)
-class Pages:
-    """Page numbers in ascending order, kept as half-open intervals: a list may claim billions of pages."""
-
-    intervals: tuple[Interval, ...] = ()
-
-    @classmethod
-    def of(cls, numbers: Iterable[int]) -> Pages:
-        """These pages."""
-        return cls(merge_intervals((number, number + 1) for number in numbers))
-
-    @classmethod
-    def holding(cls, positions: Iterable[Interval], count: int, size: int) -> Pages:
-        """The pages on which these positions stand."""
-        ranges = (pages_of(interval, count, size) for interval in positions)
-        return cls(merge_intervals((pages.start, pages.stop) for pages in ranges))
-
-    def __iter__(self) -> Iterator[int]:
-        """Each page number, rising."""
-        return itertools.chain.from_iterable(itertools.starmap(range, self.intervals))
-
-    def __len__(self) -> int:
-        """How many pages these are."""
-        return sum(stop - start for start, stop in self.intervals)
-
-    def __contains__(self, number: int) -> bool:
-        """Whether a page is one of these."""
-        return any(start <= number < stop for start, stop in self.intervals)
-
-    def __or__(self, other: Pages) -> Pages:
-        """The pages of both."""
-        return Pages(merge_intervals([*self.intervals, *other.intervals]))
-
-    def __sub__(self, other: Pages) -> Pages:
-        """The pages that the other lacks."""
-        left = self.intervals
-        for interval in other.intervals:
-            left = subtract(left, interval)
-        return Pages(left)
-
-    def __and__(self, other: Pages) -> Pages:
-        """The pages that both have."""
-        return self - (self - other)
-
-    def first(self, number: int) -> Pages:
-        """The lowest of these, so many."""
-        return Pages.of(itertools.islice(self, number))
-
-    def positions(self, count: int, size: int) -> Iterator[Interval]:
-        """What a list of `count` rows holds on these pages."""
-        return (
-            (max(0, count - (stop - 1) * size), count - (start - 1) * size) for start, stop in self.intervals
-        )
-
-
-FIRST = Pages(((1, 2),))
-
-
-@dataclass(frozen=True, slots=True)
 class ListPlan:
     """What to read of one list after its first page told `count` and `size`.
 
@@ -137,7 +71,7 @@ class ListPlan:
     pages: Pages
     sweep_pages: Pages
     runs: tuple[str, ...]
-    unread_ranges: tuple[Interval, ...]
+    unread_ranges: Coverage
     sweep_remaining: int | None
     is_warm: bool
     due: int
@@ -149,85 +83,11 @@ class ListPlan:
         return len(self.pages) + len(self.sweep_pages) + len(self.runs)
 
 
-def merge_intervals(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
-    """The same positions as disjoint, ascending intervals."""
-    merged: list[Interval] = []
-    for low, high in sorted((low, high) for low, high in intervals if high > low):
-        if merged and low <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
-        else:
-            merged.append((low, high))
-    return tuple(merged)
-
-
-def subtract(intervals: Iterable[Interval], covered: Interval) -> tuple[Interval, ...]:
-    """`intervals` without the positions of `covered`."""
-    cut_low, cut_high = covered
-    left: list[Interval] = []
-    for low, high in intervals:
-        if cut_high <= low or cut_low >= high:
-            left.append((low, high))
-            continue
-        if low < cut_low:
-            left.append((low, cut_low))
-        if cut_high < high:
-            left.append((cut_high, high))
-    return tuple(left)
-
-
-def pages_of(interval: Interval, count: int, size: int) -> range:
-    """The pages on which the positions of `interval` stand."""
-    low, high = max(interval[0], 0), min(interval[1], count)
-    if high <= low:
-        return range(0)
-    return range((count - high) // size + 1, (count - 1 - low) // size + 2)
-
-
-def page_range(page: int, rows: int, count: int, size: int) -> Interval:
-    """The positions that `rows` rows on `page` cover; an empty page covers all below it."""
-    high = count - (page - 1) * size
-    low = high - rows if rows else 0
-    return (max(low, 0), max(high, 0))
-
-
-def last_page(count: int, size: int) -> int:
-    """The number of the last page that should have rows (1 for an empty list)."""
-    return max(1, math.ceil(count / size))
-
-
-def carry_unread_ranges(state: ListState, count: int) -> tuple[Interval, ...]:
-    """The never-read positions, carried over to a list that now has `count` rows.
-
-    New rows lie above the old count. When rows vanished, those below a gap may have been among
-    them: the gap is widened downwards by as many, never narrowed.
-    """
+def carry_unread_ranges(state: ListState, count: int) -> Coverage:
+    """The never-read positions, carried over to a list that now has `count` rows."""
     if state.count is None:
-        return ((0, count),) if count else ()
-    shrunk_by = max(0, state.count - count)
-    unread_ranges = [(max(0, low - shrunk_by), min(high, count)) for low, high in state.unread_ranges]
-    if count > state.count:
-        unread_ranges.append((state.count, count))
-    return merge_intervals(unread_ranges)
-
-
-def window_offset(rows: int, count: int, unread_ranges: Sequence[Interval]) -> int:
-    """The position down to which a list of `count` rows holds `rows` that were read, and the gaps among them."""
-    low = count
-    for gap_low, gap_high in reversed(unread_ranges):
-        if low - rows >= gap_high:
-            break
-        rows -= low - gap_high
-        low = gap_low
-    return low - rows
-
-
-def offset_of(older: int, unread_ranges: Sequence[Interval]) -> int:
-    """The position of a row with so many read ones below it, where `unread_ranges` were never read."""
-    for low, high in unread_ranges:
-        if older < low:
-            break
-        older += high - low
-    return older
+        return NO_POSITIONS.gaps(count)
+    return state.unread_ranges.carried_over(state.count, count)
 
 
 def sweep_slice(pages_left: int, state: ListState, now: datetime, policy: FreshnessPolicy) -> int:
@@ -288,12 +148,12 @@ def plan(
             needs[reason] = chosen
 
     want("new", unread_ranges)
-    due = window_offset(state.hot, count, unread_ranges)
+    due = unread_ranges.window_offset(state.hot, count)
     want("hot", [(due, count)])
     warm_every = timedelta(hours=policy.warm_every_hours)
     is_warm = state.warm_at is None or now - state.warm_at >= warm_every or state.warm_at > now
     if is_warm:
-        due = min(due, window_offset(state.warm, count, unread_ranges))
+        due = min(due, unread_ranges.window_offset(state.warm, count))
         want("warm", [(due, count)])
     if full:
         want("full", [(0, count)])
@@ -319,7 +179,7 @@ def plan(
 
 def _sweep(
     state: ListState,
-    unread_ranges: tuple[Interval, ...],
+    unread_ranges: Coverage,
     planned: Pages,
     count: int,
     size: int,

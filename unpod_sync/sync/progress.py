@@ -17,18 +17,8 @@ from typing import Any
 from unpod_sync.config import FreshnessPolicy
 from unpod_sync.errors import ApiError
 from unpod_sync.model import Page, Reject, Resource
-from unpod_sync.sync.plan import (
-    FIRST,
-    Interval,
-    ListPlan,
-    ListState,
-    Pages,
-    last_page,
-    merge_intervals,
-    page_range,
-    plan,
-    subtract,
-)
+from unpod_sync.sync.coverage import FIRST, NO_POSITIONS, Coverage, Interval, Pages, last_page, page_range
+from unpod_sync.sync.plan import ListPlan, ListState, plan
 
 IN_MEMORY = 50_000  # ids of a sweep that is done in one go and kept in memory; longer ones go to a table
 
@@ -60,9 +50,9 @@ class ListProgress:
     count: int = 0
     size: int = 100
     plan: ListPlan | None = None
-    unread_ranges: tuple[Interval, ...] = ()
-    covered: tuple[Interval, ...] = ()
-    planned: tuple[Interval, ...] = ()
+    unread_ranges: Coverage = NO_POSITIONS
+    covered: Coverage = NO_POSITIONS
+    planned: Coverage = NO_POSITIONS
     unjoined_boundaries: dict[int, bool] = field(default_factory=dict)
     sweep_remaining: int | None = None
     first_ids: frozenset[str] = frozenset()
@@ -148,7 +138,7 @@ class ListProgress:
         }
         self.unjoined_boundaries.pop(0, None)
         pages = FIRST | self.plan.pages | self.plan.sweep_pages
-        self.planned = merge_intervals(pages.positions(self.count, self.size))
+        self.planned = pages.positions(self.count, self.size)
         self.sweep_remaining = self.plan.sweep_remaining
         if self.begins_sweep:  # what runs could not show an age ago they may show now
             self.state = replace(self.state, runs_usable=True)
@@ -210,7 +200,7 @@ class ListProgress:
         self.note_count(page)
         if self.is_count_trusted:
             count, size = self._lengths(page)
-            self.planned = merge_intervals([*self.planned, page_range(page.number, size, count, size)])
+            self.planned = self.planned.add(page_range(page.number, size, count, size))
         else:
             self.fetched_ids.update(ids)
 
@@ -285,20 +275,17 @@ class ListProgress:
 
     def add_covered(self, interval: Interval) -> None:
         """Notes these positions as read."""
-        self.unread_ranges = subtract(self.unread_ranges, interval)
-        self.covered = merge_intervals([*self.covered, interval])
-        for low, high in reversed(self.covered):
-            if self.sweep_remaining is not None and low < self.sweep_remaining <= high:
-                self.sweep_remaining = low
+        self.unread_ranges = self.unread_ranges.remove([interval])
+        self.covered = self.covered.add(interval)
+        if self.sweep_remaining is not None:
+            self.sweep_remaining = self.covered.reach(self.sweep_remaining)
 
     def accept_new_count(self) -> int:
         """Takes over the count that the list has by now; returns how many rows came on top."""
         grown = max(0, self.latest_count - self.count)
         if grown:
-            self.unread_ranges = merge_intervals([*self.unread_ranges, (self.count, self.latest_count)])
-        self.unread_ranges = merge_intervals(
-            (low, min(high, self.latest_count)) for low, high in self.unread_ranges
-        )
+            self.unread_ranges = self.unread_ranges.add((self.count, self.latest_count))
+        self.unread_ranges = self.unread_ranges.below(self.latest_count)
         self.count = self.latest_count
         return grown
 
@@ -306,7 +293,7 @@ class ListProgress:
         """A list read to its end: its length is what was met, of more that it may have `claimed`."""
         self.count = len(self.fetched_ids)
         self.latest_count = self.count_on_first_page = max(self.count, claimed)
-        self.unread_ranges = ()
+        self.unread_ranges = NO_POSITIONS
         self.add_covered((0, max(self.count, self.state.stored_count, 1)))
         if self.is_sweeping:
             self.sweep_remaining = 0
@@ -363,20 +350,18 @@ class ListProgress:
         """How many rows from the newest end are covered without a hole."""
         if not self.covered:
             return 0
-        low, high = self.covered[-1]
+        low, high = self.covered.intervals[-1]
         return high - low if high >= self.count else 0
 
     @property
-    def uncovered(self) -> tuple[Interval, ...]:
+    def uncovered(self) -> Coverage:
         """Positions of the list that this sync has not covered."""
-        return self.not_covered([(0, self.count)])
+        return self.covered.gaps(self.count)
 
-    def not_covered(self, intervals: Iterable[Interval]) -> tuple[Interval, ...]:
-        """Those of these positions that this sync has not covered."""
-        left = merge_intervals(intervals)
-        for interval in self.covered:
-            left = subtract(left, interval)
-        return left
+    @property
+    def holes(self) -> Coverage:
+        """Never-read positions, and planned ones that did not come: what this sync should still read."""
+        return self.unread_ranges.add(*self.covered.missing(self.planned))
 
     @property
     def is_incomplete(self) -> bool:
@@ -397,7 +382,7 @@ class ListProgress:
     @property
     def unreadable_positions(self) -> set[int]:
         """Positions of rows the server cannot show: those of this sync, and earlier ones not read since."""
-        earlier = self.not_covered((position, position + 1) for position in self.state.unreadable)
+        earlier = self.covered.missing((position, position + 1) for position in self.state.unreadable)
         return {*self.unreadable, *itertools.chain.from_iterable(itertools.starmap(range, earlier))}
 
     def unreadable_offsets(self, page: int, size: int) -> list[int]:
@@ -429,12 +414,8 @@ class ListProgress:
         if self.is_count_trusted and not self.ignores_page:
             # Below a gap that is closed, one more row is due: it tells whether the next ones are known.
             open_at = {low for low, _ in unread_ranges}
-            unread_ranges = merge_intervals(
-                [
-                    *unread_ranges,
-                    *((boundary - 1, boundary) for boundary in self.unjoined_boundaries.keys() - open_at),
-                ]
-            )
+            one_more = ((boundary - 1, boundary) for boundary in self.unjoined_boundaries.keys() - open_at)
+            unread_ranges = unread_ranges.add(*one_more)
         unjoined = [*self.state.unjoined, *([self.load_id] if self.load_id else [])] if unread_ranges else []
         row: dict[str, Any] = {
             "resource": self.resource.name,
@@ -471,7 +452,9 @@ def state_of(bookmark: dict[str, Any], **stored_count: Any) -> ListState:
     extra = json.loads(bookmark.get("state_json") or "{}")
     return ListState(
         count=bookmark.get("api_count"),
-        unread_ranges=tuple((low, high) for low, high in json.loads(bookmark.get("gaps_json") or "[]")),
+        unread_ranges=Coverage(
+            tuple((low, high) for low, high in json.loads(bookmark.get("gaps_json") or "[]"))
+        ),
         sweep_remaining=bookmark.get("sweep_remaining"),
         sweep_started_at=bookmark.get("sweep_started_at"),
         warm_at=bookmark.get("warm_at"),

@@ -13,8 +13,8 @@ import pyarrow as pa
 from unpod_sync import tables
 from unpod_sync.errors import AccessError, ApiError
 from unpod_sync.model import SUPPRESSED_PREFIX
+from unpod_sync.sync.coverage import Pages, last_page
 from unpod_sync.sync.extract import Extractor
-from unpod_sync.sync.plan import Pages, last_page, merge_intervals
 from unpod_sync.sync.progress import ListProgress
 from unpod_sync.warehouse import queries
 from unpod_sync.warehouse.database import key_sql, registered_tables
@@ -105,11 +105,6 @@ def _reconcile_unpaged(extractor: Extractor, progress: ListProgress) -> None:
 # -- rows that should be there ----------------------------------------------------------------
 
 
-def _holes(progress: ListProgress) -> list[tuple[int, int]]:
-    """Never-read positions, and planned ones that did not come: what this sync should still fill."""
-    return list(merge_intervals([*progress.unread_ranges, *progress.not_covered(progress.planned)]))
-
-
 def _fill_holes(extractor: Extractor, progress: ListProgress) -> None:
     """Holes are asked for again, then in smaller pages, then let go: short pages leave them.
 
@@ -118,7 +113,7 @@ def _fill_holes(extractor: Extractor, progress: ListProgress) -> None:
     """
     size = progress.size
     for _ in range(FILLING_ROUNDS):
-        holes = _holes(progress)
+        holes = progress.holes
         if not holes or not extractor.may_go_on(progress):
             return
         before = progress.latest_count
@@ -128,13 +123,13 @@ def _fill_holes(extractor: Extractor, progress: ListProgress) -> None:
                 break
             size = max(1, progress.size // 5)
     else:
-        if _holes(progress):
+        if progress.holes:
             extractor.findings.failures.append(
                 f"{progress.resource.name}: the list moved faster than it could be read; the next sync goes on"
             )
             return
     if extractor.may_go_on(progress):
-        for hole in _holes(progress):
+        for hole in progress.holes:
             progress.add_covered(hole)
 
 
@@ -157,7 +152,7 @@ def _read_until_known(extractor: Extractor, progress: ListProgress) -> None:
         rows *= 2
     shift = extractor.position_shift(progress)
     if shift > 0 and progress.plan is not None and extractor.may_go_on(progress):
-        due = progress.not_covered([(max(0, progress.plan.due - shift), progress.plan.due)])
+        due = progress.covered.missing([(max(0, progress.plan.due - shift), progress.plan.due)])
         extractor.reread(progress, progress.pages_for(due))
 
 
@@ -397,7 +392,7 @@ def _missing_after_reread(
         if progress.is_count_trusted
         else max(progress.latest_count, extractor.stored_count(progress))
     )
-    pages = Pages(((1, last_page(rows, progress.size) + 1),))
+    pages = Pages.up_to(last_page(rows, progress.size))
     whole = whole or len(pages) <= CONFIRM_PAGES
     if not whole:
         pages = _pages_near(extractor, progress, missing_ids)
