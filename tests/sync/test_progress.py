@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -28,4 +27,4 @@ def test_runs_get_another_chance_with_each_sweep(sweep_remaining: int | None, us
     page = Page(space_tasks("S"), 1, 100, [{"task_id": id_} for id_ in ids], 100_000)
     progress.start(page, ids, now=NOW, full=False)
     bookmark = progress.bookmark(now=NOW, finished=True)
-    assert json.loads(bookmark["state_json"])["runs_usable"] is usable
+    assert bookmark.runs_usable is usable

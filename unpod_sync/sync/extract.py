@@ -421,7 +421,9 @@ class Extractor:
             write_bookmarks(
                 connection,
                 [
-                    progress.bookmark(now=self.now(), finished=True, stored_count=self.stored_count(progress))
+                    progress.bookmark(
+                        now=self.now(), finished=True, stored_count=self.stored_count(progress)
+                    ).to_row()
                     for progress in lists
                 ],
             )

@@ -10,8 +10,8 @@ import duckdb
 from unpod_sync import tables
 from unpod_sync.config import FreshnessPolicy
 from unpod_sync.model import TERMINAL_STATUSES, Resource, is_plausible_id
+from unpod_sync.sync.bookmark import Bookmark
 from unpod_sync.sync.plan import ListState, Unfinished
-from unpod_sync.sync.progress import state_of
 from unpod_sync.warehouse.database import Warehouse, first_row, key_sql
 from unpod_sync.warehouse.queries import scope, suppressed
 from unpod_sync.warehouse.schema import quote
@@ -40,7 +40,8 @@ def list_state(warehouse: Warehouse, resource: Resource, policy: FreshnessPolicy
         stored + refused
         for stored, refused in zip(row, suppressed(warehouse.connection, resource, hot, warm), strict=True)
     )
-    state = state_of(warehouse.bookmark(resource.name), stored_count=stored_count, hot=young, warm=recent)
+    bookmark = Bookmark.from_row(warehouse.bookmark(resource.name))
+    state = ListState.of(bookmark, stored_count=stored_count, hot=young, warm=recent)
     if not row[0]:
         return state
     unfinished = _unfinished(warehouse.connection, resource, policy, now)

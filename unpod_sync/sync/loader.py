@@ -387,7 +387,9 @@ class BatchLoader:
         now = self._now()
         if self._possible_ids is not None:
             batch.perhaps_stored, self._perhaps_stored = self._perhaps_stored, set()
-        batch.bookmarks = [progress.bookmark(now=now, finished=False) for progress in self._touched.values()]
+        batch.bookmarks = [
+            progress.bookmark(now=now, finished=False).to_row() for progress in self._touched.values()
+        ]
         self._pending.append(self._in_batch)
         context = LoadContext(self._load_id, self._batch_id, now)
         self._batch_id += 1

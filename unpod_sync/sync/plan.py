@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from unpod_sync.config import FreshnessPolicy
+from unpod_sync.sync.bookmark import Bookmark
 from unpod_sync.sync.coverage import FIRST, NO_POSITIONS, Coverage, Interval, Pages, pages_of
 
 
@@ -23,39 +24,21 @@ class Unfinished:
 
 
 @dataclass(frozen=True, slots=True)
-class ListState:
-    """What is known of one list before a sync reads it.
+class ListState(Bookmark):
+    """One list before a sync reads it: its bookmark, and what is stored of it now.
 
-    `count` is the list's length when it was last read; `unread_ranges` the positions never read;
-    `sweep_remaining` how far a sweep in progress still has to go (positions below it), None when no
-    sweep is under way; `accepted_count_difference` how much the server's count is known to exceed its rows;
-    `last_attempt_at` when its first page was last asked for, whatever came of it; `size` the rows of its first
-    page then; `unjoined` the loads that left rows unread below those they read; `held_deletions` how many rows the
-    last sweep did not meet and did not mark as deleted, because they were too many; `lost` how many rows could not be stored whole;
-    `unreadable` the positions of rows that the server cannot show.
+    `stored_count` is today's; `hot` and `warm` are how many of these rows are in the lookback windows.
     """
 
-    count: int | None = None
-    stored_count: int = 0
-    unread_ranges: Coverage = NO_POSITIONS
-    sweep_remaining: int | None = None
-    sweep_started_at: datetime | None = None
-    warm_at: datetime | None = None
-    synced_at: datetime | None = None
-    swept_at: datetime | None = None
-    accepted_count_difference: int = 0
-    last_error: str | None = None
-    last_attempt_at: datetime | None = None
     hot: int = 0
     warm: int = 0
     unfinished: tuple[Unfinished, ...] = ()
-    runs_usable: bool = True
-    count_trusted: bool = True
-    size: int = 0
-    unjoined: tuple[str, ...] = ()
-    held_deletions: int = 0
-    lost: int = 0
-    unreadable: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, bookmark: Bookmark, *, stored_count: int, hot: int, warm: int) -> ListState:
+        """From the bookmark and the present counts."""
+        kept = {field.name: getattr(bookmark, field.name) for field in fields(Bookmark)}
+        return cls(**(kept | {"stored_count": stored_count, "hot": hot, "warm": warm}))
 
 
 @dataclass(frozen=True, slots=True)

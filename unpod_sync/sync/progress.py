@@ -7,16 +7,15 @@ and `mark_covered` when the page's rows are in a batch, so that bookmark and row
 from __future__ import annotations
 
 import itertools
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from unpod_sync.config import FreshnessPolicy
 from unpod_sync.errors import ApiError
 from unpod_sync.model import Page, Reject, Resource
+from unpod_sync.sync.bookmark import Bookmark
 from unpod_sync.sync.coverage import FIRST, NO_POSITIONS, Coverage, Interval, Pages, last_page, page_range
 from unpod_sync.sync.plan import ListPlan, ListState, plan
 
@@ -398,77 +397,52 @@ class ListProgress:
         """How many rows of the list are not stored whole, as far as this sync or an earlier one has read it."""
         return len(self.lost) if self.is_verified else max(len(self.lost), self.state.lost)
 
-    def bookmark(self, *, now: datetime, finished: bool, stored_count: int | None = None) -> dict[str, Any]:
-        """The bookmark row: the state this reading leaves behind."""
+    def bookmark(self, *, now: datetime, finished: bool, stored_count: int | None = None) -> Bookmark:
+        """What this sync leaves for the next one."""
+        state = self.state
+        has_plan, was_tried = self.plan is not None, self.plan is not None or self.error is not None
         complete = finished and self.error is None and not self.stopped_early
-        sweep_started_at, sweep_remaining = self.state.sweep_started_at, self.state.sweep_remaining
-        if self.plan is not None:  # a list whose first page failed keeps its sweep as it was
-            fresh_start = sweep_remaining is None or sweep_started_at is None
-            sweeping = self.sweep_remaining is not None and self.sweep_remaining > 0
-            sweep_started_at = (now if fresh_start else sweep_started_at) if sweeping else None
-            sweep_remaining = self.sweep_remaining if sweeping and self.keeps_sweep_ids else None
-        last_attempt_at = (
-            now if self.plan is not None or self.error is not None else self.state.last_attempt_at
+        unread_ranges = self._unread_next_time()
+        sweep_started_at, sweep_remaining = self._sweep_position(now)
+        return Bookmark(
+            resource=self.resource.name,
+            space_token=self.resource.space_token,
+            kind=self.resource.kind,
+            count=self.count if has_plan else state.count,
+            stored_count=state.stored_count if stored_count is None else stored_count,
+            unread_ranges=unread_ranges,
+            sweep_started_at=sweep_started_at,
+            sweep_remaining=sweep_remaining,
+            swept_at=now if complete and self.is_verified else state.swept_at,
+            warm_at=now if complete and self.plan and self.plan.is_warm else state.warm_at,
+            accepted_count_difference=state.accepted_count_difference,
+            synced_at=now if complete else state.synced_at,
+            last_error=self.error.message if self.error else None,
+            runs_usable=state.runs_usable,
+            count_trusted=state.count_trusted,
+            unjoined=(*state.unjoined, *filter(None, [self.load_id])) if unread_ranges else (),
+            held_deletions=state.held_deletions,
+            unreadable=tuple(sorted(self.unreadable_positions)),
+            lost=self.lost_rows,
+            size=self.size if has_plan else state.size,
+            last_attempt_at=now if was_tried else state.last_attempt_at,
         )
-        unread_ranges = self.unread_ranges if self.plan else self.state.unread_ranges
-        if self.is_count_trusted and not self.ignores_page:
-            # Below a gap that is closed, one more row is due: it tells whether the next ones are known.
-            open_at = {low for low, _ in unread_ranges}
-            one_more = ((boundary - 1, boundary) for boundary in self.unjoined_boundaries.keys() - open_at)
-            unread_ranges = unread_ranges.add(*one_more)
-        unjoined = [*self.state.unjoined, *([self.load_id] if self.load_id else [])] if unread_ranges else []
-        row: dict[str, Any] = {
-            "resource": self.resource.name,
-            "space_token": self.resource.space_token,
-            "kind": self.resource.kind,
-            "api_count": self.count if self.plan is not None else self.state.count,
-            "known_count": self.state.stored_count if stored_count is None else stored_count,
-            "gaps_json": json.dumps([list(gap) for gap in unread_ranges]),
-            "sweep_started_at": sweep_started_at,
-            "sweep_remaining": sweep_remaining,
-            "sweep_completed_at": now if complete and self.is_verified else self.state.swept_at,
-            "warm_at": now if complete and self.plan and self.plan.is_warm else self.state.warm_at,
-            "explained_gap": self.state.accepted_count_difference,
-            "last_synced_at": now if complete else self.state.synced_at,
-            "last_error": self.error.message if self.error else None,
-            "state_json": json.dumps(
-                {
-                    "runs_usable": self.state.runs_usable,
-                    "counted": self.state.count_trusted,
-                    "unjoined": unjoined,
-                    "held": self.state.held_deletions,
-                    "unreadable": sorted(self.unreadable_positions),
-                    "lost": self.lost_rows,
-                    "size": self.size if self.plan is not None else self.state.size,
-                    "tried_at": last_attempt_at.isoformat() if last_attempt_at else None,
-                }
-            ),
-        }
-        return row
 
+    def _sweep_position(self, now: datetime) -> tuple[datetime | None, int | None]:
+        """When the sweep in progress started, and what it still has to read."""
+        started_at, remaining = self.state.sweep_started_at, self.state.sweep_remaining
+        if self.plan is None:  # a list whose first page failed keeps its sweep as it was
+            return started_at, remaining
+        if not self.sweep_remaining:
+            return None, None
+        is_new = remaining is None or started_at is None
+        return now if is_new else started_at, self.sweep_remaining if self.keeps_sweep_ids else None
 
-def state_of(bookmark: dict[str, Any], **stored_count: Any) -> ListState:
-    """A `ListState` from a stored bookmark and the counts of what is known."""
-    extra = json.loads(bookmark.get("state_json") or "{}")
-    return ListState(
-        count=bookmark.get("api_count"),
-        unread_ranges=Coverage(
-            tuple((low, high) for low, high in json.loads(bookmark.get("gaps_json") or "[]"))
-        ),
-        sweep_remaining=bookmark.get("sweep_remaining"),
-        sweep_started_at=bookmark.get("sweep_started_at"),
-        warm_at=bookmark.get("warm_at"),
-        synced_at=bookmark.get("last_synced_at"),
-        swept_at=bookmark.get("sweep_completed_at"),
-        accepted_count_difference=bookmark.get("explained_gap") or 0,
-        last_error=bookmark.get("last_error"),
-        runs_usable=extra.get("runs_usable", True),
-        count_trusted=extra.get("counted", True),
-        size=extra.get("size", 0),
-        held_deletions=extra.get("held", 0),
-        lost=extra.get("lost", 0),
-        unreadable=tuple(extra.get("unreadable", ())),
-        unjoined=tuple(extra.get("unjoined", ())),
-        last_attempt_at=datetime.fromisoformat(extra["tried_at"]) if extra.get("tried_at") else None,
-        **stored_count,
-    )
+    def _unread_next_time(self) -> Coverage:
+        """The unread ranges, and one more row below each that is closed: it shows whether the next ones are stored."""
+        unread = self.unread_ranges if self.plan else self.state.unread_ranges
+        if not self.is_count_trusted or self.ignores_page:
+            return unread
+        still_open = {low for low, _ in unread}
+        closed = self.unjoined_boundaries.keys() - still_open
+        return unread.add(*((boundary - 1, boundary) for boundary in closed))
