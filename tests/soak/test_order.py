@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from tests.soak.mirror import STATUSES, output
 from unpod_sync import tables
-from unpod_sync.config import FreshnessPolicy
 from unpod_sync.model import Page, space_tasks
 from unpod_sync.privacy.ingest_filter import Forgotten, IngestFilter
 from unpod_sync.privacy.redact import Rules
@@ -85,7 +84,7 @@ def load(
                 loader.prepare_for(loader_module.WORTH_A_FILTER)
             page = Page(LIST, 1, 100, rows, len(rows), sequence)
             records, rejects = prepare(orjson.loads(orjson.dumps(rows)), LIST, sequence=sequence)
-            loader.add(ListProgress(LIST, ListState(), FreshnessPolicy()), page, records, rejects)
+            loader.add(ListProgress(LIST, ListState()), page, records, rejects)
             if place < len(batch_after) and batch_after[place]:
                 loader.flush()
         loader.flush()

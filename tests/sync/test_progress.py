@@ -22,9 +22,9 @@ def test_runs_get_another_chance_with_each_sweep(sweep_remaining: int | None, us
     state = replace(
         KNOWN, runs_usable=False, sweep_remaining=sweep_remaining, sweep_started_at=sweep_remaining and NOW
     )
-    progress = ListProgress(space_tasks("S"), state, FreshnessPolicy())
+    progress = ListProgress(space_tasks("S"), state)
     ids = [f"T{number}" for number in range(100)]
     page = Page(space_tasks("S"), 1, 100, [{"task_id": id_} for id_ in ids], 100_000)
-    progress.start(page, ids, now=NOW, full=False)
+    progress.start(page, ids, now=NOW, policy=FreshnessPolicy(), full=False)
     bookmark = progress.bookmark(now=NOW, finished=True)
     assert bookmark.runs_usable is usable

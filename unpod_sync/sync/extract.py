@@ -6,7 +6,7 @@ Each list is judged by itself: one that fails keeps its bookmark and disturbs no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from unpod_sync.api import Client, Job
@@ -95,7 +95,6 @@ class Extractor:
             ListProgress(
                 resource,
                 list_state.list_state(self.warehouse, resource, self._policy, self.now()),
-                self._policy,
                 optional,
                 listed,
                 is_budgeted=self.client.counters.requests_left is not None,
@@ -110,7 +109,7 @@ class Extractor:
         by_name = {progress.resource.name: progress for progress in lists}
         for progress in lists:
             if self._is_scarce() and not self._full and progress.can_resume:
-                progress.resume(now=self.now())
+                progress.resume(now=self.now(), policy=self._policy)
                 if progress.begins_sweep:
                     self.forget_sweep(progress)
         first = [(r.resource, 1, self._policy.page_size) for r in lists if not r.is_resumed]
@@ -185,7 +184,9 @@ class Extractor:
         self._unreachable = 0
         page, records, _ = result
         full = self._full or (self.accept_deletions and progress.state.held_deletions > 0)
-        progress.start(page, [record.id for record in records], now=self.now(), full=full)
+        progress.start(
+            page, [record.id for record in records], now=self.now(), policy=self._policy, full=full
+        )
         if progress.begins_sweep:
             self.forget_sweep(progress)
         self.take(progress, result, unreadable)
@@ -222,7 +223,7 @@ class Extractor:
 
     def accept(self, progress: ListProgress, job: Job, result: Prepared | ApiError) -> None:
         """Takes a page of a list whose first page is known, or what can be saved of a failing one."""
-        if progress.error is not None or (progress.ended and progress.ignores_page):
+        if progress.error is not None or (progress.paging.ended and progress.paging.ignores_page):
             return
         unreadable: tuple[int, ...] = ()
         if isinstance(result, ApiError):
@@ -328,7 +329,7 @@ class Extractor:
                 self.accept(progress, job, result)
                 continue
             page, ids = result[0], [record.id for record in result[1]]
-            fruitless = fruitless + 1 if not page.rows or progress.repeats(page, ids) else 0
+            fruitless = fruitless + 1 if not page.rows or progress.paging.repeats(page, ids) else 0
             progress.on_reread(page, ids)
             self.take(progress, result, ())
         self.loader.flush()
@@ -367,7 +368,7 @@ class Extractor:
             {r: range(pages[r] + 1, last_page(counts.get(r, 0), progress.size) + 1) for r in wanted},
         )
         if progress.pending_unfinished and self.may_go_on(progress):
-            shift = max(self.position_shift(progress), self.stored_count(progress) - progress.expected)
+            shift = max(self.position_shift(progress), self.stored_count(progress) - progress.counts.expected)
             around = [
                 (t.position - 1 - shift, t.position + 2)
                 for t in progress.state.unfinished
@@ -396,7 +397,7 @@ class Extractor:
         for job, result in self.fetch(jobs()):
             if isinstance(result, ApiError):
                 if self.findings.halted is None:
-                    progress.state = replace(progress.state, runs_usable=False)
+                    progress.remember(runs_usable=False)
                 continue
             page, records, rejects = result
             if not page.rows:
@@ -406,7 +407,7 @@ class Extractor:
             whole = [record for record in identified if "output" in record.value]
             if len(whole) < len(page.rows):
                 # Some servers show fewer fields here (docs/api-behaviour.md, section 3): then the pages must do.
-                progress.state = replace(progress.state, runs_usable=False)
+                progress.remember(runs_usable=False)
             progress.pending_unfinished.difference_update(
                 record.id for record in whole if "status" in record.value
             )

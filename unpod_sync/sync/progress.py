@@ -7,16 +7,17 @@ and `mark_covered` when the page's rows are in a batch, so that bookmark and row
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from unpod_sync.config import FreshnessPolicy
 from unpod_sync.errors import ApiError
 from unpod_sync.model import Page, Reject, Resource
 from unpod_sync.sync.bookmark import Bookmark
 from unpod_sync.sync.coverage import FIRST, NO_POSITIONS, Coverage, Interval, Pages, last_page, page_range
+from unpod_sync.sync.evidence import CountEvidence, PagingEvidence
 from unpod_sync.sync.plan import ListPlan, ListState, plan
 
 IN_MEMORY = 50_000  # ids of a sweep that is done in one go and kept in memory; longer ones go to a table
@@ -28,90 +29,82 @@ STAGES = ("new", "due", "sweep")
 
 @dataclass(slots=True)
 class ListProgress:
-    """One list being read.
+    """One list in one sync. More than 12 fields, since most rules need the plan, the pages and the positions together.
 
-    `planned` are the positions on the pages of the plan, the first among them. `unjoined_boundaries` are those below
-    which rows known before are expected and have not been met yet: new rows are on top, but by count
-    alone they would end too high where others have vanished meanwhile. At a seam below a gap that an
-    earlier sync left (True), rows which that sync stored are none of those: they may have moved down to it.
-    An `optional` list may be refused or unknown; a `listed` one, named by a listing and not by the user, may be
-    refused as long as it was never read: listings also show what belongs to others.
-    `reported_counts` are the counts that a list gives which is not believed, `fetched_ids` the ids it shows, `lengths` how many
-    rows its pages; `load_id` the load. `is_read_whole`: every page was asked for in this sync, at one count;
-    `is_resumed`: it was planned without its first page, which has not been read yet.
+    `planned` are the positions on the pages of the plan, including the first page. `unjoined_boundaries` are
+    positions below which stored rows are expected and were not reached yet: new rows are on top, but by count
+    alone they would end too high where others were deleted meanwhile. At a boundary below a range that an
+    earlier sync left unread (True), rows which that sync stored do not count: they may have moved down to it.
+    An `optional` list may be refused or unknown. A `listed` one, named by a listing and not by the user, may be
+    refused as long as it was never read: listings also contain what belongs to others.
+    `is_read_whole`: every page was requested in this sync, at one count. `is_resumed`: the list was planned
+    without its first page, which has not been read yet.
     """
 
+    # from the start
     resource: Resource
     state: ListState
-    policy: FreshnessPolicy
     optional: bool = False
     listed: bool = False
+    is_budgeted: bool = False
+    # from the first page
+    plan: ListPlan | None = None
     count: int = 0
     size: int = 100
-    plan: ListPlan | None = None
-    unread_ranges: Coverage = NO_POSITIONS
-    covered: Coverage = NO_POSITIONS
     planned: Coverage = NO_POSITIONS
-    unjoined_boundaries: dict[int, bool] = field(default_factory=dict)
-    sweep_remaining: int | None = None
-    first_ids: frozenset[str] = frozenset()
-    first_count: int | None = None
-    last_shown: tuple[frozenset[str], int | None] | None = None
-    last_number: int = 0
-    sweep_ids: set[str] = field(default_factory=set)
-    fetched_ids: set[str] = field(default_factory=set)
+    is_resumed: bool = False
+    # from each page when it arrives
+    counts: CountEvidence = field(default_factory=CountEvidence)
+    paging: PagingEvidence = field(default_factory=PagingEvidence)
     pending_unfinished: set[str] = field(default_factory=set)
-    counts: set[int] = field(default_factory=set)
-    latest_count: int = 0
-    count_on_first_page: int = 0
     unreadable: list[int] = field(default_factory=list)
     lost: set[Reject] = field(default_factory=set)
-    error: ApiError | None = None
-    ended: bool = False
-    end: int = sys.maxsize
-    ignores_page: bool = False
-    is_paged: bool = False
-    overflows: bool = False
-    has_surplus: bool = False
-    is_short: bool = False
-    is_read_whole: bool = False
-    is_resumed: bool = False
-    reported_counts: set[int] = field(default_factory=set)
-    lengths: dict[int, int] = field(default_factory=dict)
+    # from the loader, when a page's rows are in a batch
+    unread_ranges: Coverage = NO_POSITIONS
+    covered: Coverage = NO_POSITIONS
+    unjoined_boundaries: dict[int, bool] = field(default_factory=dict)
+    sweep_remaining: int | None = None
+    sweep_ids: set[str] = field(default_factory=set)
     load_id: str | None = None
-    is_budgeted: bool = False
-    is_count_trusted: bool = True
+    # from the end
+    error: ApiError | None = None
+    is_read_whole: bool = False
     stopped_early: bool = False
 
-    def start(self, page: Page, ids: list[str], *, now: datetime, full: bool) -> None:
+    def start(
+        self, page: Page, ids: list[str], *, now: datetime, policy: FreshnessPolicy, full: bool
+    ) -> None:
         """Takes the first page: learns length and page size, and plans the rest.
 
-        A list without a believable count is read to its end every time: pages past a count that
-        is too low hold rows too (docs/api-behaviour.md, section 2: judge by rows received).
+        A list without a trusted count is read to its end every time: pages past a count that
+        is too low have rows too (docs/api-behaviour.md, section 2).
         """
         rows = len(set(ids)) or len(page.rows)
         more = page.count is None or page.count > rows
         self.size = rows if rows > page.size or (0 < rows < page.size and more) else page.size
-        self.is_short = more and 0 < rows < min(page.size, self.state.size)
+        self.paging.is_short = more and 0 < rows < min(page.size, self.state.size)
         if page.count is not None and page.count < rows:
-            self.state = replace(self.state, count_trusted=False)
-        self.is_count_trusted = page.count is not None and self.state.count_trusted
+            self.remember(count_trusted=False)
+        self.counts.is_trusted = page.count is not None and self.state.count_trusted
+        is_usable = page.count is not None and self.counts.is_trusted
         self.count = (
-            page.count
-            if page.count is not None and self.is_count_trusted
-            else max(rows, self.state.stored_count)
+            page.count if is_usable and page.count is not None else max(rows, self.state.stored_count)
         )
-        self.first_ids, self.first_count = frozenset(ids), page.count
-        self._plan(now, full=full)
+        self.paging.first_ids, self.paging.first_count = frozenset(ids), page.count
+        self._plan(now, policy, full=full)
         self.inspect_page(page, ids)
 
-    def resume(self, *, now: datetime) -> None:
+    def remember(self, **changes: Any) -> None:
+        """Changes what is known of the list, for this sync and the next."""
+        self.state = replace(self.state, **changes)
+
+    def resume(self, *, now: datetime, policy: FreshnessPolicy) -> None:
         """Plans from the bookmark alone: the first page would cost a budget of one request all of it.
 
         Each page says how long the list is by now; the first one is read when there is a request left.
         """
         self.size, self.count, self.is_resumed = self.state.size, self.state.count or 0, True
-        self._plan(now, full=False)
+        self._plan(now, policy, full=False)
         self.unjoined_boundaries.pop(self.count, None)
 
     @property
@@ -121,14 +114,14 @@ class ListProgress:
             return False
         return bool(Pages.holding(self.state.unread_ranges, self.state.count, self.state.size) - FIRST)
 
-    def _plan(self, now: datetime, *, full: bool) -> None:
-        self.latest_count = self.count_on_first_page = self.count
+    def _plan(self, now: datetime, policy: FreshnessPolicy, *, full: bool) -> None:
+        self.counts.start(self.count)
         self.pending_unfinished = {task.id for task in self.state.unfinished}
-        everything = full or not self.is_count_trusted
+        everything = full or not self.counts.is_trusted
         if everything:  # a sweep of its own, not the rest of the one under way
-            self.state = replace(self.state, sweep_remaining=None, sweep_started_at=None)
+            self.remember(sweep_remaining=None, sweep_started_at=None)
         self.plan = plan(
-            self.state, count=self.count, size=self.size, now=now, policy=self.policy, full=everything
+            self.state, count=self.count, size=self.size, now=now, policy=policy, full=everything
         )
         self.unread_ranges = self.plan.unread_ranges
         covered_on_top = 0 if self.state.count is None else min(self.state.count, self.count)
@@ -140,79 +133,29 @@ class ListProgress:
         self.planned = pages.positions(self.count, self.size)
         self.sweep_remaining = self.plan.sweep_remaining
         if self.begins_sweep:  # what runs could not show an age ago they may show now
-            self.state = replace(self.state, runs_usable=True)
+            self.remember(runs_usable=True)
 
     def inspect_page(self, page: Page, ids: list[str]) -> None:
-        """Notes at once what a page says of the list as a whole."""
+        """Notes at once what a page shows about the list as a whole."""
         self.pending_unfinished.difference_update(ids)
-        if self.is_count_trusted:
+        if self.counts.is_trusted:
             self.note_count(page)
-        self.is_paged |= page.number > 1 and not self.first_ids.issuperset(ids)
-        if not page.rows:
-            self.end = min(self.end, page.number)
-            self.ended = not self.is_count_trusted
-        elif page.number > 1 and not self.is_paged and len(self.counts) < 2:
-            # With another count it is no proof: new rows push the first page's on to the next.
-            self.ignores_page = self.ended = True
-        elif not self.is_count_trusted:
-            self.ended = self.repeats(page, ids)
-        if page.number == 2 and page.size == self.size and not self.first_ids.isdisjoint(ids):
-            self.is_short = True  # the first page was to hold more rows, or they have been pushed on
-        if not self.is_count_trusted:
-            self.fetched_ids.update(ids)
-            self.reported_counts.update(() if page.count is None else (page.count,))
-            self.lengths[page.number] = len(page.rows)
-        self.note_furthest_page(page, ids)
-
-    @property
-    def short_pages(self) -> list[int]:
-        """Pages that show fewer rows than fit, or than once did: the last one only beside a count that is wrong."""
-        end = max((number for number, rows in self.lengths.items() if rows), default=0)
-        last = end if self.reported_counts else end - 1
-        return [
-            number
-            for number, rows in self.lengths.items()
-            if (rows < self.size and number <= last) or (number == 1 and self.is_short)
-        ]
-
-    @property
-    def is_open_ended(self) -> bool:
-        """Whether no page past the last one was met: one that shows what the first did may be none."""
-        return self.end == sys.maxsize and self.is_paged
-
-    def repeats(self, page: Page, ids: list[str]) -> bool:
-        """Whether a page shows what the last one before it did, or the first: so some answer past the end.
-
-        Rows met before are no proof: new rows push them on from page to page, and by whole pages when
-        the list's count has changed since.
-        """
-        shown = (frozenset(ids), page.count)
-        return page.number > 1 and shown in ((self.first_ids, self.first_count), self.last_shown)
-
-    def note_furthest_page(self, page: Page, ids: list[str]) -> None:
-        """Remembers the furthest page met."""
-        if page.number >= self.last_number:
-            self.last_number, self.last_shown = page.number, (frozenset(ids), page.count)
+        elif page.count is not None:
+            self.counts.reported.add(page.count)
+        self.paging.inspect(page, ids, self.counts, self.size)
 
     def on_reread(self, page: Page, ids: Iterable[str]) -> None:
         """Notes what a page says that was asked for to make the list whole."""
         self.note_count(page)
-        if self.is_count_trusted:
+        if self.counts.is_trusted:
             count, size = self._lengths(page)
             self.planned = self.planned.add(page_range(page.number, size, count, size))
         else:
-            self.fetched_ids.update(ids)
+            self.paging.fetched_ids.update(ids)
 
     def note_count(self, page: Page) -> None:
-        """Notes what a page says of the list's length, and whether there may be more rows than that."""
-        if page.count is None:
-            return
-        self.counts.add(page.count)
-        self.latest_count = page.count
-        if page.number == 1:
-            self.count_on_first_page = page.count
-        self.has_surplus |= self.exceeds(page)
-        self.overflows |= self.has_surplus or len(page.rows) == self._room(page) == self._lengths(page)[1]
+        """Notes the count that a page reports, and whether there may be more rows than that."""
+        self.counts.add(page, room=self._room(page), size=self._lengths(page)[1])
 
     def exceeds(self, page: Page) -> bool:
         """Whether a page has more rows than its own count allows."""
@@ -228,14 +171,6 @@ class ListProgress:
         count = self.count if page.count is None else page.count
         return count, self.size if page.number == 1 else page.size
 
-    @property
-    def expected(self) -> int:
-        """How many rows this reading can have met: those that came after it read the top are the next one's.
-
-        A count lower than the rows that came with it speaks against no other one.
-        """
-        return (max if self.has_surplus else min)(self.latest_count, self.count_on_first_page)
-
     def mark_covered(
         self, page: Page, ids: Sequence[str], *, unreadable: int = 0, stored_by: str | None = None
     ) -> None:
@@ -249,7 +184,7 @@ class ListProgress:
             return
         if self.is_sweeping:
             self.sweep_ids.update(ids)
-        if not self.is_count_trusted:
+        if not self.counts.is_trusted:
             return
         count, size = self._lengths(page)
         rows = len(page.rows) - len(ids) + len(set(ids)) + unreadable
@@ -281,17 +216,17 @@ class ListProgress:
 
     def accept_new_count(self) -> int:
         """Takes over the count that the list has by now; returns how many rows came on top."""
-        grown = max(0, self.latest_count - self.count)
+        grown = max(0, self.counts.latest - self.count)
         if grown:
-            self.unread_ranges = self.unread_ranges.add((self.count, self.latest_count))
-        self.unread_ranges = self.unread_ranges.below(self.latest_count)
-        self.count = self.latest_count
+            self.unread_ranges = self.unread_ranges.add((self.count, self.counts.latest))
+        self.unread_ranges = self.unread_ranges.below(self.counts.latest)
+        self.count = self.counts.latest
         return grown
 
     def conclude_untrusted(self, claimed: int = 0) -> None:
         """A list read to its end: its length is what was met, of more that it may have `claimed`."""
-        self.count = len(self.fetched_ids)
-        self.latest_count = self.count_on_first_page = max(self.count, claimed)
+        self.count = len(self.paging.fetched_ids)
+        self.counts.start(max(self.count, claimed))
         self.unread_ranges = NO_POSITIONS
         self.add_covered((0, max(self.count, self.state.stored_count, 1)))
         if self.is_sweeping:
@@ -330,14 +265,14 @@ class ListProgress:
         Asks anew before each page whether the list has ended or failed meanwhile.
         """
         for page in self._pages(stage):
-            if self.ended or self.error is not None or page >= self.end:
+            if self.paging.ended or self.error is not None or page >= self.paging.end:
                 return
             yield (self.resource, page, self.size)
 
     def _pages(self, stage: str) -> Iterable[int]:
         if self.plan is None:
             return ()
-        if not self.is_count_trusted:
+        if not self.counts.is_trusted:
             return itertools.count(2) if stage == "due" else ()
         if stage == "sweep":
             return self.plan.sweep_pages
@@ -388,7 +323,7 @@ class ListProgress:
         """Where such rows stand on a page now, as offsets from the start of the list."""
         if self.plan is None and self.state.size:
             size = min(size, self.state.size)
-        count = (self.state.count or 0) if self.plan is None else self.latest_count
+        count = (self.state.count or 0) if self.plan is None else self.counts.latest
         offsets = (count - 1 - position for position in self.unreadable_positions)
         return [offset for offset in offsets if (page - 1) * size <= offset < page * size]
 
@@ -441,7 +376,7 @@ class ListProgress:
     def _unread_next_time(self) -> Coverage:
         """The unread ranges, and one more row below each that is closed: it shows whether the next ones are stored."""
         unread = self.unread_ranges if self.plan else self.state.unread_ranges
-        if not self.is_count_trusted or self.ignores_page:
+        if not self.counts.is_trusted or self.paging.ignores_page:
             return unread
         still_open = {low for low, _ in unread}
         closed = self.unjoined_boundaries.keys() - still_open

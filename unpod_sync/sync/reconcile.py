@@ -6,8 +6,6 @@ is remembered and reported, not chased.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pyarrow as pa
 
 from unpod_sync import tables
@@ -42,20 +40,20 @@ def read_and_reconcile(extractor: Extractor, lists: list[ListProgress]) -> None:
 
 def _reconcile(extractor: Extractor, progress: ListProgress) -> None:
     """Reads on until the list is whole, or until reading on would not help."""
-    if not progress.is_count_trusted:
+    if not progress.counts.is_trusted:
         _reconcile_untrusted(extractor, progress)
-    elif progress.ignores_page:
+    elif progress.paging.ignores_page:
         _reconcile_unpaged(extractor, progress)
     else:
         # A first page shorter than the last time's may lack a row, not the server have a new limit.
-        if progress.accept_new_count() or progress.is_short or progress.is_resumed:
+        if progress.accept_new_count() or progress.paging.is_short or progress.is_resumed:
             extractor.reread(progress, [1])
             progress.is_resumed = progress.is_resumed and not extractor.may_go_on(progress)
         _fill_holes(extractor, progress)
         _read_until_known(extractor, progress)
         _fill_holes(extractor, progress)
         _read_past_the_end(extractor, progress)
-        if progress.is_count_trusted:
+        if progress.counts.is_trusted:
             _find_missing(extractor, progress)
     if extractor.may_go_on(progress) and progress.is_sweeping and progress.sweep_remaining == 0:
         _conclude_sweep(extractor, progress)
@@ -66,23 +64,23 @@ def _reconcile_untrusted(extractor: Extractor, progress: ListProgress) -> None:
 
     Where it cannot tell that a page lacks a row, the page's length does.
     """
-    short = progress.short_pages
+    short = progress.paging.short_pages(progress.size, has_count=bool(progress.counts.reported))
     if short and not progress.unreadable and extractor.may_go_on(progress):
         extractor.reread(progress, short)
-    if progress.is_open_ended:
+    if progress.paging.is_open_ended:
         _read_on(extractor, progress)
-    claimed = progress.first_count or 0
-    if progress.reported_counts == {claimed} == {len(progress.fetched_ids)}:
-        progress.state = replace(progress.state, count_trusted=True)
+    claimed = progress.paging.first_count or 0
+    if progress.counts.reported == {claimed} == {len(progress.paging.fetched_ids)}:
+        progress.remember(count_trusted=True)
     missing = (
         claimed
-        - len(progress.fetched_ids)
+        - len(progress.paging.fetched_ids)
         - len(progress.unreadable_positions)
         - progress.state.accepted_count_difference
     )
     if missing > 0 and extractor.may_go_on(progress):
         extractor.reread(progress, range(1, last_page(claimed, progress.size) + 1))
-        claimed = min(progress.latest_count, progress.count_on_first_page)
+        claimed = min(progress.counts.latest, progress.counts.on_first_page)
     progress.conclude_untrusted(claimed)
 
 
@@ -92,12 +90,12 @@ def _reconcile_unpaged(extractor: Extractor, progress: ListProgress) -> None:
     A list that moved by a whole page between two answers looks the same; if rows are missing
     still, its pages are asked for once more.
     """
-    if progress.latest_count > len(progress.first_ids) and extractor.may_go_on(progress):
-        extractor.reread(progress, [1], size=min(progress.latest_count, LARGEST_PAGE))
+    if progress.counts.latest > len(progress.paging.first_ids) and extractor.may_go_on(progress):
+        extractor.reread(progress, [1], size=min(progress.counts.latest, LARGEST_PAGE))
     if extractor.may_go_on(progress) and _shortfall(progress, extractor.stored_count(progress)) > 0:
         _read_all(extractor, progress)
     if extractor.may_go_on(progress):
-        progress.add_covered((0, max(progress.latest_count, progress.count)))
+        progress.add_covered((0, max(progress.counts.latest, progress.count)))
         progress.is_read_whole = True
         _accept_count_difference(extractor, progress)
 
@@ -116,9 +114,9 @@ def _fill_holes(extractor: Extractor, progress: ListProgress) -> None:
         holes = progress.holes
         if not holes or not extractor.may_go_on(progress):
             return
-        before = progress.latest_count
+        before = progress.counts.latest
         extractor.reread(progress, Pages.holding(holes, before, size), size=size)
-        if progress.latest_count == before:
+        if progress.counts.latest == before:
             if size < progress.size or size == 1:
                 break
             size = max(1, progress.size // 5)
@@ -160,7 +158,7 @@ def _read_past_the_end(extractor: Extractor, progress: ListProgress) -> None:
     """A full last page may not be the last: a count that is too low must not lose rows."""
     if not extractor.may_go_on(progress):
         return
-    if progress.overflows:
+    if progress.counts.overflows:
         _distrust_if_more(extractor, progress)
 
 
@@ -172,9 +170,9 @@ def _distrust_if_more(extractor: Extractor, progress: ListProgress) -> bool:
     """
     is_more, is_beyond_count = _read_on(extractor, progress)
     if is_beyond_count:
-        progress.state = replace(progress.state, count_trusted=False)
-        progress.is_count_trusted = False
-        progress.fetched_ids = set(_known_ids(extractor, progress))
+        progress.remember(count_trusted=False)
+        progress.counts.is_trusted = False
+        progress.paging.fetched_ids = set(_known_ids(extractor, progress))
         progress.conclude_untrusted()
     return is_more
 
@@ -184,7 +182,7 @@ def _read_on(extractor: Extractor, progress: ListProgress) -> tuple[bool, bool]:
 
     Returns whether anything did, and whether a page had more rows than its own count allows.
     """
-    number = max(last_page(progress.count, progress.size), progress.last_number) + 1
+    number = max(last_page(progress.count, progress.size), progress.paging.furthest_number) + 1
     is_more = is_beyond_count = False
     while extractor.may_go_on(progress):
         ((_, result),) = extractor.fetch([(progress.resource, number, progress.size)])
@@ -194,12 +192,12 @@ def _read_on(extractor: Extractor, progress: ListProgress) -> tuple[bool, bool]:
             extractor.fail(progress, result)
             break
         page, ids = result[0], [record.id for record in result[1]]
-        if not ids or progress.repeats(page, ids):
+        if not ids or progress.paging.repeats(page, ids):
             break
         is_more = True
         is_beyond_count |= page.count is None or progress.exceeds(page)
-        progress.fetched_ids.update(ids)
-        progress.note_furthest_page(page, ids)
+        progress.paging.fetched_ids.update(ids)
+        progress.paging.note_furthest_page(page, ids)
         progress.note_count(page)
         extractor.take(progress, result, ())
         number += 1
@@ -218,12 +216,12 @@ def _find_missing(extractor: Extractor, progress: ListProgress) -> None:
         extractor.reread(progress, progress.pages_for(progress.uncovered))
         missing = _missing_count(extractor, progress)
     if missing > 0 and extractor.may_go_on(progress):
-        progress.counts.clear()
+        progress.counts.seen.clear()
         _read_all(extractor, progress)
         if _missing_count(extractor, progress) > 0:
             _read_on(extractor, progress)
         # A list that moves meanwhile explains nothing: the next sync looks again.
-        progress.is_read_whole = extractor.may_go_on(progress) and len(progress.counts) < 2
+        progress.is_read_whole = extractor.may_go_on(progress) and not progress.counts.have_moved
         if extractor.may_go_on(progress):
             _accept_count_difference(extractor, progress)
 
@@ -231,7 +229,7 @@ def _find_missing(extractor: Extractor, progress: ListProgress) -> None:
 def _read_all(extractor: Extractor, progress: ListProgress) -> None:
     """Every page, to the end that the list has by then: new rows push the oldest on to further pages."""
     read = 0
-    while extractor.may_go_on(progress) and (last := last_page(progress.latest_count, progress.size)) > read:
+    while extractor.may_go_on(progress) and (last := last_page(progress.counts.latest, progress.size)) > read:
         extractor.reread(progress, range(read + 1, last + 1))
         read = last
 
@@ -243,7 +241,11 @@ def _missing_count(extractor: Extractor, progress: ListProgress) -> int:
         return 0
     stored_count, grown = extractor.stored_count(progress), 0
     if state.count is not None and not state.unread_ranges:
-        unseen = progress.expected - max(state.count, state.stored_count) - len(progress.unreadable_positions)
+        unseen = (
+            progress.counts.expected
+            - max(state.count, state.stored_count)
+            - len(progress.unreadable_positions)
+        )
         grown = unseen - max(0, stored_count - state.stored_count)
     return max(grown, _shortfall(progress, stored_count))
 
@@ -251,7 +253,7 @@ def _missing_count(extractor: Extractor, progress: ListProgress) -> int:
 def _shortfall(progress: ListProgress, stored_count: int) -> int:
     """By how many rows the list's count exceeds what is known, beyond what is explained."""
     return (
-        progress.expected
+        progress.counts.expected
         - len(progress.unreadable_positions)
         - progress.state.accepted_count_difference
         - stored_count
@@ -264,14 +266,14 @@ def _accept_count_difference(extractor: Extractor, progress: ListProgress, uncon
     Without a whole reading a difference may only turn out to be smaller.
     """
     found = extractor.stored_count(progress) - unconfirmed + len(progress.unreadable_positions)
-    gap = max(0, progress.expected - found)
+    gap = max(0, progress.counts.expected - found)
     if gap > progress.state.accepted_count_difference and not progress.is_read_whole:
         return
     if gap and gap != progress.state.accepted_count_difference:
         extractor.findings.notes.append(
-            f"{progress.resource.name}: the list says {progress.expected}, a whole reading finds {gap} fewer"
+            f"{progress.resource.name}: the list says {progress.counts.expected}, a whole reading finds {gap} fewer"
         )
-    progress.state = replace(progress.state, accepted_count_difference=gap)
+    progress.remember(accepted_count_difference=gap)
 
 
 # -- rows that are gone -----------------------------------------------------------------------
@@ -286,7 +288,7 @@ def _conclude_sweep(extractor: Extractor, progress: ListProgress) -> None:
         return
     extractor.forget_sweep(progress)
     is_held = is_sure and _needs_confirmation(extractor, progress, missing_ids)
-    progress.state = replace(progress.state, held_deletions=len(missing_ids) if is_held else 0)
+    progress.remember(held_deletions=len(missing_ids) if is_held else 0)
     if is_held:
         return
     if missing_ids and is_sure:
@@ -315,7 +317,7 @@ def _confirm_deleted(extractor: Extractor, progress: ListProgress) -> tuple[list
     sweep has to say the same before anything is marked.
     """
     missing_ids = _missing_ids(extractor, progress)
-    if missing_ids and progress.is_count_trusted and _distrust_if_more(extractor, progress):
+    if missing_ids and progress.counts.is_trusted and _distrust_if_more(extractor, progress):
         missing_ids = _missing_ids(extractor, progress)
     if not missing_ids:
         return [], True
@@ -325,9 +327,12 @@ def _confirm_deleted(extractor: Extractor, progress: ListProgress) -> tuple[list
             " nothing is marked as deleted while unreadable rows may be among them"
         )
         return [], True
-    if not progress.is_count_trusted:
+    if not progress.counts.is_trusted:
         return _missing_after_reread(extractor, progress, missing_ids), True
-    if len(progress.counts) > 1 or extractor.stored_count(progress) - len(missing_ids) < progress.expected:
+    if (
+        progress.counts.have_moved
+        or extractor.stored_count(progress) - len(missing_ids) < progress.counts.expected
+    ):
         missing_ids = _missing_after_reread(extractor, progress, missing_ids)
         if missing_ids and not progress.is_read_whole and _contradicted(extractor, progress, missing_ids):
             missing_ids = _missing_after_reread(extractor, progress, missing_ids, whole=True)
@@ -346,7 +351,7 @@ def _contradicted(extractor: Extractor, progress: ListProgress, missing_ids: lis
     """Whether the list's count, less what it is known to be wrong by, says that more rows exist."""
     return (
         extractor.stored_count(progress) - len(missing_ids)
-        < progress.expected - progress.state.accepted_count_difference
+        < progress.counts.expected - progress.state.accepted_count_difference
     )
 
 
@@ -388,20 +393,22 @@ def _missing_after_reread(
     Of a long list only the pages near these rows are read, unless it is to be read `whole`.
     """
     rows = (
-        progress.latest_count
-        if progress.is_count_trusted
-        else max(progress.latest_count, extractor.stored_count(progress))
+        progress.counts.latest
+        if progress.counts.is_trusted
+        else max(progress.counts.latest, extractor.stored_count(progress))
     )
     pages = Pages.up_to(last_page(rows, progress.size))
     whole = whole or len(pages) <= CONFIRM_PAGES
     if not whole:
         pages = _pages_near(extractor, progress, missing_ids)
-    progress.counts.clear()
-    progress.count = before = progress.latest_count
+    progress.counts.seen.clear()
+    progress.count = before = progress.counts.latest
     extractor.reread(progress, pages)
-    if not progress.is_count_trusted:
+    if not progress.counts.is_trusted:
         _read_on(extractor, progress)
-    has_moved = len(progress.counts) > 1 or (progress.is_count_trusted and progress.latest_count != before)
+    has_moved = progress.counts.have_moved or (
+        progress.counts.is_trusted and progress.counts.latest != before
+    )
     if has_moved or not extractor.may_go_on(progress):
         return []  # the list keeps moving: the next sweep decides
     progress.is_read_whole = whole
