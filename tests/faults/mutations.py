@@ -53,7 +53,7 @@ MUTATIONS = (
         "hidden-news",
         "1 model: rows that vanished hide no new ones",
         "unpod_sync/sync/reconcile.py",
-        "        _read_until_known(extractor, progress)\n",
+        "            self._read_until_known,\n",
         "",
         "tests/soak/test_found.py",
     ),

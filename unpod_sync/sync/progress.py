@@ -328,6 +328,11 @@ class ListProgress:
         return [offset for offset in offsets if (page - 1) * size <= offset < page * size]
 
     @property
+    def unavailable_rows(self) -> int:
+        """Rows that the list counts but that cannot be stored: unreadable ones, and the accepted difference."""
+        return len(self.unreadable_positions) + self.state.accepted_count_difference
+
+    @property
     def lost_rows(self) -> int:
         """How many rows of the list are not stored whole, as far as this sync or an earlier one has read it."""
         return len(self.lost) if self.is_verified else max(len(self.lost), self.state.lost)
