@@ -76,9 +76,9 @@ MUTATIONS = (
     Mutation(
         "partial-copies",
         "2 order: a copy with fewer fields is completed from the one before it",
-        "unpod_sync/sync/extract.py",
-        "        self.loader.flush()\n        for job, result in self.fetch(jobs()):\n",
-        "        for job, result in self.fetch(jobs()):\n",
+        "unpod_sync/sync/run_lists.py",
+        "    extractor.loader.flush()\n    for job, result in extractor.fetch(jobs()):\n",
+        "    for job, result in extractor.fetch(jobs()):\n",
         "tests/soak/test_found.py",
     ),
     Mutation(

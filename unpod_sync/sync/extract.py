@@ -5,7 +5,7 @@ Each list is judged by itself: one that fails keeps its bookmark and disturbs no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,11 +19,11 @@ from unpod_sync.errors import (
     ResponseError,
     UnavailableError,
 )
-from unpod_sync.model import Page, Record, Reject, Resource, run_tasks
+from unpod_sync.model import Page, Record, Reject, Resource
 from unpod_sync.sync import list_state
-from unpod_sync.sync.coverage import last_page
 from unpod_sync.sync.loader import BatchLoader
 from unpod_sync.sync.progress import STAGES, ListProgress
+from unpod_sync.sync.run_lists import read_unfinished
 from unpod_sync.transform.records import is_lost, is_mostly_rejected, prepare
 from unpod_sync.warehouse import queries
 from unpod_sync.warehouse.database import Warehouse
@@ -219,7 +219,7 @@ class Extractor:
             self.accept(by_name[job[0].name], job, result)
         for progress in lists:
             if progress.state.unfinished and self.may_go_on(progress) and progress.resource.kind == "task":
-                self._read_runs(progress)
+                read_unfinished(self, progress)
 
     def accept(self, progress: ListProgress, job: Job, result: Prepared | ApiError) -> None:
         """Takes a page of a list whose first page is known, or what can be saved of a failing one."""
@@ -347,73 +347,6 @@ class Extractor:
             return 0
         expected_new = progress.plan.unread_ranges.total
         return max(0, self.stored_count(progress) - progress.state.stored_count - expected_new)
-
-    # -- unfinished tasks ---------------------------------------------------------------------
-
-    def _read_runs(self, progress: ListProgress) -> None:
-        """Reads unfinished tasks through their runs: those planned so, and those a page missed."""
-        assert progress.plan is not None
-        sizes = {task.run_id: task.run_size for task in progress.state.unfinished if task.run_id}
-        runs = set(progress.plan.runs)
-        missed = {
-            t.run_id for t in progress.state.unfinished if t.run_id and t.id in progress.pending_unfinished
-        }
-        wanted = sorted(runs | (missed if progress.state.runs_usable else set()))
-        pages = {run_id: last_page(sizes.get(run_id, 1), progress.size) for run_id in wanted}
-        self.findings.planned -= len(runs)
-        counts = self._take_runs(progress, {r: range(1, pages[r] + 1) for r in wanted})
-        # Runs grow: what was looked for may stand further down by now.
-        self._take_runs(
-            progress,
-            {r: range(pages[r] + 1, last_page(counts.get(r, 0), progress.size) + 1) for r in wanted},
-        )
-        if progress.pending_unfinished and self.may_go_on(progress):
-            shift = max(self.position_shift(progress), self.stored_count(progress) - progress.counts.expected)
-            around = [
-                (t.position - 1 - shift, t.position + 2)
-                for t in progress.state.unfinished
-                if t.id in progress.pending_unfinished
-            ]
-            self.reread(progress, progress.pages_for(around if wanted else progress.covered.missing(around)))
-
-    def _take_runs(self, progress: ListProgress, pages: Mapping[str, Iterable[int]]) -> dict[str, int]:
-        """Takes these pages of runs, each to its first empty one; returns how many tasks each run says it has.
-
-        A copy with fewer fields keeps the other ones of what is stored: so what the list itself said
-        is stored before, and these copies before the list is asked again.
-        """
-        counts: dict[str, int] = {}
-        ended: set[str | None] = set()
-
-        def jobs() -> Iterator[Job]:
-            for run_id, numbers in pages.items():
-                for number in numbers:
-                    if run_id in ended:
-                        break
-                    self.findings.planned += 1
-                    yield run_tasks(progress.resource.space_token or "", run_id), number, progress.size
-
-        self.loader.flush()
-        for job, result in self.fetch(jobs()):
-            if isinstance(result, ApiError):
-                if self.findings.halted is None:
-                    progress.remember(runs_usable=False)
-                continue
-            page, records, rejects = result
-            if not page.rows:
-                ended.add(job[0].run_id)
-            counts[job[0].run_id or ""] = page.count or 0
-            identified = [record for record in records if "task_id" in record.value]
-            whole = [record for record in identified if "output" in record.value]
-            if len(whole) < len(page.rows):
-                # Some servers show fewer fields here (docs/api-behaviour.md, section 3): then the pages must do.
-                progress.remember(runs_usable=False)
-            progress.pending_unfinished.difference_update(
-                record.id for record in whole if "status" in record.value
-            )
-            self.loader.add(progress, None, identified, rejects if identified else [])
-        self.loader.flush()
-        return counts
 
     def finish(self, lists: list[ListProgress]) -> None:
         """Writes the lists' final bookmarks, all in one: each transaction costs the disk some milliseconds."""

@@ -117,10 +117,9 @@ def _cheapest(
 def plan(
     state: ListState, *, count: int, size: int, now: datetime, policy: FreshnessPolicy, full: bool = False
 ) -> ListPlan:
-    """What to read of a list beyond its first page.
+    """What to read of a list beyond its first page; the same arguments give the same plan.
 
-    `count` and `size` are what the first page told: the list's length and the rows a page
-    really holds. Pure: the same arguments give the same plan.
+    `count` and `size` come from the first page: the list's length, and how many rows a page really has.
     """
     unread_ranges = carry_unread_ranges(state, count)
     needs: dict[str, Pages] = {}
@@ -133,8 +132,7 @@ def plan(
     want("new", unread_ranges)
     due = unread_ranges.window_offset(state.hot, count)
     want("hot", [(due, count)])
-    warm_every = timedelta(hours=policy.warm_every_hours)
-    is_warm = state.warm_at is None or now - state.warm_at >= warm_every or state.warm_at > now
+    is_warm = _is_warm_due(state.warm_at, now, policy)
     if is_warm:
         due = min(due, unread_ranges.window_offset(state.warm, count))
         want("warm", [(due, count)])
@@ -143,9 +141,10 @@ def plan(
     must = functools.reduce(Pages.__or__, needs.values(), FIRST)
     sweep_remaining, sweep_pages = _sweep(state, unread_ranges, must, count, size, now, policy, full)
     pages, runs = _cheapest(state.unfinished, must | sweep_pages, count, size, state.runs_usable)
-    if pages:
-        needs["unfinished"] = pages
+    needs["unfinished"] = pages
     must |= pages
+    wanted = {reason: len(chosen) for reason, chosen in needs.items()}
+    wanted |= {"runs": len(runs), "sweep": len(sweep_pages)}
     return ListPlan(
         pages=must - FIRST,
         sweep_pages=sweep_pages,
@@ -154,10 +153,14 @@ def plan(
         sweep_remaining=sweep_remaining,
         is_warm=is_warm,
         due=due,
-        needs={reason: len(wanted) for reason, wanted in needs.items()}
-        | ({"runs": len(runs)} if runs else {})
-        | ({"sweep": len(sweep_pages)} if sweep_pages else {}),
+        needs={reason: number for reason, number in wanted.items() if number},
     )
+
+
+def _is_warm_due(warm_at: datetime | None, now: datetime, policy: FreshnessPolicy) -> bool:
+    """Whether the warm window is read; at once if it was read in the future, by a clock that was set back."""
+    every = timedelta(hours=policy.warm_every_hours)
+    return warm_at is None or now - warm_at >= every or warm_at > now
 
 
 def _sweep(
