@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from unpod_sync.tables import MESSAGES
 from unpod_sync.transform.columns import RecordColumns, each_spelling, times
-from unpod_sync.transform.json_codec import embedded, encode_all, encode_text
+from unpod_sync.transform.json_codec import embedded, encode_text
 from unpod_sync.transform.parse import ParseError, fold_role, is_missing, read_text
 
 FIELD = "transcript"
@@ -178,7 +178,7 @@ def _written(values: Sequence[Any]) -> tuple[pa.Array | str, ...]:
         bodies = pc.split_pattern(texts, '","').flatten().cast(pa.string())
         if len(bodies) == len(values):
             return '"', bodies, '"'
-    return (pa.array(encode_all(list(values)), pa.string()),)
+    return (pa.array(list(map(encode_text, values)), pa.string()),)
 
 
 def _read_entry(entry: Any) -> tuple[str | None, str | None, Any, str | None]:
