@@ -9,9 +9,20 @@ import pyarrow as pa
 from unpod_sync.transform.columns import Columns, RecordColumns, Values, dict_of, given_text
 from unpod_sync.transform.parse import ParseError, contact_key, is_missing, looks_like_number
 
-NUMBER_KEYS = ("contact_number", "phone", "phone_number", "mobile", "mobile_number", "number", "contact")
-SURE_NUMBER_KEYS = NUMBER_KEYS[:5]
+# The names of a contact's fields, for the columns here and for `forget` and `redact`.
+SURE_NUMBER_KEYS = ("contact_number", "phone", "phone_number", "mobile", "mobile_number")  # of `input`
+NUMBER_KEYS = (*SURE_NUMBER_KEYS, "number", "contact")
+CUSTOMER_NUMBER_KEYS = ("number", "contact_number", "phone")  # of `output.customer`
+OUTPUT_KEYS = ("contact_number", "customer", "customer_number", "number", "phone", "email")
+# A key with one of these words may hold a number.
+NUMBER_WORDS = frozenset((
+    "phone", "mobile", "number", "contact", "whatsapp", "telephone", "tel", "msisdn", "cell", "caller", "callee",
+    "customer",
+))  # fmt: skip
 NAME_KEYS = ("name", "customer_name", "contact_name", "full_name", "fullName")
+NAME_FIELDS = frozenset(
+    {*(key.lower() for key in NAME_KEYS), "first_name", "last_name", "firstname", "lastname", "surname"}
+)
 INDIAN_ZONES = ("Asia/Kolkata", "Asia/Calcutta")
 AMERICAN_ZONES = ("America/", "US/", "Canada/", "EST", "CST", "MST", "PST", "Pacific/Honolulu")
 
@@ -40,7 +51,7 @@ def _number(batch: RecordColumns, index: int, given: dict[str, Any], output: dic
     customer = dict_of(output.get("customer"))
     candidates = [(given.get(key), key in SURE_NUMBER_KEYS) for key in NUMBER_KEYS]
     candidates.append((output.get("contact_number"), False))
-    candidates += [(customer.get(key), False) for key in ("number", "contact_number", "phone")]
+    candidates += [(customer.get(key), False) for key in CUSTOMER_NUMBER_KEYS]
     for value, sure in candidates:
         try:
             text = given_text(value)

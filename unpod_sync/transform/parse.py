@@ -232,11 +232,17 @@ def id_time(identifier: str) -> datetime | None:
 
 
 @lru_cache(maxsize=4096)
+def to_snake_case(text: str) -> str:
+    """Lower case with underscores: apiKey, API-Key and "api key" are api_key."""
+    return _SEPARATORS.sub("_", _CAMEL.sub("_", text)).lower()
+
+
+@lru_cache(maxsize=4096)
 def fold(label: str | None) -> str | None:
-    """A label in lower case with underscores: notConnected and not-connected are not_connected."""
+    """A label in snake case: notConnected and not-connected are not_connected."""
     if label is None or is_missing(label):
         return None
-    folded = _SEPARATORS.sub("_", _CAMEL.sub("_", label.strip())).lower().strip("_")
+    folded = to_snake_case(label.strip()).strip("_")
     return STATUS_ALIASES.get(folded, folded) or None
 
 
