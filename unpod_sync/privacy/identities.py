@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from unpod_sync.transform.contact import OUTPUT_KEYS
+from unpod_sync.transform.contact import OUTPUT_KEYS, PSEUDONYM, contact_key
 from unpod_sync.transform.json_codec import embedded
-from unpod_sync.transform.parse import PSEUDONYM, contact_key
 
 # ("number", its key), ("email", the address), ("pseudonym", itself); ("task_id", the id) is the whole
 # identity of a contact who has neither number nor address.

@@ -14,9 +14,9 @@ from typing import Any
 
 from unpod_sync.privacy.identities import EMAIL, NUMBER, number_keys
 from unpod_sync.privacy.masking import masked
-from unpod_sync.transform.contact import NAME_FIELDS, NUMBER_WORDS
+from unpod_sync.transform.contact import NAME_FIELDS, NUMBER_WORDS, PSEUDONYM, contact_key, looks_like_number
 from unpod_sync.transform.json_codec import embedded, encode_text
-from unpod_sync.transform.parse import PSEUDONYM, contact_key, is_missing, looks_like_number, to_snake_case
+from unpod_sync.transform.parse import is_missing, to_snake_case
 
 UNTOUCHED = frozenset({"user_info", "task_id", "_id", "id", "run_id", "thread_id"})
 TRANSCRIPT_FIELDS = frozenset({"transcript", "transcripts", "messages", "conversation"})
