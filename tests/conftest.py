@@ -72,10 +72,14 @@ def _new_warehouses_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture(scope="module")
 def plainly_stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """New warehouses do not compress text, so that a search of their bytes can find it."""
-    names = {column.name for table in tables.TABLES for column in table.columns}
+
+    def ddl(column: tables.Column) -> str:
+        compression = " using compression uncompressed" if column.type == "VARCHAR" else ""
+        return f"{column.name} {column.type}{compression}"
+
     empty = Files(tmp_path_factory.mktemp("plain") / "unpod.duckdb")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schema, "COMPRESSION", {"uncompressed": names})
+        patch.setattr(schema, "_ddl", ddl)
         patch.setattr(database, "attach", ATTACH)  # or the empty one would be a copy of the compressing one
         patch.setattr(database, "attach", attach_copies_of(empty))
         yield

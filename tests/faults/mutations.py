@@ -53,7 +53,7 @@ MUTATIONS = (
         "hidden-news",
         "1 model: rows that vanished hide no new ones",
         "unpod_sync/sync/reconcile.py",
-        "        _join(reader, reading)\n",
+        "            self._read_until_known,\n",
         "",
         "tests/soak/test_found.py",
     ),
@@ -76,9 +76,9 @@ MUTATIONS = (
     Mutation(
         "partial-copies",
         "2 order: a copy with fewer fields is completed from the one before it",
-        "unpod_sync/sync/extract.py",
-        "        self.loader.drain()\n        for job, result in self.fetch(jobs()):\n",
-        "        for job, result in self.fetch(jobs()):\n",
+        "unpod_sync/sync/run_lists.py",
+        "    extractor.loader.flush()\n    for job, result in extractor.fetch(jobs()):\n",
+        "    for job, result in extractor.fetch(jobs()):\n",
         "tests/soak/test_found.py",
     ),
     Mutation(
@@ -118,8 +118,8 @@ MUTATIONS = (
         "late-damage",
         "5 readers: a damaged work file is made again, whenever the damage shows",
         "unpod_sync/sync/pipeline.py",
-        "                if options.dry_run or not is_corruption(error):\n                    raise\n",
-        "                raise\n",
+        "        if not may_repair or not is_corruption(error):\n            raise\n",
+        "        raise\n",
         "tests/faults/test_files.py",
     ),
     Mutation(
@@ -133,7 +133,7 @@ MUTATIONS = (
     Mutation(
         "day-budget",
         "7 budgets: the day's budget counts what was used",
-        "unpod_sync/sync/pipeline.py",
+        "unpod_sync/sync/state_file.py",
         'return int(used.get("requests", 0)) if used.get("day") == now.date().isoformat() else 0',
         "return 0",
         "tests/faults/test_budgets.py",
@@ -141,9 +141,9 @@ MUTATIONS = (
     Mutation(
         "greedy-lists",
         "7 budgets: lists take turns when the budget is scarce",
-        "unpod_sync/sync/pipeline.py",
-        "        if left is None or left >= AMPLE * len(lists):\n",
-        "        if True:\n",
+        "unpod_sync/sync/discover.py",
+        "    if left is None or left >= ENOUGH_REQUESTS * len(lists):\n",
+        "    if True:\n",
         "tests/faults/test_budgets.py",
     ),
     Mutation(

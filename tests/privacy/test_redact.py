@@ -27,8 +27,8 @@ from unpod_sync.privacy.redact import Rules, redact
 from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync.pipeline import Options, sync
 from unpod_sync.sync.result import LoadResult
+from unpod_sync.transform.contact import contact_key
 from unpod_sync.transform.flatten import flatten
-from unpod_sync.transform.parse import contact_key
 from unpod_sync.transform.records import prepare
 from unpod_sync.warehouse.publish import Files
 from unpod_sync.warehouse.schema import sql_files

@@ -197,13 +197,13 @@ class Light:
         kept = (
             client.Transport,
             syncing.maintenance.open_current,
-            syncing._Load._publish,
+            syncing.publish_load,
             syncing.read_summary,
             syncing.detect_drift,
         )
         client.Transport = Shortcut  # type: ignore[misc,assignment]
         syncing.maintenance.open_current = lambda *_, **__: self.warehouse
-        syncing._Load._publish = lambda load, result, revision: result  # type: ignore[method-assign]
+        syncing.publish_load = lambda context, result, revision: result
         syncing.read_summary = lambda *_: {}
         syncing.detect_drift = lambda *_: []  # type: ignore[assignment]
         try:
@@ -212,7 +212,7 @@ class Light:
             (
                 client.Transport,
                 syncing.maintenance.open_current,
-                syncing._Load._publish,
+                syncing.publish_load,
                 syncing.read_summary,
                 syncing.detect_drift,
             ) = kept  # type: ignore[misc,method-assign]

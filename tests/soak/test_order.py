@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from tests.soak.mirror import STATUSES, output
 from unpod_sync import tables
-from unpod_sync.config import FreshnessPolicy
 from unpod_sync.model import Page, space_tasks
 from unpod_sync.privacy.ingest_filter import Forgotten, IngestFilter
 from unpod_sync.privacy.redact import Rules
@@ -77,18 +76,18 @@ def load(
         first_batch_id=number * 100,
         zone=ZoneInfo("UTC"),
         now=lambda: NOW,
-        guard=IngestFilter(Forgotten(), Rules(frozenset(), frozenset(), lambda kind, value: value)),
+        ingest_filter=IngestFilter(Forgotten(), Rules(frozenset(), frozenset(), lambda kind, value: value)),
     )
     try:
         for place, (sequence, rows) in enumerate(answers):
             if place == long_from:
-                loader.expect(loader_module.WORTH_A_FILTER)
+                loader.prepare_for(loader_module.WORTH_A_FILTER)
             page = Page(LIST, 1, 100, rows, len(rows), sequence)
             records, rejects = prepare(orjson.loads(orjson.dumps(rows)), LIST, sequence=sequence)
-            loader.add(ListProgress(LIST, ListState(), FreshnessPolicy()), page, records, rejects)
+            loader.add(ListProgress(LIST, ListState()), page, records, rejects)
             if place < len(batch_after) and batch_after[place]:
-                loader.drain()
-        loader.drain()
+                loader.flush()
+        loader.flush()
     finally:
         loader.close()
 

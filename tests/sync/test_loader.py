@@ -50,8 +50,8 @@ class Interruption:
         while frame is not None:
             if frame.f_code.co_filename == loader_module.__file__ and frame.f_code.co_name in (
                 "add",
-                "drain",
-                "expect",
+                "flush",
+                "prepare_for",
             ):
                 return True
             frame = frame.f_back

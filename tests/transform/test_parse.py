@@ -6,15 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unpod_sync.transform.contact import contact_key, looks_like_number
 from unpod_sync.transform.parse import (
     ParseError,
-    contact_key,
     fold,
     fold_call_type,
     fold_outcome,
     fold_role,
     id_time,
-    looks_like_number,
     read_integer,
     read_number,
     read_score,

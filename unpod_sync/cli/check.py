@@ -61,7 +61,7 @@ def command(settings: Settings, output: Output, *, offline: bool) -> int:
 
 def _compare(connection: duckdb.DuckDBPyConnection, settings: Settings) -> list[CountComparison]:
     from unpod_sync.operations.count_check import compare_lists
-    from unpod_sync.sync.pipeline import open_client
+    from unpod_sync.sync.client_factory import open_client
 
     with open_client(settings) as client:
         return list(compare_lists(connection, client))

@@ -19,8 +19,8 @@ from unpod_sync import tables
 from unpod_sync.model import Record
 from unpod_sync.privacy.ingest_filter import NOT_KEPT, IngestFilter
 from unpod_sync.privacy.redact import Rules
+from unpod_sync.transform.contact import PSEUDONYM, contact_key
 from unpod_sync.transform.flatten import flatten
-from unpod_sync.transform.parse import PSEUDONYM, contact_key
 from unpod_sync.warehouse.database import Warehouse, first_row, registered_tables
 from unpod_sync.warehouse.merge import flat_batch, table_of
 from unpod_sync.warehouse.transactions import transaction

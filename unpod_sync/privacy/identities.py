@@ -10,15 +10,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from unpod_sync.transform.contact import OUTPUT_KEYS, PSEUDONYM, contact_key
 from unpod_sync.transform.json_codec import embedded
-from unpod_sync.transform.parse import PSEUDONYM, contact_key
 
 # ("number", its key), ("email", the address), ("pseudonym", itself); ("task_id", the id) is the whole
 # identity of a contact who has neither number nor address.
 Identity = tuple[str, str]
 
 SHORTEST, LONGEST = 7, 15  # digits of a telephone number
-OUTPUT_FIELDS = ("contact_number", "customer", "customer_number", "number", "phone", "email")
 DEEPEST = 6  # levels of `input` that are looked at
 EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
 NUMBER = re.compile(r"\+?\d[\d\s().\-/\u00a0\u2010-\u2015]{5,}\d")
@@ -30,7 +29,7 @@ def identities(value: Mapping[str, Any]) -> set[Identity]:
     for text in _texts(_object(value.get("input")), 0):
         found |= in_text(text)
     output = _object(value.get("output"))
-    for name in OUTPUT_FIELDS:
+    for name in OUTPUT_KEYS:
         for text in _texts(output.get(name), 0):
             found |= in_text(text)
     return found

@@ -14,36 +14,15 @@ from typing import Any
 
 from unpod_sync.privacy.identities import EMAIL, NUMBER, number_keys
 from unpod_sync.privacy.masking import masked
-from unpod_sync.transform.contact import NAME_KEYS
+from unpod_sync.transform.contact import NAME_FIELDS, NUMBER_WORDS, PSEUDONYM, contact_key, looks_like_number
 from unpod_sync.transform.json_codec import embedded, encode_text
-from unpod_sync.transform.parse import PSEUDONYM, contact_key, is_missing, looks_like_number
+from unpod_sync.transform.parse import is_missing, to_snake_case
 
 UNTOUCHED = frozenset({"user_info", "task_id", "_id", "id", "run_id", "thread_id"})
 TRANSCRIPT_FIELDS = frozenset({"transcript", "transcripts", "messages", "conversation"})
-NUMBER_WORDS = frozenset(
-    [
-        "phone",
-        "mobile",
-        "number",
-        "contact",
-        "whatsapp",
-        "telephone",
-        "tel",
-        "msisdn",
-        "cell",
-        "caller",
-        "callee",
-        "customer",
-    ]
-)
 OTHERS_NUMBERS = frozenset({"assistant_number", "agent_number"})  # the caller's own
-NAME_FIELDS = frozenset(
-    {*(key.lower() for key in NAME_KEYS), "first_name", "last_name", "firstname", "lastname", "surname"}
-)
 NAMED = frozenset({"input", "customer", "summary"})  # objects in which a name is the contact's
 SHORTEST_NAME = 3  # letters of a part of a name that is looked for in texts
-
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +168,7 @@ def _numbers(task: Mapping[str, Any]) -> set[str]:
 
 @lru_cache(maxsize=4096)
 def _names_number(key: str) -> bool:
-    words = _CAMEL.sub("_", key).lower().replace("-", "_").replace(" ", "_").split("_")
-    return key not in OTHERS_NUMBERS and not NUMBER_WORDS.isdisjoint(words)
+    return key not in OTHERS_NUMBERS and not NUMBER_WORDS.isdisjoint(to_snake_case(key).split("_"))
 
 
 def _is_name(key: str, path: tuple[str, ...]) -> bool:
@@ -199,7 +177,7 @@ def _is_name(key: str, path: tuple[str, ...]) -> bool:
 
 @lru_cache(maxsize=4096)
 def _names_somebody(key: str) -> bool:
-    return key.lower() in NAME_FIELDS or _CAMEL.sub("_", key).lower() in NAME_FIELDS
+    return key.lower() in NAME_FIELDS or to_snake_case(key) in NAME_FIELDS
 
 
 def _names(task: Mapping[str, Any]) -> set[str]:

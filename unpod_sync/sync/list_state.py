@@ -1,4 +1,4 @@
-"""What the warehouse knows of one list, as the plan needs it: counts by age and unfinished tasks."""
+"""The stored state of one list, as the plan needs it: bookmark, counts by age, unfinished tasks."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ import duckdb
 from unpod_sync import tables
 from unpod_sync.config import FreshnessPolicy
 from unpod_sync.model import TERMINAL_STATUSES, Resource, is_plausible_id
-from unpod_sync.sync.plan import ListState, Unfinished, place
-from unpod_sync.sync.progress import state_of
+from unpod_sync.sync.bookmark import Bookmark
+from unpod_sync.sync.plan import ListState, Unfinished
 from unpod_sync.warehouse.database import Warehouse, first_row, key_sql
 from unpod_sync.warehouse.queries import scope, suppressed
 from unpod_sync.warehouse.schema import quote
 
 TERMINAL = ", ".join(quote(status) for status in sorted(TERMINAL_STATUSES))
 
-#: A task that may still change: not terminal, or a completed call whose analysis has not come.
+#: A task that may still change: not terminal, or a completed call without its analysis.
 UNFINISHED = (
     f"(t.status is null or t.status not in ({TERMINAL})"
     " or (t.execution_type = 'call' and t.status = 'completed' and t.has_analysis is not true))"
 )
+
+
+RUN_SIZES = "select t.run_id, count(*) as run_size from main.tasks as t where t.deleted_at is null group by 1"
 
 
 def list_state(warehouse: Warehouse, resource: Resource, policy: FreshnessPolicy, now: datetime) -> ListState:
@@ -36,40 +39,51 @@ def list_state(warehouse: Warehouse, resource: Resource, policy: FreshnessPolicy
         f" from {table} as t where {condition} and t.deleted_at is null",
         [hot, warm, *parameters],
     ) or (0, 0, 0)
-    known, young, recent = (
+    stored_count, young, recent = (
         stored + refused
         for stored, refused in zip(row, suppressed(warehouse.connection, resource, hot, warm), strict=True)
     )
-    state = state_of(warehouse.bookmark(resource.name), known=known, hot=young, warm=recent)
+    bookmark = Bookmark.from_row(warehouse.bookmark(resource.name))
+    state = ListState.of(bookmark, stored_count=stored_count, hot=young, warm=recent)
     if not row[0]:
         return state
     unfinished = _unfinished(warehouse.connection, resource, policy, now)
     return replace(
-        state, unfinished=tuple(replace(t, position=place(t.position, state.gaps)) for t in unfinished)
+        state,
+        unfinished=tuple(replace(t, position=state.unread_ranges.offset_of(t.position)) for t in unfinished),
     )
 
 
 def _unfinished(
     connection: duckdb.DuckDBPyConnection, resource: Resource, policy: FreshnessPolicy, now: datetime
 ) -> tuple[Unfinished, ...]:
-    """Unfinished tasks and runs older than the hot window, with their likely place in the list.
-
-    A place is the number of older stored rows: of earlier minutes, and within the minute by document id, as the
-    server sorts (docs/api-behaviour.md, section 2). Only those minutes are sorted: a million rows every time would cost.
-    """
+    """Unfinished tasks and runs older than the hot window, with their likely position among the stored rows."""
     if resource.kind not in ("task", "run"):
         return ()
-    is_task = resource.kind == "task"
-    table = tables.BY_KIND[resource.kind]
-    wanted = UNFINISHED if is_task else f"(t.status is null or t.status not in ({TERMINAL}))"
     condition, parameters = scope(resource)
-    sizes = (
-        "select t.run_id, count(*) as run_size from main.tasks as t where t.deleted_at is null group by 1"
-        if is_task
-        else "select null::varchar as run_id, 0 as run_size"
-    )
+    oldest, newest = now - timedelta(days=policy.unfinished_days), now - timedelta(days=policy.hot_days)
     found = connection.execute(
-        f"""
+        _unfinished_sql(resource.kind, condition), [*parameters, *parameters, newest, oldest, *parameters]
+    ).fetchall()
+    return tuple(
+        Unfinished(id_, run_id if is_plausible_id(run_id) else None, older, size)
+        for id_, run_id, older, size in found
+    )
+
+
+def _unfinished_sql(kind: str, condition: str) -> str:
+    """The query for unfinished rows: id, run, number of older stored rows, size of the run.
+
+    Older rows are those of earlier minutes, and within the minute those with lower document ids, as the server
+    sorts (docs/api-behaviour.md, section 2). Only the minutes of unfinished rows are sorted, for speed.
+    """
+    is_task = kind == "task"
+    table = tables.BY_KIND[kind]
+    wanted = UNFINISHED if is_task else f"(t.status is null or t.status not in ({TERMINAL}))"
+    run_id = "t.run_id" if is_task else "null::varchar"
+    order = "t.document_id, t.created_at" if is_task else "t.created_at"
+    sizes = RUN_SIZES if is_task else "select null::varchar as run_id, 0 as run_size"
+    return f"""
         with minutes as (
             select date_trunc('minute', t.created_at) as minute, count(*) as rows
             from {table.name} as t where {condition} and t.deleted_at is null group by 1
@@ -78,16 +92,14 @@ def _unfinished(
             select minute, sum(rows) over (order by minute nulls first) - rows as rows from minutes
         ),
         unfinished as (
-            select {key_sql(table)} as id, {"t.run_id" if is_task else "null::varchar"} as run_id,
-                date_trunc('minute', t.created_at) as minute
+            select {key_sql(table)} as id, {run_id} as run_id, date_trunc('minute', t.created_at) as minute
             from {table.name} as t
             where {condition} and t.deleted_at is null and {wanted}
                 and t.created_at < ? and t.created_at >= ?
         ),
         within as (
-            select {key_sql(table)} as id, row_number() over (
-                partition by date_trunc('minute', t.created_at) order by {"t.document_id, " if is_task else ""}t.created_at
-            ) - 1 as rows
+            select {key_sql(table)} as id,
+                row_number() over (partition by date_trunc('minute', t.created_at) order by {order}) - 1 as rows
             from {table.name} as t
             where {condition} and t.deleted_at is null
                 and date_trunc('minute', t.created_at) in (select minute from unfinished)
@@ -96,16 +108,4 @@ def _unfinished(
         select u.id, u.run_id, (o.rows + w.rows)::bigint, coalesce(s.run_size, 1)
         from unfinished as u join older as o on o.minute = u.minute join within as w on w.id = u.id
         left join sizes as s on s.run_id = u.run_id
-        """,
-        [
-            *parameters,
-            *parameters,
-            now - timedelta(days=policy.hot_days),
-            now - timedelta(days=policy.unfinished_days),
-            *parameters,
-        ],
-    ).fetchall()
-    return tuple(
-        Unfinished(id_, run_id if is_plausible_id(run_id) else None, older, size)
-        for id_, run_id, older, size in found
-    )
+        """

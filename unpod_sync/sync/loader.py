@@ -55,20 +55,20 @@ class Tally:
 
 
 @dataclass(slots=True)
-class _Covering:
+class _PendingPage:
     """A page whose list counts as read there once its records are in a batch."""
 
-    reading: ListProgress
+    progress: ListProgress
     page: Page
     ids: list[str]
     unreadable: int
     left: int  # records that wait, up to the last one of this page
     last: str | None  # id of its last row that is not refused
-    known_by: str | None = None  # the earlier load that stored that row
+    stored_by: str | None = None  # the earlier load that stored that row
 
 
 class BatchLoader:
-    """Takes pages' records, hands batches to the writer. `drain` before reading what was written.
+    """Takes pages' records, hands batches to the writer. `flush` before reading what was written.
 
     An interrupt comes between two calls, so that what counts as read is on its way to the file.
     """
@@ -81,9 +81,9 @@ class BatchLoader:
         first_batch_id: int,
         zone: ZoneInfo,
         now: Callable[[], datetime],
-        guard: IngestFilter,
+        ingest_filter: IngestFilter,
     ) -> None:
-        """`guard` alters records by the user's privacy settings, and refuses some."""
+        """`ingest_filter` alters records by the user's privacy settings, and refuses some."""
         self.tally = Tally()
         self._warehouse = warehouse
         self._reader = warehouse.cursor()
@@ -91,9 +91,9 @@ class BatchLoader:
         self._batch_id = first_batch_id
         self._zone = zone
         self._now = now
-        self._guard = guard
-        self._waiting: dict[str, list[Record]] = defaultdict(list)  # by kind
-        self._pages: dict[str, deque[_Covering]] = defaultdict(deque)
+        self._ingest_filter = ingest_filter
+        self._buffered: dict[str, list[Record]] = defaultdict(list)  # by kind
+        self._pages: dict[str, deque[_PendingPage]] = defaultdict(deque)
         self._touched: dict[str, ListProgress] = {}
         self._batch = LoadBatch()
         self._parts: list[Part] = []
@@ -101,10 +101,12 @@ class BatchLoader:
         self._bytes = 0  # of the payloads taken since the last batch
         self._lead = 0  # tasks that come before the first whole row group
         self._in_batch: set[str] = set()
-        self._met: set[str] | BloomFilter | None = None  # task ids stored or taken; None: each is looked for
+        self._possible_ids: set[str] | BloomFilter | None = (
+            None  # task ids stored or taken; None: each is looked for
+        )
         self._perhaps_stored: set[str] = set()  # of the batch
         self._helper: FlattenProcess | None = None
-        self._held: list[tuple[Record, dict[str, Any]]] = []
+        self._differing: list[tuple[Record, dict[str, Any]]] = []
         self._unchanged: set[tuple[str, str]] = set()
         self._pending: deque[set[str]] = deque(maxlen=2)  # ids of batches not surely committed yet
         self._queue: queue.Queue[Job | None] = queue.Queue(maxsize=1)
@@ -114,7 +116,7 @@ class BatchLoader:
         self._writer.start()
 
     @uninterrupted()
-    def expect(self, rows: int) -> None:
+    def prepare_for(self, rows: int) -> None:
         """Prepares for so many tasks never stored.
 
         Many are flattened in a process of their own, and more are not looked for in a growing table.
@@ -125,19 +127,21 @@ class BatchLoader:
             self._reader.execute("set threads to 1")
             # What fills no row group costs most to write. Written first, nobody waits for it at the end.
             self._lead = rows % ROW_GROUP
-        if self._met is None and rows >= WORTH_A_FILTER:
+        if self._possible_ids is None and rows >= WORTH_A_FILTER:
             stored = self._reader.execute("select task_id from main.tasks").fetchall()
             expected = len(stored) + rows
-            self._met = set() if expected <= WORTH_A_SET else BloomFilter(min(expected, MOST_EXPECTED))
-            self._met.update(id_ for (id_,) in stored)
+            self._possible_ids = (
+                set() if expected <= WORTH_A_SET else BloomFilter(min(expected, MOST_EXPECTED))
+            )
+            self._possible_ids.update(id_ for (id_,) in stored)
             for taken in (self._in_batch, *self._pending):
-                self._met.update(taken)
-            self._perhaps_stored = self._in_batch | {record.id for record, _ in self._held}
+                self._possible_ids.update(taken)
+            self._perhaps_stored = self._in_batch | {record.id for record, _ in self._differing}
 
     @uninterrupted()
     def add(
         self,
-        reading: ListProgress,
+        progress: ListProgress,
         page: Page | None,
         records: list[Record],
         rejects: list[Reject],
@@ -148,16 +152,16 @@ class BatchLoader:
 
         Without `page` the records come from elsewhere and cover nothing of the list.
         """
-        kind = reading.resource.kind
+        kind = progress.resource.kind
         self.tally.read[kind] += len(records)
         kept, ids = self._admit(records)
-        self._waiting[kind] += kept
-        self._batch.rejects += map(self._guard.reject, rejects)
+        self._buffered[kind] += kept
+        self._batch.rejects += map(self._ingest_filter.reject, rejects)
         if page is not None:
             last = kept[-1].id if kept else None
-            covering = _Covering(reading, page, ids, unreadable, len(self._waiting[kind]), last)
-            self._pages[kind].append(covering)
-        while len(self._waiting[kind]) >= (size := self._size(kind)):
+            pending = _PendingPage(progress, page, ids, unreadable, len(self._buffered[kind]), last)
+            self._pages[kind].append(pending)
+        while len(self._buffered[kind]) >= (size := self._size(kind)):
             ends_lead = kind == "task" and size == self._lead
             self._flatten(kind)
             if self._rows[kind] >= ROW_GROUP or len(self._unchanged) >= SEEN or ends_lead:
@@ -167,25 +171,25 @@ class BatchLoader:
         """How many records are flattened together next: a chunk, or as many as are large enough."""
         size = min(self._lead or CHUNK, CHUNK) if kind == "task" else CHUNK
         total = 0
-        for number, record in enumerate(self._waiting[kind][:size], start=1):
+        for number, record in enumerate(self._buffered[kind][:size], start=1):
             total += len(record.payload)
             if total >= CHUNK_BYTES:
                 return number
         return size
 
-    def beside(self, job: Job) -> None:
-        """Has the writer do something first; `drain` waits for it, and raises what it raised."""
+    def submit_job(self, job: Job) -> None:
+        """Has the writer do something first; `flush` waits for it, and raises what it raised."""
         self._queue.put(job)
 
-    def meanwhile(self, job: Job) -> None:
-        """Has the next `drain` do something in its own thread while the writer has its last rows to write."""
+    def on_flush(self, job: Job) -> None:
+        """Has the next `flush` do something in its own thread while the writer has its last rows to write."""
         self._meanwhile = job
 
     @uninterrupted()
-    def drain(self) -> None:
+    def flush(self) -> None:
         """Writes everything taken so far and waits until it is committed."""
-        for kind in list(self._waiting):
-            while self._waiting[kind] or self._pages[kind]:
+        for kind in list(self._buffered):
+            while self._buffered[kind] or self._pages[kind]:
                 self._flatten(kind)
         self._submit()
         if self._helper is not None:
@@ -196,35 +200,35 @@ class BatchLoader:
         self._wait()
 
     def close(self) -> None:
-        """Ends the writer after what it has; call `drain` first when everything is to be kept."""
+        """Ends the writer after what it has; call `flush` first when everything is to be kept."""
         self._queue.put(None)
         self._writer.join()
         if self._helper is not None:
             self._helper.close()
         self._reader.close()
 
-    def abandon(self) -> None:
+    def discard(self) -> None:
         """Ends the writer without writing what was taken."""
-        self._waiting, self._pages, self._held, self._parts, self._touched = {}, {}, [], [], {}
+        self._buffered, self._pages, self._differing, self._parts, self._touched = {}, {}, [], [], {}
         self._batch = LoadBatch()
         self.close()
 
     def _admit(self, records: list[Record]) -> tuple[list[Record], list[str]]:
         """The records to store, and the ids that their list is accounted by: a refused one has an alias."""
-        if self._guard.is_idle:
+        if self._ingest_filter.is_idle:
             return records, [record.id for record in records]
-        passed = [self._guard.keep(record) for record in records]
+        passed = [self._ingest_filter.keep(record) for record in records]
         ids = [
-            record.id if kept is not None else self._guard.hidden(record.id)
+            record.id if kept is not None else self._ingest_filter.hidden(record.id)
             for record, kept in zip(records, passed, strict=True)
         ]
         return [kept for kept in passed if kept is not None], ids
 
     def _flatten(self, kind: str) -> None:
         """Takes the first that wait, as many as one piece has, and the pages that end there."""
-        waiting, pages, size = self._waiting[kind], self._pages[kind], self._size(kind)
-        records = waiting[:size]
-        del waiting[:size]
+        buffered, pages, size = self._buffered[kind], self._pages[kind], self._size(kind)
+        records = buffered[:size]
+        del buffered[:size]
         if kind == "task":
             self._lead = max(self._lead - size, 0)
         stored = self._stored(kind, records)
@@ -232,35 +236,35 @@ class BatchLoader:
         for page in pages:
             page.left -= size
             if page.last in stored and stored[page.last]["load_id"] != self._load_id:
-                page.known_by = stored[page.last]["load_id"]
+                page.stored_by = stored[page.last]["load_id"]
         while pages and pages[0].left <= 0:
-            self._cover(pages.popleft())
+            self._mark_covered(pages.popleft())
         self._bytes += sum(len(record.payload) for record in records)
         if self._bytes >= BATCH_BYTES:
             self._submit()
 
-    def _cover(self, done: _Covering) -> None:
-        reading = done.reading
-        reading.cover(done.page, done.ids, unreadable=done.unreadable, known_by=done.known_by)
-        reading.load_id = self._load_id
-        self._touched[reading.resource.name] = reading
-        if reading.keeps_seen:
-            self._batch.seen.setdefault(reading.resource.name, []).extend(reading.seen)
-            reading.seen.clear()
+    def _mark_covered(self, done: _PendingPage) -> None:
+        progress = done.progress
+        progress.mark_covered(done.page, done.ids, unreadable=done.unreadable, stored_by=done.stored_by)
+        progress.load_id = self._load_id
+        self._touched[progress.resource.name] = progress
+        if progress.keeps_sweep_ids:
+            self._batch.seen.setdefault(progress.resource.name, []).extend(progress.sweep_ids)
+            progress.sweep_ids.clear()
 
     def _add_copies(self, kind: str, records: list[Record]) -> None:
         if records:
-            self._parts.append(self._flattening(kind, records))
+            self._parts.append(self._flattened_later(kind, records))
             self._rows[kind] += len(records)
             self._in_batch.update(record.id for record in records)
 
-    def _flattening(self, kind: str, records: list[Record]) -> Part:
+    def _flattened_later(self, kind: str, records: list[Record]) -> Part:
         """Flattens now, or has it done beside; either way the part gives what came of it."""
-        carried = RecordMetadata.by(records)
+        metadata = RecordMetadata.by(records)
         if self._helper is not None and self._helper.is_free:
             ticket = self._helper.submit(kind, records)
-            return lambda: carried.joined(ticket.result())
-        copies = carried.joined(flatten(kind, records, self._zone))
+            return lambda: metadata.joined(ticket.result())
+        copies = metadata.joined(flatten(kind, records, self._zone))
         return lambda: copies
 
     def _stored(self, kind: str, records: list[Record]) -> dict[str, dict[str, Any]]:
@@ -270,7 +274,7 @@ class BatchLoader:
             self._submit()
             self._wait()
         created = created_between(records) if kind == "task" and records else None
-        return load_rows(self._reader, kind, self._unsure(kind, ids), created)
+        return load_rows(self._reader, kind, self._possibly_stored(kind, ids), created)
 
     def _changed(self, kind: str, records: list[Record], stored: dict[str, dict[str, Any]]) -> list[Record]:
         """The records whose content is not the stored one; missing keys are taken over from it."""
@@ -282,16 +286,16 @@ class BatchLoader:
             if old is None or old["deleted_at"] is not None:
                 differing.append(record)
             elif old.get("space_token") not in (None, record.space_token):
-                self._pass_over(record, old)
+                self._reject_second_space(record, old)
             elif old["content_hash"] == record.content_hash:
                 self._unchanged.add((kind, record.id))
             else:
-                self._held.append((record, old))
-        if len(self._held) >= CHUNK:
+                self._differing.append((record, old))
+        if len(self._differing) >= CHUNK:
             self._release()
         return self._completed(kind, differing, stored)
 
-    def _pass_over(self, record: Record, old: dict[str, Any]) -> None:
+    def _reject_second_space(self, record: Record, old: dict[str, Any]) -> None:
         """Notes that another space lists an object, too: the copy that is stored stays while it is listed.
 
         Otherwise the two would take each other's place at every sync.
@@ -302,16 +306,16 @@ class BatchLoader:
                 Reject(record.kind, id_, "space_token", old["space_token"], TWICE_LISTED)
             )
 
-    def _unsure(self, kind: str, ids: list[str]) -> list[str]:
+    def _possibly_stored(self, kind: str, ids: list[str]) -> list[str]:
         """Those ids that may be stored, each once."""
         distinct = list(dict.fromkeys(ids))
-        if self._met is None or kind != "task":
+        if self._possible_ids is None or kind != "task":
             return distinct
-        if isinstance(self._met, set):
-            unsure = [id_ for id_ in distinct if id_ in self._met]
-            self._met.update(distinct)
+        if isinstance(self._possible_ids, set):
+            unsure = [id_ for id_ in distinct if id_ in self._possible_ids]
+            self._possible_ids.update(distinct)
         else:
-            unsure = [id_ for id_ in distinct if self._met.add(id_)]
+            unsure = [id_ for id_ in distinct if self._possible_ids.add(id_)]
         self._perhaps_stored.update(unsure)
         return unsure
 
@@ -323,29 +327,33 @@ class BatchLoader:
         Within one load the merge chooses, by the same rule in whatever order the copies come.
         """
         by_kind: dict[str, list[tuple[Record, dict[str, Any]]]] = defaultdict(list)
-        for record, old in self._held:
+        for record, old in self._differing:
             by_kind[record.kind].append((record, old))
-        for kind, held in by_kind.items():
-            twins = [
+        for kind, differing in by_kind.items():
+            duplicate_records = [
                 record
-                for record, old in held
+                for record, old in differing
                 if (kind, record.id) in self._unchanged and old["load_id"] != self._load_id
             ]
-            stale = self._stale(kind, twins, {record.id: old for record, old in held})
-            records = [record for record, _ in held if id(record) not in stale]
-            self._add_copies(kind, self._completed(kind, records, {record.id: old for record, old in held}))
-        self._held, self._unchanged = [], set()
+            stale = self._superseded(kind, duplicate_records, {record.id: old for record, old in differing})
+            records = [record for record, _ in differing if id(record) not in stale]
+            self._add_copies(
+                kind, self._completed(kind, records, {record.id: old for record, old in differing})
+            )
+        self._differing, self._unchanged = [], set()
 
-    def _stale(self, kind: str, twins: list[Record], stored: dict[str, dict[str, Any]]) -> set[int]:
+    def _superseded(
+        self, kind: str, duplicate_records: list[Record], stored: dict[str, dict[str, Any]]
+    ) -> set[int]:
         """Which of these records (by identity) do not say that they are newer than the stored ones."""
-        if not twins:
+        if not duplicate_records:
             return set()
         if kind != "task":
-            return {id(record) for record in twins}
-        modified = flatten(kind, twins, self._zone).rows["modified_at"].to_pylist()
+            return {id(record) for record in duplicate_records}
+        modified = flatten(kind, duplicate_records, self._zone).rows["modified_at"].to_pylist()
         return {
             id(record)
-            for record, at in zip(twins, modified, strict=True)
+            for record, at in zip(duplicate_records, modified, strict=True)
             if (at or EARLIEST) <= (stored[record.id]["modified_at"] or EARLIEST)
         }
 
@@ -372,22 +380,24 @@ class BatchLoader:
     def _submit(self) -> None:
         self._release()
         batch = self._batch
-        batch.refusals = self._guard.take_refused()
+        batch.refusals = self._ingest_filter.take_refused()
         self._check()
         if not (self._parts or batch.rejects or batch.seen or batch.refusals or self._touched):
             return
         now = self._now()
-        if self._met is not None:
+        if self._possible_ids is not None:
             batch.perhaps_stored, self._perhaps_stored = self._perhaps_stored, set()
-        batch.bookmarks = [reading.bookmark(now=now, finished=False) for reading in self._touched.values()]
+        batch.bookmarks = [
+            progress.bookmark(now=now, finished=False).to_row() for progress in self._touched.values()
+        ]
         self._pending.append(self._in_batch)
-        stamp = LoadContext(self._load_id, self._batch_id, now)
+        context = LoadContext(self._load_id, self._batch_id, now)
         self._batch_id += 1
         parts, self._parts = self._parts, []
         self._rows.clear()
         self._bytes = 0
         self._batch, self._touched, self._in_batch = LoadBatch(), {}, set()
-        self._queue.put(lambda connection: self._write(connection, batch, parts, stamp))
+        self._queue.put(lambda connection: self._write(connection, batch, parts, context))
 
     def _wait(self) -> None:
         self._queue.join()
@@ -400,23 +410,23 @@ class BatchLoader:
             raise failure
 
     def _write(
-        self, connection: duckdb.DuckDBPyConnection, batch: LoadBatch, parts: list[Part], stamp: LoadContext
+        self, connection: duckdb.DuckDBPyConnection, batch: LoadBatch, parts: list[Part], context: LoadContext
     ) -> None:
         while parts:  # each lets go of its payloads, which the copies hold in another form
             batch.copies.append(parts.pop(0)())
-        for kind, number in write(connection, batch, stamp).items():
+        for kind, number in write(connection, batch, context).items():
             self.tally.changed[kind] += number
 
     def _do_jobs(self) -> None:
         """The writer thread: what the queue holds, in its order, until the first failure."""
         connection = self._warehouse.cursor()
-        dead = False
+        has_failed = False
         while (job := self._queue.get()) is not None:
             try:
-                if not dead:
+                if not has_failed:
                     job(connection)
             except BaseException as error:
-                self._failure, dead = error, True
+                self._failure, has_failed = error, True
             finally:
                 self._queue.task_done()
         connection.close()

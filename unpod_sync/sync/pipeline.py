@@ -1,54 +1,44 @@
-"""One sync: lock, open, read every list, write, publish, and say honestly how it went."""
+"""One sync, step by step: open, discover, extract and reconcile, load, publish, report."""
 
 from __future__ import annotations
 
 import gc
-import secrets as random_secrets
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
+from dataclasses import replace
+from datetime import datetime
 
 import duckdb
 
-from unpod_sync import __version__
-from unpod_sync.api import Client, RequestBudget, RequestEvent
+from unpod_sync.api import RequestEvent
 from unpod_sync.clock import Clock, utc_now
 from unpod_sync.config import Settings
 from unpod_sync.errors import (
-    AccessError,
     BudgetError,
     CredentialsError,
     UnavailableError,
     UnpodSyncError,
     WarehouseError,
 )
-from unpod_sync.model import (
-    AGENTS,
-    SPACES,
-    Page,
-    agent_executions,
-    space_runs,
-    space_tasks,
+from unpod_sync.model import Page
+from unpod_sync.privacy.policy import complete_erasure, open_privacy
+from unpod_sync.sync import load_log, state_file
+from unpod_sync.sync.client_factory import open_client
+from unpod_sync.sync.context import DEFAULT_OPTIONS, Context, Options
+from unpod_sync.sync.discover import (
+    are_postponed,
+    in_turns,
+    open_executions,
+    open_listings,
+    open_lists_of_spaces,
 )
-from unpod_sync.privacy.policy import Privacy, complete_erasure, open_privacy
-from unpod_sync.sync.extract import AMPLE, Extractor
-from unpod_sync.sync.loader import TWICE_LISTED, BatchLoader
+from unpod_sync.sync.extract import Extractor
+from unpod_sync.sync.loader import BatchLoader
 from unpod_sync.sync.progress import ListProgress
-from unpod_sync.sync.reconcile import read_whole
+from unpod_sync.sync.reconcile import read_and_reconcile
 from unpod_sync.sync.result import STATUS_NAMES, LoadResult, exit_status_of
-from unpod_sync.sync.selection import (
-    Choice,
-    KnownSpace,
-    known_agents,
-    known_spaces,
-    listed_spaces,
-    named_agents,
-    named_spaces,
-    note_unlisted,
-)
+from unpod_sync.sync.selection import known_spaces
 from unpod_sync.transform.memory import keep_memory
 from unpod_sync.warehouse import maintenance, publish
 from unpod_sync.warehouse.database import (
@@ -58,34 +48,16 @@ from unpod_sync.warehouse.database import (
     repair,
     with_enough_memory,
 )
-from unpod_sync.warehouse.merge import EARLIEST
 from unpod_sync.warehouse.schema import comment_tables, create_views
 from unpod_sync.warehouse.schema_drift import detect_drift
 from unpod_sync.warehouse.summary import read_summary
 
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What one call of `sync` asks for beyond the settings.
-
-    `configured`: the spaces of the configuration where `Settings.spaces` are others, chosen for this sync alone.
-    """
-
-    full: bool = False
-    dry_run: bool = False
-    accept_deletions: bool = False
-    configured: tuple[str, ...] | None = None
-
-    @property
-    def command(self) -> str:
-        """The command line that asks for this, as `meta.loads` keeps it."""
-        flags = (("--full", self.full), ("--accept-deletions", self.accept_deletions))
-        return " ".join(["sync", *(flag for flag, is_set in flags if is_set)])
+__all__ = ["LoadResult", "Options", "sync"]
 
 
 def sync(
     settings: Settings,
-    options: Options = Options(),
+    options: Options = DEFAULT_OPTIONS,
     *,
     now: Callable[[], datetime] = utc_now,
     sleep: Callable[[float], None] | None = None,
@@ -95,13 +67,11 @@ def sync(
 ) -> LoadResult:
     """Brings the warehouse up to the server and publishes it.
 
-    `sleep` and `monotonic` serve pace and backoff, and belong together.
-    Raises `LockedError` (75), `CredentialsError` (77), `ConfigurationError` (78) and other
-    `UnpodSyncError`s; what can be read although something else cannot gives a result with exit
-    status 3. `KeyboardInterrupt` leaves everything that was committed.
+    `sleep` and `monotonic` serve pace and backoff, and belong together. Raises `LockedError` (75), `CredentialsError`
+    (77), `ConfigurationError` (78) and other `UnpodSyncError`s. When only a part can be read, the result has
+    exit status 3. `KeyboardInterrupt` leaves everything that was committed.
     """
-    files = publish.Files(settings.database)
-    clock = Clock(now)
+    files, clock = publish.Files(settings.database), Clock(now)
     client = open_client(
         settings,
         now=now,
@@ -112,28 +82,37 @@ def sync(
         files=files,
     )
     with client, publish.sync_lock(files, now=now()):
-        used_before = _used_today(publish.read_state(files), now())
+        used_before = state_file.requests_used_today(publish.read_state(files), now())
         notes: list[str] = []
-        is_repaired = False
 
         def load(memory_limit: str) -> LoadResult:
             limited = replace(settings, memory_limit=memory_limit)
-            one = _Load(limited, options, files, client, clock, now, on_page, used_before)
-            one.notes += notes
-            return one.run()
+            context = Context(limited, options, files, client, clock, now, on_page, used_before)
+            context.notes += notes
+            return dry_run(context) if options.dry_run else run(context)
 
-        while True:
-            try:
-                return with_enough_memory(settings.memory_limit, load, notes.append)
-            except duckdb.Error as error:
-                if options.dry_run or not is_corruption(error):
-                    raise
-                if is_repaired:
-                    break
-            # Damage that opening did not meet: once more, from the published file.
-            is_repaired = True
-            with publish.disk_errors(files.published):
-                repair(files, notes)
+        def attempt() -> LoadResult:
+            return with_enough_memory(settings.memory_limit, load, notes.append)
+
+        return _repairing(attempt, files, notes, may_repair=not options.dry_run)
+
+
+def _repairing(
+    attempt: Callable[[], LoadResult], files: publish.Files, notes: list[str], *, may_repair: bool
+) -> LoadResult:
+    """The attempt's result; when it meets damage that opening did not, once more from the published file."""
+    try:
+        return attempt()
+    except duckdb.Error as error:
+        if not may_repair or not is_corruption(error):
+            raise
+    with publish.disk_errors(files.published):
+        repair(files, notes)
+    try:
+        return attempt()
+    except duckdb.Error as error:
+        if not is_corruption(error):
+            raise
     raise WarehouseError(
         f"{files.published} is damaged, and so is the work file that was made from it",
         "Put a copy of the published file from a backup in its place, or move both away: "
@@ -141,414 +120,261 @@ def sync(
     )
 
 
-def open_client(
-    settings: Settings,
-    *,
-    now: Callable[[], datetime] = utc_now,
-    sleep: Callable[[float], None] | None = None,
-    monotonic: Callable[[], float] = time.monotonic,
-    on_event: Callable[[RequestEvent], None] | None = None,
-    on_time: Callable[[datetime | None], None] | None = None,
-    files: publish.Files | None = None,
-) -> Client:
-    """A client by these settings; the day's budget counts what earlier syncs of today used."""
-    used = 0
-    if files is not None and settings.requests_per_day:
-        used = _used_today(publish.read_state(files), now())
-    return Client(
-        settings.base_url,
-        settings.token,
-        settings.org_handle,
-        timeout=(10, settings.timeout_seconds),
-        deadline_seconds=settings.deadline_seconds,
-        max_attempts=settings.max_attempts,
-        workers=settings.workers,
-        budget=RequestBudget(
-            max_requests=settings.max_requests,
-            per_minute=settings.requests_per_minute,
-            per_day=settings.requests_per_day,
-            used_today=used,
-        ),
-        sleep=sleep,
-        monotonic=monotonic,
-        now=lambda: now().replace(tzinfo=UTC),
-        on_event=on_event,
-        on_time=on_time,
+def run(context: Context) -> LoadResult:
+    """One load, from opening to publishing."""
+    with publish.disk_errors(context.files.published):
+        warehouse = open_warehouse(context)
+        try:
+            result = load(context, warehouse)
+            revision = warehouse.revision()
+        except BaseException as error:
+            report_abort(context, warehouse, error)
+            raise
+        finally:
+            warehouse.close()
+        return publish_load(context, result, revision)
+
+
+def dry_run(context: Context) -> LoadResult:
+    """Reads first pages only, and works on a copy that is thrown away."""
+    settings, now = context.settings, context.now()
+    with publish.disk_errors(context.files.published), publish.scratch_copy(context.files) as files:
+        warehouse = Warehouse.open(files, now=now, memory_limit=settings.memory_limit)
+        with closing(warehouse):
+            context.privacy = open_privacy(warehouse, settings, files, context.now(), is_dry=True)
+            loader = _loader(context, warehouse)
+            try:
+                extractor = _extractor(context, warehouse, loader)
+                read(context, extractor, only_plan=True)
+            finally:
+                loader.discard()
+            return report(context, extractor, "dry run")
+
+
+# -- open -------------------------------------------------------------------------------------
+
+
+def open_warehouse(context: Context) -> Warehouse:
+    """The work file, ready for a load that is noted in it."""
+    now = context.now()
+
+    def current() -> Warehouse:
+        return maintenance.open_current(context.settings, context.files, now=context.now, views_later=True)
+
+    if complete_erasure(context.settings, context.files, current, now):
+        context.notes.append("an erasure that had been interrupted is complete now")
+        context.published = True
+    warehouse = current()
+    try:
+        context.privacy = open_privacy(warehouse, context.settings, context.files, now)
+        context.notes += warehouse.notes + context.privacy.notes
+        context.privacy.notes.clear()
+        warehouse.close_dead_loads()
+        load_log.note_start(warehouse.connection, context)
+    except BaseException:
+        warehouse.close()
+        raise
+    return warehouse
+
+
+def _loader(context: Context, warehouse: Warehouse) -> BatchLoader:
+    highest = first_row(
+        warehouse.connection,
+        "select greatest((select coalesce(max(batch_id), 0) from raw.payloads),"
+        " (select coalesce(max(batch_id), 0) from main.task_versions))",
+    )
+    return BatchLoader(
+        warehouse,
+        load_id=context.load_id,
+        first_batch_id=int(highest[0]) + 1 if highest else 1,
+        zone=context.settings.zone,
+        now=context.now,
+        ingest_filter=context.privacy.guard,
     )
 
 
-def _used_today(state: dict[str, Any], now: datetime) -> int:
-    used = state.get("requests_today", {})
-    return int(used.get("requests", 0)) if used.get("day") == now.date().isoformat() else 0
+def _extractor(context: Context, warehouse: Warehouse, loader: BatchLoader) -> Extractor:
+    def on_page(progress: ListProgress, page: Page) -> None:
+        if context.settings.requests_per_day:
+            state_file.note_requests(context)
+        if context.on_page is not None:
+            context.on_page(progress, page)
+
+    return Extractor(
+        context.client,
+        loader,
+        warehouse,
+        context.settings.policy,
+        now=context.clock,
+        full=context.options.full,
+        accept_deletions=context.options.accept_deletions,
+        secrets=(context.settings.token,),
+        on_page=on_page,
+    )
 
 
-class _Load:
-    """One load under way."""
+# -- discover, extract and reconcile ----------------------------------------------------------
 
-    def __init__(
-        self,
-        settings: Settings,
-        options: Options,
-        files: publish.Files,
-        client: Client,
-        clock: Clock,
-        now: Callable[[], datetime],
-        on_page: Callable[[ListProgress, Page], None] | None,
-        used_before: int,
-    ) -> None:
-        """`clock` hears the server's time; `used_before`: requests that earlier syncs of this day made."""
-        self.settings, self.options, self.files, self.client = settings, options, files, client
-        self.now, self.clock = now, clock
-        self.started_at = now()
-        self.used_before = used_before
-        self.load_id = f"{self.started_at:%Y%m%dT%H%M%S%f}-{random_secrets.token_hex(4)}"
-        self.on_page = on_page
-        self.readings: list[ListProgress] = []
-        self.notes: list[str] = []
-        self.published = False
-        self.standing: dict[str, Any] = {}
-        self.privacy: Privacy
 
-    def run(self) -> LoadResult:
-        """The whole load, from opening to publishing."""
-        if self.options.dry_run:
-            return self._dry_run()
-        with publish.disk_errors(self.files.published):
-            warehouse = self._open()
-            try:
-                result = self._load(warehouse)
-                revision = warehouse.revision()
-            except BaseException as error:
-                self._note_end(warehouse, error)
-                raise
-            finally:
-                warehouse.close()
-            return self._publish(result, revision)
+def read(context: Context, extractor: Extractor, *, only_plan: bool = False) -> None:
+    """Finds the lists to read, and reads them; `only_plan` reads their first pages."""
+    warehouse, loader = extractor.warehouse, extractor.loader
+    before = known_spaces(warehouse.connection)
+    listings = open_listings(context, extractor)
+    lists: list[ListProgress] = []
+    if are_postponed(context, listings):
+        lists += listings
+    else:
+        extract(context, extractor, listings)
+    if not only_plan:
+        age_transcripts(context, warehouse)  # by now the server's time is known, and no task has come in yet
+    if warehouse.lacks_views:
+        loader.submit_job(comment_tables)  # while the first pages are on their way
+        loader.on_flush(create_views)  # while the last rows are written
+    lists += open_lists_of_spaces(context, extractor, listings[0], before)
+    lists += open_executions(context, extractor)
+    for group in in_turns(context, lists):
+        extract(context, extractor, group, only_plan=only_plan)
+    read_agents = {progress.resource.agent_handle for progress in lists}
+    executions = open_executions(context, extractor)
+    late = [progress for progress in executions if progress.resource.agent_handle not in read_agents]
+    if late and not only_plan and extractor.findings.halted is None:
+        extract(context, extractor, late)
 
-    def _open(self) -> Warehouse:
-        now = self.now()
-        if complete_erasure(self.settings, self.files, self._current, now):
-            self.notes.append("an erasure that had been interrupted is complete now")
-            self.published = True
-        warehouse = self._current()
-        try:
-            self.privacy = open_privacy(warehouse, self.settings, self.files, now)
-            self.notes += warehouse.notes + self.privacy.notes
-            self.privacy.notes.clear()
-            warehouse.close_dead_loads()
-            warehouse.connection.execute(
-                "insert into meta.loads (load_id, started_at, status, command, version) values (?, ?, 'running', ?, ?)",
-                [self.load_id, self.started_at, self.options.command, __version__],
-            )
-        except BaseException:
-            warehouse.close()
-            raise
-        return warehouse
 
-    def _current(self) -> Warehouse:
-        return maintenance.open_current(self.settings, self.files, now=self.now, views_later=True)
+def extract(
+    context: Context, extractor: Extractor, lists: list[ListProgress], *, only_plan: bool = False
+) -> None:
+    """Reads these lists and reconciles them. Raises what ended the sync when nothing at all was read."""
+    context.lists += lists
+    if only_plan:
+        extractor.plan(lists)
+    else:
+        read_and_reconcile(extractor, lists)
+    halted = extractor.findings.halted
+    of_spaces = [progress for progress in context.lists if progress.resource.space_token is not None]
+    if isinstance(halted, CredentialsError) and not any(progress.covered for progress in of_spaces):
+        raise halted
+    if isinstance(halted, UnavailableError) and not any(progress.covered for progress in context.lists):
+        raise type(halted)(f"the server cannot be reached: {halted.message}", halted.hint)
 
-    def _dry_run(self) -> LoadResult:
-        """Reads first pages only, and works on a copy that is thrown away."""
-        with publish.disk_errors(self.files.published), publish.scratch_copy(self.files) as files:
-            warehouse = Warehouse.open(files, now=self.now(), memory_limit=self.settings.memory_limit)
-            with closing(warehouse):
-                self.privacy = open_privacy(warehouse, self.settings, self.files, self.now(), is_dry=True)
-                loader = self._loader(warehouse)
-                try:
-                    reader = self._reader(warehouse, loader)
-                    self._read(warehouse, reader, only_plan=True)
-                finally:
-                    loader.abandon()
-                return self._result(reader, loader, "dry run")
 
-    def _load(self, warehouse: Warehouse) -> LoadResult:
-        loader = self._loader(warehouse)
-        reader = self._reader(warehouse, loader)
-        # Decoded JSON has no cycles, but every collection would walk all of it: a fourth of the CPU.
-        gc.disable()
-        keep_memory()
-        try:
-            self._read(warehouse, reader)
-            loader.drain()
-        except KeyboardInterrupt:
-            loader.drain()  # what has come is kept
-            raise
-        finally:
-            gc.enable()
-            loader.close()
-        self._age(warehouse)
-        self.privacy.drop_stored(warehouse, self.now())
-        self.notes += self.privacy.notes
-        if any(loader.tally.changed.values()):
-            self.notes += [notice.text for notice in detect_drift(warehouse, self.load_id, self.now())]
-        self._note_twice_listed(warehouse)
-        result = self._result(reader, loader)
-        self._record(warehouse, result)
-        return result
+# -- load -------------------------------------------------------------------------------------
 
-    def _age(self, warehouse: Warehouse) -> None:
-        """Masks what has become too old, when both clocks agree on the time."""
-        if not self.clock.doubt:
-            self.privacy.age(warehouse, self.settings, self.clock())
 
-    def _note_twice_listed(self, warehouse: Warehouse) -> None:
-        """Says which objects two spaces list with different content, each once."""
-        rows = warehouse.connection.execute(
-            "select kind, split_part(id, '/', 2), split_part(id, '/', 1), value_text from meta.rejects"
-            " where load_id = ? and reason = ? order by all limit 5",
-            [self.load_id, TWICE_LISTED],
-        ).fetchall()
-        self.notes += [
-            f"{kind} {id_} is listed in the spaces {other} and {kept} with different content; that of {kept} is kept"
-            for kind, id_, other, kept in rows
-        ]
+def load(context: Context, warehouse: Warehouse) -> LoadResult:
+    """Reads all lists into the work file, and completes what depends on all of them."""
+    loader = _loader(context, warehouse)
+    extractor = _extractor(context, warehouse, loader)
+    # Decoded JSON has no cycles, but every collection would walk all of it: 25% of the CPU.
+    gc.disable()
+    keep_memory()
+    try:
+        read(context, extractor)
+        loader.flush()
+    except KeyboardInterrupt:
+        loader.flush()  # what was read is kept
+        raise
+    finally:
+        gc.enable()
+        loader.close()
+    age_transcripts(context, warehouse)
+    context.privacy.drop_stored(warehouse, context.now())
+    context.notes += context.privacy.notes
+    if any(loader.tally.changed.values()):
+        context.notes += [notice.text for notice in detect_drift(warehouse, context.load_id, context.now())]
+    context.notes += load_log.objects_listed_twice(warehouse.connection, context.load_id)
+    result = report(context, extractor)
+    load_log.note_result(warehouse.connection, result)
+    context.summary = read_summary(warehouse.connection)
+    return result
 
-    def _loader(self, warehouse: Warehouse) -> BatchLoader:
-        highest = first_row(
-            warehouse.connection,
-            "select greatest((select coalesce(max(batch_id), 0) from raw.payloads),"
-            " (select coalesce(max(batch_id), 0) from main.task_versions))",
+
+def age_transcripts(context: Context, warehouse: Warehouse) -> None:
+    """Masks transcripts that have become too old, when both clocks agree on the time."""
+    if not context.clock.doubt:
+        context.privacy.age(warehouse, context.settings, context.clock())
+
+
+# -- publish ----------------------------------------------------------------------------------
+
+
+def publish_load(context: Context, result: LoadResult, revision: int) -> LoadResult:
+    """Publishes when the published file is another revision than the work file's."""
+    files, settings = context.files, context.settings
+    published = publish.revision_of(files.published)
+    is_news = published != revision
+    if context.privacy.must_rewrite or (
+        is_news and maintenance.reclaimable_ratio(files.work) > maintenance.RECLAIMABLE_RATIO
+    ):
+        maintenance.compact(
+            files,
+            now=context.now(),
+            views_folder=settings.views_folder,
+            memory_limit=settings.memory_limit,
         )
-        return BatchLoader(
-            warehouse,
-            load_id=self.load_id,
-            first_batch_id=int(highest[0]) + 1 if highest else 1,
-            zone=self.settings.zone,
-            now=self.now,
-            guard=self.privacy.guard,
-        )
+        is_news = True
+    publish.refuse_stray_wal(files)
+    if is_news:
+        publish.publish(files, mode=int(settings.published_mode, 8), is_ours=published is not None)
+        context.published = True
+    context.privacy.ended()
+    result = replace(result, published=context.published, ended_at=context.now())
+    state_file.note_end(context, result.status, "; ".join(result.failures))
+    return result
 
-    def _reader(self, warehouse: Warehouse, loader: BatchLoader) -> Extractor:
-        def heard(reading: ListProgress, page: Page) -> None:
-            if self.settings.requests_per_day:
-                # Now and not at the end: a sync that is killed has used its requests, too.
-                state = publish.read_state(self.files) | {"requests_today": self._requests_today()}
-                publish.write_state(self.files, state, durable=False)
-            if self.on_page is not None:
-                self.on_page(reading, page)
 
-        return Extractor(
-            self.client,
-            loader,
-            warehouse,
-            self.settings.policy,
-            now=self.clock,
-            full=self.options.full,
-            accept_deletions=self.options.accept_deletions,
-            secrets=(self.settings.token,),
-            on_page=heard,
-        )
+# -- report -----------------------------------------------------------------------------------
 
-    # -- reading ------------------------------------------------------------------------------
 
-    def _read(self, warehouse: Warehouse, reader: Extractor, *, only_plan: bool = False) -> None:
-        before = known_spaces(warehouse.connection)
-        listings = reader.open([SPACES], optional=bool(self.settings.spaces)) + reader.open(
-            [AGENTS], optional=True
-        )
-        left = self.client.counters.requests_left
-        lists: list[ListProgress] = []
-        if left is not None and left < AMPLE and listings[0].state.count is not None:
-            lists += listings  # they take their turn, too, or a budget of two were spent on them each time
-        else:
-            self._read_lists(reader, listings)
-        if not only_plan:
-            self._age(warehouse)  # by now the server has told its time, and no task has come in yet
-        if warehouse.lacks_views:
-            reader.loader.beside(comment_tables)  # while the first pages are on their way
-            reader.loader.meanwhile(create_views)  # while the last are written
-        for space in self._spaces(warehouse, reader, listings[0], before):
-            resources = [space_tasks(space.id), space_runs(space.id)]
-            lists += reader.open(resources, optional=space.optional, listed=space.listed)
-        lists += self._executions(warehouse, reader)
-        for group in self._groups(lists):
-            self._read_lists(reader, group, only_plan=only_plan)
-        named = {reading.resource.agent_handle for reading in lists}
-        late = [r for r in self._executions(warehouse, reader) if r.resource.agent_handle not in named]
-        if late and not only_plan and reader.findings.halted is None:
-            self._read_lists(reader, late)
+def report(context: Context, extractor: Extractor, status: str = "") -> LoadResult:
+    """How the load went, so far."""
+    findings, tally = extractor.findings, extractor.loader.tally
+    findings.failures += _masking_failure(context)
+    verdict = exit_status_of(context.lists, findings)
+    if isinstance(findings.halted, BudgetError):
+        context.notes.append(findings.halted.message)
+    return LoadResult(
+        load_id=context.load_id,
+        status=status or STATUS_NAMES[verdict.exit_status],
+        exit_status=verdict.exit_status,
+        started_at=context.started_at,
+        ended_at=context.now(),
+        requests=context.client.requests_made,
+        requests_planned=findings.planned,
+        tasks_read=tally.read["task"],
+        tasks_changed=tally.changed["task"],
+        tasks_deleted=findings.deleted.get("task", 0),
+        rows_changed=sum(tally.changed.values()) + sum(findings.deleted.values()),
+        published=False,
+        notes=(*context.notes, *findings.notes, *verdict.notes),
+        failures=verdict.failures,
+        plans=findings.plans,
+        rows_held=sum(progress.state.held_deletions for progress in context.lists),
+    )
 
-    def _groups(self, lists: list[ListProgress]) -> list[list[ListProgress]]:
-        """All lists at once, or one after the other while a budget is scarce.
 
-        A budget spent on the first pages of all lists would be spent on the same ones every time. What
-        has rows never read comes first, then what has not been tried for longest.
-        """
-        left = self.client.counters.requests_left
-        if left is None or left >= AMPLE * len(lists):
-            return [lists]
+def _masking_failure(context: Context) -> list[str]:
+    """Why no transcript was masked for its age, if any should have been."""
+    is_due = context.settings.keep_transcripts_days and not context.options.dry_run
+    if not (is_due and context.clock.doubt and any(progress.covered for progress in context.lists)):
+        return []
+    return [
+        f"no transcript was masked for its age: {context.clock.doubt}; the next sync does it when both"
+        " agree within a day. Set this machine's clock (timedatectl set-ntp true); when it is right,"
+        " the server's has to be set"
+    ]
 
-        def turn(reading: ListProgress) -> tuple[bool, datetime]:
-            state = reading.state
-            return state.count is not None and not state.gaps, state.tried_at or EARLIEST
 
-        return [[reading] for reading in sorted(lists, key=turn)]
-
-    def _read_lists(
-        self, reader: Extractor, readings: list[ListProgress], *, only_plan: bool = False
-    ) -> None:
-        self.readings += readings
-        if only_plan:
-            reader.plan(readings)
-        else:
-            read_whole(reader, readings)
-        halted = reader.findings.halted
-        of_spaces = [r for r in self.readings if r.resource.space_token is not None]
-        if isinstance(halted, CredentialsError) and not any(r.covered for r in of_spaces):
-            raise halted
-        if isinstance(halted, UnavailableError) and not any(r.covered for r in self.readings):
-            raise type(halted)(f"the server cannot be reached: {halted.message}", halted.hint)
-
-    def _spaces(
-        self, warehouse: Warehouse, reader: Extractor, listing: ListProgress, before: list[KnownSpace]
-    ) -> list[Choice]:
-        """The spaces to read: those named, else those listed. `before`: what was known before the listing was read."""
-        connection, has_listing = warehouse.connection, reader.may_go_on(listing)
-        known = known_spaces(connection)
-        if self.settings.spaces:
-            configured = self.settings.spaces if self.options.configured is None else self.options.configured
-            return named_spaces(self.settings.spaces, known, configured=configured, has_listing=has_listing)
-        if has_listing and not any(space.is_listed for space in known):
-            reader.again(listing, [1])  # everything hangs on this one answer
-            known = known_spaces(connection)
-        reader.findings.failures += note_unlisted(connection, before, known)
-        spaces = listed_spaces(known)
-        if not spaces:
-            raise listing.error or AccessError(
-                "the API lists no space for this token and organisation",
-                "Check UNPOD_ORG_HANDLE and the token's rights, or set UNPOD_SPACES to the token of a space.",
-            )
-        return spaces
-
-    def _executions(self, warehouse: Warehouse, reader: Extractor) -> list[ListProgress]:
-        """The executions lists of the agents named, else of those known by now."""
-        wanted = self.settings.agents
-        agents = named_agents(wanted) if wanted else known_agents(warehouse.connection)
-        return [
-            reading
-            for agent in agents
-            for reading in reader.open(
-                [agent_executions(agent.id)], optional=agent.optional, listed=agent.listed
-            )
-        ]
-
-    # -- the end ------------------------------------------------------------------------------
-
-    def _result(self, reader: Extractor, loader: BatchLoader, status: str = "") -> LoadResult:
-        is_held_back = self.settings.keep_transcripts_days and self.clock.doubt and not self.options.dry_run
-        if is_held_back and any(reading.covered for reading in self.readings):
-            reader.findings.failures.append(
-                f"no transcript was masked for its age: {self.clock.doubt}; the next sync does it when both"
-                " agree within a day. Set this machine's clock (timedatectl set-ntp true); when it is right,"
-                " the server's has to be set"
-            )
-        verdict = exit_status_of(self.readings, reader.findings)
-        if isinstance(reader.findings.halted, BudgetError):
-            self.notes.append(reader.findings.halted.message)
-        return LoadResult(
-            load_id=self.load_id,
-            status=status or STATUS_NAMES[verdict.exit_status],
-            exit_status=verdict.exit_status,
-            started_at=self.started_at,
-            ended_at=self.now(),
-            requests=self.client.requests_made,
-            requests_planned=reader.findings.planned,
-            tasks_read=loader.tally.read["task"],
-            tasks_changed=loader.tally.changed["task"],
-            tasks_deleted=reader.findings.deleted.get("task", 0),
-            rows_changed=sum(loader.tally.changed.values()) + sum(reader.findings.deleted.values()),
-            published=False,
-            notes=(*self.notes, *reader.findings.notes, *verdict.notes),
-            failures=verdict.failures,
-            plans=reader.findings.plans,
-            rows_held=sum(reading.state.held for reading in self.readings),
-        )
-
-    def _record(self, warehouse: Warehouse, result: LoadResult) -> None:
-        warehouse.connection.execute(
-            "update meta.loads set ended_at = ?, status = ?, requests = ?, requests_planned = ?, tasks_read = ?,"
-            " tasks_changed = ?, tasks_deleted = ?, error = ? where load_id = ?",
-            [
-                result.ended_at,
-                result.status,
-                result.requests,
-                result.requests_planned,
-                result.tasks_read,
-                result.tasks_changed,
-                result.tasks_deleted,
-                "; ".join(result.failures) or None,
-                self.load_id,
-            ],
-        )
-        self.standing = read_summary(warehouse.connection)
-
-    def _note_end(self, warehouse: Warehouse, error: BaseException) -> None:
-        """Says in meta.loads why the load ended early, when the file still lets us."""
-        status = "interrupted" if publish.is_interrupt(error) else "failed"
-        text = error.message if isinstance(error, UnpodSyncError) else type(error).__name__
-        if publish.is_interrupt(error):
-            text = "stopped by a signal"
-        try:
-            warehouse.connection.execute(
-                "update meta.loads set ended_at = ?, status = ?, requests = ?, error = ? where load_id = ?",
-                [self.now(), status, self.client.requests_made, text, self.load_id],
-            )
-            self.standing = read_summary(warehouse.connection)
-        except duckdb.Error:
-            pass  # a full disk or a dead connection: the next sync marks the load as killed
-        self._write_state(status, text)
-
-    def _publish(self, result: LoadResult, revision: int) -> LoadResult:
-        """Publishes when the published file is another revision than the work file's."""
-        published = publish.revision_of(self.files.published)
-        is_news = published != revision
-        if self.privacy.must_rewrite or (
-            is_news and maintenance.reclaimable_ratio(self.files.work) > maintenance.RECLAIMABLE_RATIO
-        ):
-            maintenance.compact(
-                self.files,
-                now=self.now(),
-                views_folder=self.settings.views_folder,
-                memory_limit=self.settings.memory_limit,
-            )
-            is_news = True
-        publish.refuse_stray_wal(self.files)
-        if is_news:
-            mode = int(self.settings.published_mode, 8)
-            publish.publish(self.files, mode=mode, is_ours=published is not None)
-            self.published = True
-        self.privacy.ended()
-        result = replace(result, published=self.published, ended_at=self.now())
-        self._write_state(result.status, "; ".join(result.failures))
-        return result
-
-    def _write_state(self, status: str, error: str) -> None:
-        """What `status` tells while a later sync holds the work file."""
-        earlier = publish.read_state(self.files)
-        now = self.now()
-        spaces = dict(earlier.get("lists", {}))
-        for reading in self.readings:
-            if reading.plan is not None and reading.error is None and not reading.is_cut:
-                spaces[reading.resource.name] = now.isoformat(timespec="seconds")
-        publish.write_state(
-            self.files,
-            {
-                "load_id": self.load_id,
-                "status": status,
-                "error": error,
-                "started_at": self.started_at.isoformat(timespec="seconds"),
-                "ended_at": now.isoformat(timespec="seconds"),
-                "last_done_at": now.isoformat(timespec="seconds")
-                if status == "done"
-                else earlier.get("last_done_at"),
-                "requests_today": self._requests_today(),
-                "lists": spaces,
-                "standing": self.standing or earlier.get("standing"),
-            },
-        )
-
-    def _requests_today(self) -> dict[str, Any]:
-        day = self.now().date()
-        before = self.used_before if day == self.started_at.date() else 0
-        return {"day": day.isoformat(), "requests": before + self.client.requests_made}
+def report_abort(context: Context, warehouse: Warehouse, error: BaseException) -> None:
+    """Notes why the load ended early, in meta.loads (if the file can still be written) and the state file."""
+    status = "interrupted" if publish.is_interrupt(error) else "failed"
+    text = error.message if isinstance(error, UnpodSyncError) else type(error).__name__
+    if publish.is_interrupt(error):
+        text = "stopped by a signal"
+    try:
+        load_log.note_abort(warehouse.connection, context, status, text)
+        context.summary = read_summary(warehouse.connection)
+    except duckdb.Error:
+        pass  # a full disk or a dead connection: the next sync marks the load as killed
+    state_file.note_end(context, status, text)

@@ -1,23 +1,16 @@
-"""What to read of a list, decided by a pure function from what the warehouse knows.
-
-Lists come newest first. A row's place is therefore counted from the *oldest* end (0 is the
-oldest row): that end does not move when new rows arrive, so positions survive between syncs.
-Intervals are half-open, `(low, high)` covers positions low … high-1. A list of `count` rows read
-in pages of `size` shows on page p the positions from count - p*size up to count - (p-1)*size.
-"""
+"""What to read of a list, decided by a pure function from what the warehouse knows."""
 
 from __future__ import annotations
 
 import functools
-import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from unpod_sync.config import FreshnessPolicy
-
-Interval = tuple[int, int]
+from unpod_sync.sync.bookmark import Bookmark
+from unpod_sync.sync.coverage import FIRST, NO_POSITIONS, Coverage, Interval, Pages, pages_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,97 +24,21 @@ class Unfinished:
 
 
 @dataclass(frozen=True, slots=True)
-class ListState:
-    """What is known of one list before a sync reads it.
+class ListState(Bookmark):
+    """One list before a sync reads it: its bookmark, and what is stored of it now.
 
-    `count` is the list's length when it was last read; `gaps` the positions never read;
-    `sweep_left` how far a sweep in progress still has to go (positions below it), None when no
-    sweep is under way; `explained` how much the server's count is known to exceed its rows;
-    `tried_at` when its first page was last asked for, whatever came of it; `size` the rows of its first
-    page then; `unjoined` the loads that left rows unread below those they read; `held` how many rows the
-    last sweep did not meet and did not mark as deleted, because they were too many; `lost` how many rows could not be stored whole;
-    `unreadable` the positions of rows that the server cannot show.
+    `stored_count` is today's; `hot` and `warm` are how many of these rows are in the lookback windows.
     """
 
-    count: int | None = None
-    known: int = 0
-    gaps: tuple[Interval, ...] = ()
-    sweep_left: int | None = None
-    sweep_started_at: datetime | None = None
-    warm_at: datetime | None = None
-    synced_at: datetime | None = None
-    swept_at: datetime | None = None
-    explained: int = 0
-    last_error: str | None = None
-    tried_at: datetime | None = None
     hot: int = 0
     warm: int = 0
     unfinished: tuple[Unfinished, ...] = ()
-    runs_usable: bool = True
-    counted: bool = True
-    size: int = 0
-    unjoined: tuple[str, ...] = ()
-    held: int = 0
-    lost: int = 0
-    unreadable: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Pages:
-    """Page numbers in ascending order, kept as half-open intervals: a list may claim billions of pages."""
-
-    intervals: tuple[Interval, ...] = ()
 
     @classmethod
-    def of(cls, numbers: Iterable[int]) -> Pages:
-        """These pages."""
-        return cls(merge_intervals((number, number + 1) for number in numbers))
-
-    @classmethod
-    def holding(cls, positions: Iterable[Interval], count: int, size: int) -> Pages:
-        """The pages on which these positions stand."""
-        ranges = (pages_of(interval, count, size) for interval in positions)
-        return cls(merge_intervals((pages.start, pages.stop) for pages in ranges))
-
-    def __iter__(self) -> Iterator[int]:
-        """Each page number, rising."""
-        return itertools.chain.from_iterable(itertools.starmap(range, self.intervals))
-
-    def __len__(self) -> int:
-        """How many pages these are."""
-        return sum(stop - start for start, stop in self.intervals)
-
-    def __contains__(self, number: int) -> bool:
-        """Whether a page is one of these."""
-        return any(start <= number < stop for start, stop in self.intervals)
-
-    def __or__(self, other: Pages) -> Pages:
-        """The pages of both."""
-        return Pages(merge_intervals([*self.intervals, *other.intervals]))
-
-    def __sub__(self, other: Pages) -> Pages:
-        """The pages that the other lacks."""
-        left = self.intervals
-        for interval in other.intervals:
-            left = subtract(left, interval)
-        return Pages(left)
-
-    def __and__(self, other: Pages) -> Pages:
-        """The pages that both have."""
-        return self - (self - other)
-
-    def first(self, number: int) -> Pages:
-        """The lowest of these, so many."""
-        return Pages.of(itertools.islice(self, number))
-
-    def positions(self, count: int, size: int) -> Iterator[Interval]:
-        """What a list of `count` rows holds on these pages."""
-        return (
-            (max(0, count - (stop - 1) * size), count - (start - 1) * size) for start, stop in self.intervals
-        )
-
-
-FIRST = Pages(((1, 2),))
+    def of(cls, bookmark: Bookmark, *, stored_count: int, hot: int, warm: int) -> ListState:
+        """From the bookmark and the present counts."""
+        kept = {field.name: getattr(bookmark, field.name) for field in fields(Bookmark)}
+        return cls(**(kept | {"stored_count": stored_count, "hot": hot, "warm": warm}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +54,8 @@ class ListPlan:
     pages: Pages
     sweep_pages: Pages
     runs: tuple[str, ...]
-    gaps: tuple[Interval, ...]
-    sweep_left: int | None
+    unread_ranges: Coverage
+    sweep_remaining: int | None
     is_warm: bool
     due: int
     needs: dict[str, int]
@@ -149,85 +66,11 @@ class ListPlan:
         return len(self.pages) + len(self.sweep_pages) + len(self.runs)
 
 
-def merge_intervals(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
-    """The same positions as disjoint, ascending intervals."""
-    merged: list[Interval] = []
-    for low, high in sorted((low, high) for low, high in intervals if high > low):
-        if merged and low <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
-        else:
-            merged.append((low, high))
-    return tuple(merged)
-
-
-def subtract(intervals: Iterable[Interval], covered: Interval) -> tuple[Interval, ...]:
-    """`intervals` without the positions of `covered`."""
-    cut_low, cut_high = covered
-    left: list[Interval] = []
-    for low, high in intervals:
-        if cut_high <= low or cut_low >= high:
-            left.append((low, high))
-            continue
-        if low < cut_low:
-            left.append((low, cut_low))
-        if cut_high < high:
-            left.append((cut_high, high))
-    return tuple(left)
-
-
-def pages_of(interval: Interval, count: int, size: int) -> range:
-    """The pages on which the positions of `interval` stand."""
-    low, high = max(interval[0], 0), min(interval[1], count)
-    if high <= low:
-        return range(0)
-    return range((count - high) // size + 1, (count - 1 - low) // size + 2)
-
-
-def page_range(page: int, rows: int, count: int, size: int) -> Interval:
-    """The positions that `rows` rows on `page` cover; an empty page covers all below it."""
-    high = count - (page - 1) * size
-    low = high - rows if rows else 0
-    return (max(low, 0), max(high, 0))
-
-
-def last_page(count: int, size: int) -> int:
-    """The number of the last page that should have rows (1 for an empty list)."""
-    return max(1, math.ceil(count / size))
-
-
-def carried_gaps(state: ListState, count: int) -> tuple[Interval, ...]:
-    """The never-read positions, carried over to a list that now has `count` rows.
-
-    New rows lie above the old count. When rows vanished, those below a gap may have been among
-    them: the gap is widened downwards by as many, never narrowed.
-    """
+def carry_unread_ranges(state: ListState, count: int) -> Coverage:
+    """The never-read positions, carried over to a list that now has `count` rows."""
     if state.count is None:
-        return ((0, count),) if count else ()
-    vanished = max(0, state.count - count)
-    gaps = [(max(0, low - vanished), min(high, count)) for low, high in state.gaps]
-    if count > state.count:
-        gaps.append((state.count, count))
-    return merge_intervals(gaps)
-
-
-def depth(rows: int, count: int, gaps: Sequence[Interval]) -> int:
-    """The position down to which a list of `count` rows holds `rows` that were read, and the gaps among them."""
-    low = count
-    for gap_low, gap_high in reversed(gaps):
-        if low - rows >= gap_high:
-            break
-        rows -= low - gap_high
-        low = gap_low
-    return low - rows
-
-
-def place(older: int, gaps: Sequence[Interval]) -> int:
-    """The position of a row with so many read ones below it, where `gaps` were never read."""
-    for low, high in gaps:
-        if older < low:
-            break
-        older += high - low
-    return older
+        return NO_POSITIONS.gaps(count)
+    return state.unread_ranges.carried_over(state.count, count)
 
 
 def sweep_slice(pages_left: int, state: ListState, now: datetime, policy: FreshnessPolicy) -> int:
@@ -274,12 +117,11 @@ def _cheapest(
 def plan(
     state: ListState, *, count: int, size: int, now: datetime, policy: FreshnessPolicy, full: bool = False
 ) -> ListPlan:
-    """What to read of a list beyond its first page.
+    """What to read of a list beyond its first page; the same arguments give the same plan.
 
-    `count` and `size` are what the first page told: the list's length and the rows a page
-    really holds. Pure: the same arguments give the same plan.
+    `count` and `size` come from the first page: the list's length, and how many rows a page really has.
     """
-    gaps = carried_gaps(state, count)
+    unread_ranges = carry_unread_ranges(state, count)
     needs: dict[str, Pages] = {}
 
     def want(reason: str, intervals: Iterable[Interval]) -> None:
@@ -287,39 +129,43 @@ def plan(
         if chosen:
             needs[reason] = chosen
 
-    want("new", gaps)
-    due = depth(state.hot, count, gaps)
+    want("new", unread_ranges)
+    due = unread_ranges.window_offset(state.hot, count)
     want("hot", [(due, count)])
-    warm_every = timedelta(hours=policy.warm_every_hours)
-    is_warm = state.warm_at is None or now - state.warm_at >= warm_every or state.warm_at > now
+    is_warm = _is_warm_due(state.warm_at, now, policy)
     if is_warm:
-        due = min(due, depth(state.warm, count, gaps))
+        due = min(due, unread_ranges.window_offset(state.warm, count))
         want("warm", [(due, count)])
     if full:
         want("full", [(0, count)])
     must = functools.reduce(Pages.__or__, needs.values(), FIRST)
-    sweep_left, sweep_pages = _sweep(state, gaps, must, count, size, now, policy, full)
+    sweep_remaining, sweep_pages = _sweep(state, unread_ranges, must, count, size, now, policy, full)
     pages, runs = _cheapest(state.unfinished, must | sweep_pages, count, size, state.runs_usable)
-    if pages:
-        needs["unfinished"] = pages
+    needs["unfinished"] = pages
     must |= pages
+    wanted = {reason: len(chosen) for reason, chosen in needs.items()}
+    wanted |= {"runs": len(runs), "sweep": len(sweep_pages)}
     return ListPlan(
         pages=must - FIRST,
         sweep_pages=sweep_pages,
         runs=tuple(sorted(runs)),
-        gaps=gaps,
-        sweep_left=sweep_left,
+        unread_ranges=unread_ranges,
+        sweep_remaining=sweep_remaining,
         is_warm=is_warm,
         due=due,
-        needs={reason: len(wanted) for reason, wanted in needs.items()}
-        | ({"runs": len(runs)} if runs else {})
-        | ({"sweep": len(sweep_pages)} if sweep_pages else {}),
+        needs={reason: number for reason, number in wanted.items() if number},
     )
+
+
+def _is_warm_due(warm_at: datetime | None, now: datetime, policy: FreshnessPolicy) -> bool:
+    """Whether the warm window is read; at once if it was read in the future, by a clock that was set back."""
+    every = timedelta(hours=policy.warm_every_hours)
+    return warm_at is None or now - warm_at >= every or warm_at > now
 
 
 def _sweep(
     state: ListState,
-    gaps: tuple[Interval, ...],
+    unread_ranges: Coverage,
     planned: Pages,
     count: int,
     size: int,
@@ -331,9 +177,11 @@ def _sweep(
 
     A list that still has much to read for the first time is not swept: that reading verifies it.
     """
-    first_load = state.known == 0 or any(high - low > policy.sweep_pages * size for low, high in gaps)
+    first_load = state.stored_count == 0 or any(
+        high - low > policy.sweep_pages * size for low, high in unread_ranges
+    )
     if first_load and not full:
         return None, Pages()
-    left = count if state.sweep_left is None or full else min(state.sweep_left, count)
+    left = count if state.sweep_remaining is None or full else min(state.sweep_remaining, count)
     candidates = Pages.holding([(0, left)], count, size) - planned
     return left, candidates.first(sweep_slice(len(candidates), state, now, policy))

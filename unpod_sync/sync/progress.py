@@ -1,14 +1,12 @@
 """The reading of one list in one sync: its plan, what came of it, and the bookmark to keep.
 
-A `ListProgress` learns of pages twice: `observe` at once (does the list page at all, has it ended?)
-and `cover` when the page's rows are in a batch, so that bookmark and rows commit together.
+A `ListProgress` learns of pages twice: `inspect_page` at once (does the list page at all, has it ended?)
+and `mark_covered` when the page's rows are in a batch, so that bookmark and rows commit together.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,18 +15,10 @@ from typing import Any
 from unpod_sync.config import FreshnessPolicy
 from unpod_sync.errors import ApiError
 from unpod_sync.model import Page, Reject, Resource
-from unpod_sync.sync.plan import (
-    FIRST,
-    Interval,
-    ListPlan,
-    ListState,
-    Pages,
-    last_page,
-    merge_intervals,
-    page_range,
-    plan,
-    subtract,
-)
+from unpod_sync.sync.bookmark import Bookmark
+from unpod_sync.sync.coverage import FIRST, NO_POSITIONS, Coverage, Interval, Pages, last_page, page_range
+from unpod_sync.sync.evidence import CountEvidence, PagingEvidence
+from unpod_sync.sync.plan import ListPlan, ListState, plan
 
 IN_MEMORY = 50_000  # ids of a sweep that is done in one go and kept in memory; longer ones go to a table
 
@@ -39,185 +29,133 @@ STAGES = ("new", "due", "sweep")
 
 @dataclass(slots=True)
 class ListProgress:
-    """One list being read.
+    """One list in one sync. More than 12 fields, since most rules need the plan, the pages and the positions together.
 
-    `planned` are the positions on the pages of the plan, the first among them. `seams` are those below
-    which rows known before are expected and have not been met yet: new rows are on top, but by count
-    alone they would end too high where others have vanished meanwhile. At a seam below a gap that an
-    earlier sync left (True), rows which that sync stored are none of those: they may have moved down to it.
-    An `optional` list may be refused or unknown; a `listed` one, named by a listing and not by the user, may be
-    refused as long as it was never read: listings also show what belongs to others.
-    `told` are the counts that a list gives which is not believed, `met` the ids it shows, `lengths` how many
-    rows its pages; `load_id` the load. `is_read_whole`: every page was asked for in this sync, at one count;
-    `is_resumed`: it was planned without its first page, which has not been read yet.
+    `planned` are the positions on the pages of the plan, including the first page. `unjoined_boundaries` are
+    positions below which stored rows are expected and were not reached yet: new rows are on top, but by count
+    alone they would end too high where others were deleted meanwhile. At a boundary below a range that an
+    earlier sync left unread (True), rows which that sync stored do not count: they may have moved down to it.
+    An `optional` list may be refused or unknown. A `listed` one, named by a listing and not by the user, may be
+    refused as long as it was never read: listings also contain what belongs to others.
+    `is_read_whole`: every page was requested in this sync, at one count. `is_resumed`: the list was planned
+    without its first page, which has not been read yet.
     """
 
+    # from the start
     resource: Resource
     state: ListState
-    policy: FreshnessPolicy
     optional: bool = False
     listed: bool = False
+    is_budgeted: bool = False
+    # from the first page
+    plan: ListPlan | None = None
     count: int = 0
     size: int = 100
-    plan: ListPlan | None = None
-    gaps: tuple[Interval, ...] = ()
-    covered: tuple[Interval, ...] = ()
-    planned: tuple[Interval, ...] = ()
-    seams: dict[int, bool] = field(default_factory=dict)
-    sweep_left: int | None = None
-    first_ids: frozenset[str] = frozenset()
-    first_count: int | None = None
-    last_shown: tuple[frozenset[str], int | None] | None = None
-    last_number: int = 0
-    seen: set[str] = field(default_factory=set)
-    met: set[str] = field(default_factory=set)
-    waiting: set[str] = field(default_factory=set)
-    counts: set[int] = field(default_factory=set)
-    latest: int = 0
-    at_top: int = 0
+    planned: Coverage = NO_POSITIONS
+    is_resumed: bool = False
+    # from each page when it arrives
+    counts: CountEvidence = field(default_factory=CountEvidence)
+    paging: PagingEvidence = field(default_factory=PagingEvidence)
+    pending_unfinished: set[str] = field(default_factory=set)
     unreadable: list[int] = field(default_factory=list)
     lost: set[Reject] = field(default_factory=set)
-    error: ApiError | None = None
-    ended: bool = False
-    end: int = sys.maxsize
-    ignores_page: bool = False
-    is_paged: bool = False
-    overflows: bool = False
-    has_surplus: bool = False
-    is_short: bool = False
-    is_read_whole: bool = False
-    is_resumed: bool = False
-    told: set[int] = field(default_factory=set)
-    lengths: dict[int, int] = field(default_factory=dict)
+    # from the loader, when a page's rows are in a batch
+    unread_ranges: Coverage = NO_POSITIONS
+    covered: Coverage = NO_POSITIONS
+    unjoined_boundaries: dict[int, bool] = field(default_factory=dict)
+    sweep_remaining: int | None = None
+    sweep_ids: set[str] = field(default_factory=set)
     load_id: str | None = None
-    is_budgeted: bool = False
-    is_counted: bool = True
-    is_cut: bool = False
+    # from the end
+    error: ApiError | None = None
+    is_read_whole: bool = False
+    stopped_early: bool = False
 
-    def begin(self, page: Page, ids: list[str], *, now: datetime, full: bool) -> None:
+    def start(
+        self, page: Page, ids: list[str], *, now: datetime, policy: FreshnessPolicy, full: bool
+    ) -> None:
         """Takes the first page: learns length and page size, and plans the rest.
 
-        A list without a believable count is read to its end every time: pages past a count that
-        is too low hold rows too (docs/api-behaviour.md, section 2: judge by rows received).
+        A list without a trusted count is read to its end every time: pages past a count that
+        is too low have rows too (docs/api-behaviour.md, section 2).
         """
         rows = len(set(ids)) or len(page.rows)
         more = page.count is None or page.count > rows
         self.size = rows if rows > page.size or (0 < rows < page.size and more) else page.size
-        self.is_short = more and 0 < rows < min(page.size, self.state.size)
+        self.paging.is_short = more and 0 < rows < min(page.size, self.state.size)
         if page.count is not None and page.count < rows:
-            self.state = replace(self.state, counted=False)
-        self.is_counted = page.count is not None and self.state.counted
-        self.count = page.count if page.count is not None and self.is_counted else max(rows, self.state.known)
-        self.first_ids, self.first_count = frozenset(ids), page.count
-        self._plan(now, full=full)
-        self.observe(page, ids)
+            self.remember(count_trusted=False)
+        self.counts.is_trusted = page.count is not None and self.state.count_trusted
+        is_usable = page.count is not None and self.counts.is_trusted
+        self.count = (
+            page.count if is_usable and page.count is not None else max(rows, self.state.stored_count)
+        )
+        self.paging.first_ids, self.paging.first_count = frozenset(ids), page.count
+        self._plan(now, policy, full=full)
+        self.inspect_page(page, ids)
 
-    def resume(self, *, now: datetime) -> None:
+    def remember(self, **changes: Any) -> None:
+        """Changes what is known of the list, for this sync and the next."""
+        self.state = replace(self.state, **changes)
+
+    def resume(self, *, now: datetime, policy: FreshnessPolicy) -> None:
         """Plans from the bookmark alone: the first page would cost a budget of one request all of it.
 
         Each page says how long the list is by now; the first one is read when there is a request left.
         """
         self.size, self.count, self.is_resumed = self.state.size, self.state.count or 0, True
-        self._plan(now, full=False)
-        self.seams.pop(self.count, None)
+        self._plan(now, policy, full=False)
+        self.unjoined_boundaries.pop(self.count, None)
 
     @property
     def can_resume(self) -> bool:
         """Whether it is known on which pages, other than the first, rows stand that were never read."""
-        if not self.state.counted or not self.state.size or self.state.count is None:
+        if not self.state.count_trusted or not self.state.size or self.state.count is None:
             return False
-        return bool(Pages.holding(self.state.gaps, self.state.count, self.state.size) - FIRST)
+        return bool(Pages.holding(self.state.unread_ranges, self.state.count, self.state.size) - FIRST)
 
-    def _plan(self, now: datetime, *, full: bool) -> None:
-        self.latest = self.at_top = self.count
-        self.waiting = {task.id for task in self.state.unfinished}
-        everything = full or not self.is_counted
+    def _plan(self, now: datetime, policy: FreshnessPolicy, *, full: bool) -> None:
+        self.counts.start(self.count)
+        self.pending_unfinished = {task.id for task in self.state.unfinished}
+        everything = full or not self.counts.is_trusted
         if everything:  # a sweep of its own, not the rest of the one under way
-            self.state = replace(self.state, sweep_left=None, sweep_started_at=None)
+            self.remember(sweep_remaining=None, sweep_started_at=None)
         self.plan = plan(
-            self.state, count=self.count, size=self.size, now=now, policy=self.policy, full=everything
+            self.state, count=self.count, size=self.size, now=now, policy=policy, full=everything
         )
-        self.gaps = self.plan.gaps
-        top = 0 if self.state.count is None else min(self.state.count, self.count)
-        self.seams = dict.fromkeys((low for low, _ in self.gaps), True) | {top: False}
-        self.seams.pop(0, None)
+        self.unread_ranges = self.plan.unread_ranges
+        covered_on_top = 0 if self.state.count is None else min(self.state.count, self.count)
+        self.unjoined_boundaries = dict.fromkeys((low for low, _ in self.unread_ranges), True) | {
+            covered_on_top: False
+        }
+        self.unjoined_boundaries.pop(0, None)
         pages = FIRST | self.plan.pages | self.plan.sweep_pages
-        self.planned = merge_intervals(pages.positions(self.count, self.size))
-        self.sweep_left = self.plan.sweep_left
+        self.planned = pages.positions(self.count, self.size)
+        self.sweep_remaining = self.plan.sweep_remaining
         if self.begins_sweep:  # what runs could not show an age ago they may show now
-            self.state = replace(self.state, runs_usable=True)
+            self.remember(runs_usable=True)
 
-    def observe(self, page: Page, ids: list[str]) -> None:
-        """Notes at once what a page says of the list as a whole."""
-        self.waiting.difference_update(ids)
-        if self.is_counted:
-            self.counted(page)
-        self.is_paged |= page.number > 1 and not self.first_ids.issuperset(ids)
-        if not page.rows:
-            self.end = min(self.end, page.number)
-            self.ended = not self.is_counted
-        elif page.number > 1 and not self.is_paged and len(self.counts) < 2:
-            # With another count it is no proof: new rows push the first page's on to the next.
-            self.ignores_page = self.ended = True
-        elif not self.is_counted:
-            self.ended = self.repeats(page, ids)
-        if page.number == 2 and page.size == self.size and not self.first_ids.isdisjoint(ids):
-            self.is_short = True  # the first page was to hold more rows, or they have been pushed on
-        if not self.is_counted:
-            self.met.update(ids)
-            self.told.update(() if page.count is None else (page.count,))
-            self.lengths[page.number] = len(page.rows)
-        self.note_last(page, ids)
+    def inspect_page(self, page: Page, ids: list[str]) -> None:
+        """Notes at once what a page shows about the list as a whole."""
+        self.pending_unfinished.difference_update(ids)
+        if self.counts.is_trusted:
+            self.note_count(page)
+        elif page.count is not None:
+            self.counts.reported.add(page.count)
+        self.paging.inspect(page, ids, self.counts, self.size)
 
-    @property
-    def short_pages(self) -> list[int]:
-        """Pages that show fewer rows than fit, or than once did: the last one only beside a count that is wrong."""
-        end = max((number for number, rows in self.lengths.items() if rows), default=0)
-        last = end if self.told else end - 1
-        return [
-            number
-            for number, rows in self.lengths.items()
-            if (rows < self.size and number <= last) or (number == 1 and self.is_short)
-        ]
-
-    @property
-    def is_open_ended(self) -> bool:
-        """Whether no page past the last one was met: one that shows what the first did may be none."""
-        return self.end == sys.maxsize and self.is_paged
-
-    def repeats(self, page: Page, ids: list[str]) -> bool:
-        """Whether a page shows what the last one before it did, or the first: so some answer past the end.
-
-        Rows met before are no proof: new rows push them on from page to page, and by whole pages when
-        the list's count has changed since.
-        """
-        shown = (frozenset(ids), page.count)
-        return page.number > 1 and shown in ((self.first_ids, self.first_count), self.last_shown)
-
-    def note_last(self, page: Page, ids: list[str]) -> None:
-        """Remembers the furthest page met."""
-        if page.number >= self.last_number:
-            self.last_number, self.last_shown = page.number, (frozenset(ids), page.count)
-
-    def again(self, page: Page, ids: Iterable[str]) -> None:
+    def on_reread(self, page: Page, ids: Iterable[str]) -> None:
         """Notes what a page says that was asked for to make the list whole."""
-        self.counted(page)
-        if self.is_counted:
+        self.note_count(page)
+        if self.counts.is_trusted:
             count, size = self._lengths(page)
-            self.planned = merge_intervals([*self.planned, page_range(page.number, size, count, size)])
+            self.planned = self.planned.add(page_range(page.number, size, count, size))
         else:
-            self.met.update(ids)
+            self.paging.fetched_ids.update(ids)
 
-    def counted(self, page: Page) -> None:
-        """Notes what a page says of the list's length, and whether there may be more rows than that."""
-        if page.count is None:
-            return
-        self.counts.add(page.count)
-        self.latest = page.count
-        if page.number == 1:
-            self.at_top = page.count
-        self.has_surplus |= self.exceeds(page)
-        self.overflows |= self.has_surplus or len(page.rows) == self._room(page) == self._lengths(page)[1]
+    def note_count(self, page: Page) -> None:
+        """Notes the count that a page reports, and whether there may be more rows than that."""
+        self.counts.add(page, room=self._room(page), size=self._lengths(page)[1])
 
     def exceeds(self, page: Page) -> bool:
         """Whether a page has more rows than its own count allows."""
@@ -233,92 +171,91 @@ class ListProgress:
         count = self.count if page.count is None else page.count
         return count, self.size if page.number == 1 else page.size
 
-    @property
-    def expected(self) -> int:
-        """How many rows this reading can have met: those that came after it read the top are the next one's.
-
-        A count lower than the rows that came with it speaks against no other one.
-        """
-        return (max if self.has_surplus else min)(self.latest, self.at_top)
-
-    def cover(
-        self, page: Page, ids: Sequence[str], *, unreadable: int = 0, known_by: str | None = None
+    def mark_covered(
+        self, page: Page, ids: Sequence[str], *, unreadable: int = 0, stored_by: str | None = None
     ) -> None:
         """Notes that the page's rows are in the batch that is about to be written.
 
         The last page reaches down to the oldest row even when it holds fewer rows than the
         count promised, by as many as are known to be too many; `unreadable` rows of the page count as
-        passed. `known_by`: the earlier load that stored the last of its rows, so that no row below it is new.
+        passed. `stored_by`: the earlier load that stored the last of its rows, so that no row below it is new.
         """
         if self.plan is None:
             return
         if self.is_sweeping:
-            self.seen.update(ids)
-        if not self.is_counted:
+            self.sweep_ids.update(ids)
+        if not self.counts.is_trusted:
             return
         count, size = self._lengths(page)
         rows = len(page.rows) - len(ids) + len(set(ids)) + unreadable
         low, high = page_range(page.number, rows, count, size)
         if page.number == 1:
             high = max(high, self.count)
-        if page.number >= last_page(count, size) and low <= self.state.explained:
+        if page.number >= last_page(count, size) and low <= self.state.accepted_count_difference:
             low = 0
-        self.pass_over((low, high))
-        met = [self.seams.pop(seam) for seam in [*self.seams] if low <= seam <= high]
-        still = [deep for deep in met if known_by is None or (deep and known_by in self.state.unjoined)]
-        if still and low:
-            self.seams[low] = any(still)
+        self.add_covered((low, high))
+        reached = [
+            self.unjoined_boundaries.pop(boundary)
+            for boundary in [*self.unjoined_boundaries]
+            if low <= boundary <= high
+        ]
+        open_below = [
+            is_below_gap
+            for is_below_gap in reached
+            if stored_by is None or (is_below_gap and stored_by in self.state.unjoined)
+        ]
+        if open_below and low:
+            self.unjoined_boundaries[low] = any(open_below)
 
-    def pass_over(self, interval: Interval) -> None:
+    def add_covered(self, interval: Interval) -> None:
         """Notes these positions as read."""
-        self.gaps = subtract(self.gaps, interval)
-        self.covered = merge_intervals([*self.covered, interval])
-        for low, high in reversed(self.covered):
-            if self.sweep_left is not None and low < self.sweep_left <= high:
-                self.sweep_left = low
+        self.unread_ranges = self.unread_ranges.remove([interval])
+        self.covered = self.covered.add(interval)
+        if self.sweep_remaining is not None:
+            self.sweep_remaining = self.covered.reach(self.sweep_remaining)
 
-    def adopt(self) -> int:
+    def accept_new_count(self) -> int:
         """Takes over the count that the list has by now; returns how many rows came on top."""
-        grown = max(0, self.latest - self.count)
+        grown = max(0, self.counts.latest - self.count)
         if grown:
-            self.gaps = merge_intervals([*self.gaps, (self.count, self.latest)])
-        self.gaps = merge_intervals((low, min(high, self.latest)) for low, high in self.gaps)
-        self.count = self.latest
+            self.unread_ranges = self.unread_ranges.add((self.count, self.counts.latest))
+        self.unread_ranges = self.unread_ranges.below(self.counts.latest)
+        self.count = self.counts.latest
         return grown
 
-    def conclude_uncounted(self, claimed: int = 0) -> None:
+    def conclude_untrusted(self, claimed: int = 0) -> None:
         """A list read to its end: its length is what was met, of more that it may have `claimed`."""
-        self.count = len(self.met)
-        self.latest = self.at_top = max(self.count, claimed)
-        self.gaps = ()
-        self.pass_over((0, max(self.count, self.state.known, 1)))
+        self.count = len(self.paging.fetched_ids)
+        self.counts.start(max(self.count, claimed))
+        self.unread_ranges = NO_POSITIONS
+        self.add_covered((0, max(self.count, self.state.stored_count, 1)))
         if self.is_sweeping:
-            self.sweep_left = 0
+            self.sweep_remaining = 0
 
     @property
     def is_sweeping(self) -> bool:
         """Whether this reading is part of a sweep."""
-        return self.sweep_left is not None
+        return self.sweep_remaining is not None
 
     @property
     def begins_sweep(self) -> bool:
         """Whether the sweep that this reading is part of begins with it."""
-        return self.is_sweeping and self.state.sweep_left is None
+        return self.is_sweeping and self.state.sweep_remaining is None
 
     @property
     def is_verified(self) -> bool:
         """Whether every row of the list has been read since the sweep (or the first load) began."""
-        if self.plan is None or self.gaps:
+        if self.plan is None or self.unread_ranges:
             return False
-        return self.sweep_left == 0 if self.is_sweeping else not self.uncovered
+        return self.sweep_remaining == 0 if self.is_sweeping else not self.uncovered
 
     @property
-    def keeps_seen(self) -> bool:
+    def keeps_sweep_ids(self) -> bool:
         """Whether ids met must outlive this sync: the sweep is too long for one go, or a budget may end it."""
         if not self.is_sweeping or self.plan is None:
             return False
         pages = len(self.plan.pages) + len(self.plan.sweep_pages) + 1
-        continued = self.state.sweep_left is not None
+        continued = self.state.sweep_remaining is not None
         is_long = pages < last_page(self.count, self.size) or self.count > IN_MEMORY
         return continued or is_long or self.is_budgeted
 
@@ -328,47 +265,48 @@ class ListProgress:
         Asks anew before each page whether the list has ended or failed meanwhile.
         """
         for page in self._pages(stage):
-            if self.ended or self.error is not None or page >= self.end:
+            if self.paging.ended or self.error is not None or page >= self.paging.end:
                 return
             yield (self.resource, page, self.size)
 
     def _pages(self, stage: str) -> Iterable[int]:
         if self.plan is None:
             return ()
-        if not self.is_counted:
+        if not self.counts.is_trusted:
             return itertools.count(2) if stage == "due" else ()
         if stage == "sweep":
             return self.plan.sweep_pages
-        new = self.pages_for(self.plan.gaps)
+        new = self.pages_for(self.plan.unread_ranges)
         return self.plan.pages & new if stage == "new" else self.plan.pages - new
 
     @property
-    def top(self) -> int:
+    def covered_on_top(self) -> int:
         """How many rows from the newest end are covered without a hole."""
         if not self.covered:
             return 0
-        low, high = self.covered[-1]
+        low, high = self.covered.intervals[-1]
         return high - low if high >= self.count else 0
 
     @property
-    def uncovered(self) -> tuple[Interval, ...]:
+    def uncovered(self) -> Coverage:
         """Positions of the list that this sync has not covered."""
-        return self.not_covered([(0, self.count)])
-
-    def not_covered(self, intervals: Iterable[Interval]) -> tuple[Interval, ...]:
-        """Those of these positions that this sync has not covered."""
-        left = merge_intervals(intervals)
-        for interval in self.covered:
-            left = subtract(left, interval)
-        return left
+        return self.covered.gaps(self.count)
 
     @property
-    def is_wanting(self) -> bool:
+    def holes(self) -> Coverage:
+        """Never-read positions, and planned ones that did not come: what this sync should still read."""
+        return self.unread_ranges.add(*self.covered.missing(self.planned))
+
+    @property
+    def is_incomplete(self) -> bool:
         """Whether something due was not read: the list itself, unread rows, planned pages, unfinished tasks."""
         if self.plan is None:
             return self.error is None
         return bool(
-            self.gaps or self.waiting or self.is_resumed or self.pages_for(self.uncovered) & self.plan.pages
+            self.unread_ranges
+            or self.pending_unfinished
+            or self.is_resumed
+            or self.pages_for(self.uncovered) & self.plan.pages
         )
 
     def pages_for(self, intervals: Iterable[Interval]) -> Pages:
@@ -376,90 +314,75 @@ class ListProgress:
         return Pages.holding(intervals, self.count, self.size)
 
     @property
-    def bad(self) -> set[int]:
+    def unreadable_positions(self) -> set[int]:
         """Positions of rows the server cannot show: those of this sync, and earlier ones not read since."""
-        earlier = self.not_covered((position, position + 1) for position in self.state.unreadable)
+        earlier = self.covered.missing((position, position + 1) for position in self.state.unreadable)
         return {*self.unreadable, *itertools.chain.from_iterable(itertools.starmap(range, earlier))}
 
-    def bad_offsets(self, page: int, size: int) -> list[int]:
+    def unreadable_offsets(self, page: int, size: int) -> list[int]:
         """Where such rows stand on a page now, as offsets from the start of the list."""
         if self.plan is None and self.state.size:
             size = min(size, self.state.size)
-        count = (self.state.count or 0) if self.plan is None else self.latest
-        offsets = (count - 1 - position for position in self.bad)
+        count = (self.state.count or 0) if self.plan is None else self.counts.latest
+        offsets = (count - 1 - position for position in self.unreadable_positions)
         return [offset for offset in offsets if (page - 1) * size <= offset < page * size]
+
+    @property
+    def unavailable_rows(self) -> int:
+        """Rows that the list counts but that cannot be stored: unreadable ones, and the accepted difference."""
+        return len(self.unreadable_positions) + self.state.accepted_count_difference
 
     @property
     def lost_rows(self) -> int:
         """How many rows of the list are not stored whole, as far as this sync or an earlier one has read it."""
         return len(self.lost) if self.is_verified else max(len(self.lost), self.state.lost)
 
-    def bookmark(self, *, now: datetime, finished: bool, known: int | None = None) -> dict[str, Any]:
-        """The bookmark row: the state this reading leaves behind."""
-        complete = finished and self.error is None and not self.is_cut
-        sweep_started_at, sweep_left = self.state.sweep_started_at, self.state.sweep_left
-        if self.plan is not None:  # a list whose first page failed keeps its sweep as it was
-            fresh_start = sweep_left is None or sweep_started_at is None
-            sweeping = self.sweep_left is not None and self.sweep_left > 0
-            sweep_started_at = (now if fresh_start else sweep_started_at) if sweeping else None
-            sweep_left = self.sweep_left if sweeping and self.keeps_seen else None
-        tried_at = now if self.plan is not None or self.error is not None else self.state.tried_at
-        gaps = self.gaps if self.plan else self.state.gaps
-        if self.is_counted and not self.ignores_page:
-            # Below a gap that is closed, one more row is due: it tells whether the next ones are known.
-            open_at = {low for low, _ in gaps}
-            gaps = merge_intervals([*gaps, *((seam - 1, seam) for seam in self.seams.keys() - open_at)])
-        unjoined = [*self.state.unjoined, *([self.load_id] if self.load_id else [])] if gaps else []
-        row: dict[str, Any] = {
-            "resource": self.resource.name,
-            "space_token": self.resource.space_token,
-            "kind": self.resource.kind,
-            "api_count": self.count if self.plan is not None else self.state.count,
-            "known_count": self.state.known if known is None else known,
-            "gaps_json": json.dumps([list(gap) for gap in gaps]),
-            "sweep_started_at": sweep_started_at,
-            "sweep_remaining": sweep_left,
-            "sweep_completed_at": now if complete and self.is_verified else self.state.swept_at,
-            "warm_at": now if complete and self.plan and self.plan.is_warm else self.state.warm_at,
-            "explained_gap": self.state.explained,
-            "last_synced_at": now if complete else self.state.synced_at,
-            "last_error": self.error.message if self.error else None,
-            "state_json": json.dumps(
-                {
-                    "runs_usable": self.state.runs_usable,
-                    "counted": self.state.counted,
-                    "unjoined": unjoined,
-                    "held": self.state.held,
-                    "unreadable": sorted(self.bad),
-                    "lost": self.lost_rows,
-                    "size": self.size if self.plan is not None else self.state.size,
-                    "tried_at": tried_at.isoformat() if tried_at else None,
-                }
-            ),
-        }
-        return row
+    def bookmark(self, *, now: datetime, finished: bool, stored_count: int | None = None) -> Bookmark:
+        """What this sync leaves for the next one."""
+        state = self.state
+        has_plan, was_tried = self.plan is not None, self.plan is not None or self.error is not None
+        complete = finished and self.error is None and not self.stopped_early
+        unread_ranges = self._unread_next_time()
+        sweep_started_at, sweep_remaining = self._sweep_position(now)
+        return Bookmark(
+            resource=self.resource.name,
+            space_token=self.resource.space_token,
+            kind=self.resource.kind,
+            count=self.count if has_plan else state.count,
+            stored_count=state.stored_count if stored_count is None else stored_count,
+            unread_ranges=unread_ranges,
+            sweep_started_at=sweep_started_at,
+            sweep_remaining=sweep_remaining,
+            swept_at=now if complete and self.is_verified else state.swept_at,
+            warm_at=now if complete and self.plan and self.plan.is_warm else state.warm_at,
+            accepted_count_difference=state.accepted_count_difference,
+            synced_at=now if complete else state.synced_at,
+            last_error=self.error.message if self.error else None,
+            runs_usable=state.runs_usable,
+            count_trusted=state.count_trusted,
+            unjoined=(*state.unjoined, *filter(None, [self.load_id])) if unread_ranges else (),
+            held_deletions=state.held_deletions,
+            unreadable=tuple(sorted(self.unreadable_positions)),
+            lost=self.lost_rows,
+            size=self.size if has_plan else state.size,
+            last_attempt_at=now if was_tried else state.last_attempt_at,
+        )
 
+    def _sweep_position(self, now: datetime) -> tuple[datetime | None, int | None]:
+        """When the sweep in progress started, and what it still has to read."""
+        started_at, remaining = self.state.sweep_started_at, self.state.sweep_remaining
+        if self.plan is None:  # a list whose first page failed keeps its sweep as it was
+            return started_at, remaining
+        if not self.sweep_remaining:
+            return None, None
+        is_new = remaining is None or started_at is None
+        return now if is_new else started_at, self.sweep_remaining if self.keeps_sweep_ids else None
 
-def state_of(bookmark: dict[str, Any], **known: Any) -> ListState:
-    """A `ListState` from a stored bookmark and the counts of what is known."""
-    extra = json.loads(bookmark.get("state_json") or "{}")
-    return ListState(
-        count=bookmark.get("api_count"),
-        gaps=tuple((low, high) for low, high in json.loads(bookmark.get("gaps_json") or "[]")),
-        sweep_left=bookmark.get("sweep_remaining"),
-        sweep_started_at=bookmark.get("sweep_started_at"),
-        warm_at=bookmark.get("warm_at"),
-        synced_at=bookmark.get("last_synced_at"),
-        swept_at=bookmark.get("sweep_completed_at"),
-        explained=bookmark.get("explained_gap") or 0,
-        last_error=bookmark.get("last_error"),
-        runs_usable=extra.get("runs_usable", True),
-        counted=extra.get("counted", True),
-        size=extra.get("size", 0),
-        held=extra.get("held", 0),
-        lost=extra.get("lost", 0),
-        unreadable=tuple(extra.get("unreadable", ())),
-        unjoined=tuple(extra.get("unjoined", ())),
-        tried_at=datetime.fromisoformat(extra["tried_at"]) if extra.get("tried_at") else None,
-        **known,
-    )
+    def _unread_next_time(self) -> Coverage:
+        """The unread ranges, and one more row below each that is closed: it shows whether the next ones are stored."""
+        unread = self.unread_ranges if self.plan else self.state.unread_ranges
+        if not self.counts.is_trusted or self.paging.ignores_page:
+            return unread
+        still_open = {low for low, _ in unread}
+        closed = self.unjoined_boundaries.keys() - still_open
+        return unread.add(*((boundary - 1, boundary) for boundary in closed))

@@ -69,29 +69,29 @@ class _Refused:
     missing: list[ListProgress] = field(default_factory=list)
 
     @classmethod
-    def among(cls, readings: Sequence[ListProgress]) -> _Refused:
+    def among(cls, lists: Sequence[ListProgress]) -> _Refused:
         """Sorts the lists that failed."""
         found = cls()
-        executions = [r for r in readings if r.resource.kind == "execution" and (r.plan or r.error)]
+        executions = [r for r in lists if r.resource.kind == "execution" and (r.plan or r.error)]
         has_route = not all(isinstance(r.error, NoRouteError) for r in executions)
-        answered = {r.resource.owner for r in readings if r.plan is not None}
-        for reading in readings:
-            error = reading.error
+        answered = {r.resource.owner for r in lists if r.plan is not None}
+        for progress in lists:
+            error = progress.error
             if error is None:
                 continue
-            if isinstance(error, NoRouteError) and reading in executions and not has_route:
-                found.missing.append(reading)
-            elif reading.optional and isinstance(error, AccessError | CredentialsError):
-                found.optional.append(reading)
-            elif reading.listed and is_foreign(reading) and reading.resource.owner not in answered:
-                found.foreign.append(reading)
+            if isinstance(error, NoRouteError) and progress in executions and not has_route:
+                found.missing.append(progress)
+            elif progress.optional and isinstance(error, AccessError | CredentialsError):
+                found.optional.append(progress)
+            elif progress.listed and is_foreign(progress) and progress.resource.owner not in answered:
+                found.foreign.append(progress)
             else:
-                found.failed.append(reading)
+                found.failed.append(progress)
         return found
 
     def notes(self) -> list[str]:
         """What is no failure is said once: not again while it stays as it was at the last sync."""
-        said = [
+        notes = [
             f"{r.resource.name}: the API shows this token no such listing (401)"
             if isinstance(r.error, CredentialsError)
             else r.error.message
@@ -99,56 +99,56 @@ class _Refused:
             if r.error is not None and is_news(r)
         ]
         if self.missing and all(map(is_news, self.missing)):
-            said.append("the server has no executions lists (404 for every agent): they are left out")
+            notes.append("the server has no executions lists (404 for every agent): they are left out")
         new = [r.resource.owner or "" for r in self.foreign if is_news(r)]
         if names := list(dict.fromkeys(new)):
             shown = ", ".join(names[:SHOWN]) + (
                 f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             )
-            said.append(f"listed, but not readable with this token, and left out: {shown}")
-        return said
+            notes.append(f"listed, but not readable with this token, and left out: {shown}")
+        return notes
 
 
-def is_foreign(reading: ListProgress) -> bool:
+def is_foreign(progress: ListProgress) -> bool:
     """Whether access is refused (206) to a list that was never read: listings also show what belongs to others."""
-    error = reading.error
-    return isinstance(error, AccessError) and error.status == 206 and reading.state.count is None
+    error = progress.error
+    return isinstance(error, AccessError) and error.status == 206 and progress.state.count is None
 
 
-def is_news(reading: ListProgress) -> bool:
+def is_news(progress: ListProgress) -> bool:
     """Whether the list's failure is another one than at the last sync."""
-    return reading.error is not None and reading.error.message != reading.state.last_error
+    return progress.error is not None and progress.error.message != progress.state.last_error
 
 
-def exit_status_of(readings: Sequence[ListProgress], findings: SyncFindings) -> Verdict:
+def exit_status_of(lists: Sequence[ListProgress], findings: SyncFindings) -> Verdict:
     """What failed and what is to be noted, in words, and the exit status.
 
     0 nothing failed, 3 some of it, 1 every list that matters.
     """
-    refused = _Refused.among(readings)
+    refused = _Refused.among(lists)
     # An ended budget is the user's own limit, not a failure: what was read is in.
-    of_spaces = [reading for reading in readings if reading.resource.space_token is not None]
-    worked = isinstance(findings.halted, BudgetError) or any(map(_worked, of_spaces or readings))
+    of_spaces = [progress for progress in lists if progress.resource.space_token is not None]
+    worked = isinstance(findings.halted, BudgetError) or any(map(_worked, of_spaces or lists))
     failed = refused.failed if worked else refused.failed + refused.foreign
     failures = _outage(failed, findings.halted) + findings.failures
-    unreadable = sum(len(reading.bad) for reading in readings)
+    unreadable = sum(len(progress.unreadable_positions) for progress in lists)
     if unreadable:
         failures.append(
             f"{unreadable} rows cannot be read, the server fails every page with them (meta.rejects)"
         )
     failures += [
-        f"{reading.resource.name}: {reading.lost_rows} rows could not be stored whole (meta.rejects)"
-        for reading in readings
-        if reading.lost_rows
+        f"{progress.resource.name}: {progress.lost_rows} rows could not be stored whole (meta.rejects)"
+        for progress in lists
+        if progress.lost_rows
     ]
     failures += [
-        f"{reading.resource.name}: {reading.state.held:,} stored rows are no longer listed, too many to be"
+        f"{progress.resource.name}: {progress.state.held_deletions:,} stored rows are no longer listed, too many to be"
         " believed at once; none is marked as deleted until `sync --accept-deletions` confirms it"
-        for reading in readings
-        if reading.state.held
+        for progress in lists
+        if progress.state.held_deletions
     ]
     if isinstance(findings.halted, BudgetError):
-        if any(reading.is_wanting for reading in readings):
+        if any(progress.is_incomplete for progress in lists):
             failures.append("the request budget ended before everything due was read; the next sync goes on")
     elif findings.halted is not None and not failures:
         failures.append(findings.halted.message)
@@ -158,7 +158,7 @@ def exit_status_of(readings: Sequence[ListProgress], findings: SyncFindings) -> 
 
 def _outage(failed: Sequence[ListProgress], halted: ApiError | None) -> list[str]:
     """The messages of lists that failed; those of a server that is down are one, with its hint."""
-    errors = [reading.error for reading in failed if reading.error is not None]
+    errors = [progress.error for progress in failed if progress.error is not None]
     if not isinstance(halted, UnavailableError):
         return [error.message for error in errors]
     others = [error.message for error in errors if not isinstance(error, UnavailableError)]
@@ -166,6 +166,6 @@ def _outage(failed: Sequence[ListProgress], halted: ApiError | None) -> list[str
     return [*others, f"the server cannot be reached, {down} lists failed: {halted.message}. {halted.hint}"]
 
 
-def _worked(reading: ListProgress) -> bool:
+def _worked(progress: ListProgress) -> bool:
     """Whether anything of the list was read; an empty list that answered was read too."""
-    return bool(reading.covered) or (reading.plan is not None and reading.error is None)
+    return bool(progress.covered) or (progress.plan is not None and progress.error is None)

@@ -20,7 +20,7 @@ NO_AGENT = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A space token or agent handle to read, with what its lists may do (see `Reading`)."""
+    """A space token or agent handle to read, with what its lists may do (see `ListProgress`)."""
 
     id: str
     optional: bool = False

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from unpod_sync.model import Record, Reject
+from unpod_sync.tables import Column
 from unpod_sync.transform.json_codec import embedded
 from unpod_sync.transform.parse import (
     FIRST_YEAR,
@@ -99,9 +100,8 @@ class RecordColumns:
         prefix = f"{parent}." if parent else ""
         self._raw.update((prefix + name, column) for name, column in zip(keys, columns, strict=True))
 
-    def values(self, paths: str) -> Values:
-        """The first value that is neither null nor empty text, of several paths between bars."""
-        first, *others = paths.split("|")
+    def values(self, first: str, *others: str) -> Values:
+        """The first value of these paths that is neither null nor empty text, for each record."""
         values = self.raw(first)
         for path in others:
             if None not in values and "" not in values:
@@ -127,13 +127,11 @@ class RecordColumns:
                 read.append(None)
         return read
 
-    def column(self, field: str, type_name: str, path: str) -> pa.Array:
-        """The column of this SQL type that `Column.read` describes."""
-        folded = path.startswith("fold(")
-        values = self.values(path[5:-1] if folded else path)
-        if folded:
-            return each_spelling(self.texts(field, values), fold)
-        return getattr(self, CONVERSIONS[type_name])(field, values)
+    def column(self, column: Column) -> pa.Array:
+        """The column that `Column.read` describes."""
+        values = self.values(*column.paths)
+        converted: pa.Array = getattr(self, CONVERSIONS[column.type])(column.name, values)
+        return each_spelling(converted, fold) if column.is_label else converted
 
     def labels(
         self, field: str, paths: tuple[str, ...], fold_label: Callable[[str | None], str | None]

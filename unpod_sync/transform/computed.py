@@ -34,7 +34,7 @@ def shapes(batch: RecordColumns) -> Columns:
 
 def created(batch: RecordColumns) -> Columns:
     """Creation as sent; from the time-based id where it is missing or cannot be read."""
-    sent = batch.times("created_at", batch.values("created|created_at"))
+    sent = batch.times("created_at", batch.values("created", "created_at"))
     if sent.null_count:
         times = zip(sent, batch.records, strict=True)
         inside = [None if time.is_valid else id_time(record.id) for time, record in times]

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
 
 from unpod_sync.transform.columns import Columns, RecordColumns, Values, dict_of, given_text
-from unpod_sync.transform.parse import ParseError, contact_key, is_missing, looks_like_number
+from unpod_sync.transform.parse import ParseError, is_missing
 
-NUMBER_KEYS = ("contact_number", "phone", "phone_number", "mobile", "mobile_number", "number", "contact")
-SURE_NUMBER_KEYS = NUMBER_KEYS[:5]
+# The names of a contact's fields, for the columns here and for `forget` and `redact`.
+SURE_NUMBER_KEYS = ("contact_number", "phone", "phone_number", "mobile", "mobile_number")  # of `input`
+NUMBER_KEYS = (*SURE_NUMBER_KEYS, "number", "contact")
+CUSTOMER_NUMBER_KEYS = ("number", "contact_number", "phone")  # of `output.customer`
+OUTPUT_KEYS = ("contact_number", "customer", "customer_number", "number", "phone", "email")
+# A key with one of these words may hold a number.
+NUMBER_WORDS = frozenset((
+    "phone", "mobile", "number", "contact", "whatsapp", "telephone", "tel", "msisdn", "cell", "caller", "callee",
+    "customer",
+))  # fmt: skip
 NAME_KEYS = ("name", "customer_name", "contact_name", "full_name", "fullName")
+NAME_FIELDS = frozenset(
+    {*(key.lower() for key in NAME_KEYS), "first_name", "last_name", "firstname", "lastname", "surname"}
+)
 INDIAN_ZONES = ("Asia/Kolkata", "Asia/Calcutta")
 AMERICAN_ZONES = ("America/", "US/", "Canada/", "EST", "CST", "MST", "PST", "Pacific/Honolulu")
+
+_PHONE = re.compile(r"(?:tel:|sip:)?[\d\s()+./\-\u00a0\u2010-\u2015]+", re.IGNORECASE)
+PSEUDONYM = re.compile(r"(number|email|name)-[0-9a-f]{24}")  # what `redact_hash` puts in place of a value
+_PLAIN_NUMBER = re.compile(r"\+?[0-9]+")
+_EXTENSION = re.compile(r"(?:ext|extn|extension|[x#;,@]).*", re.IGNORECASE | re.DOTALL)
 
 
 def contact(batch: RecordColumns) -> Columns:
@@ -40,7 +58,7 @@ def _number(batch: RecordColumns, index: int, given: dict[str, Any], output: dic
     customer = dict_of(output.get("customer"))
     candidates = [(given.get(key), key in SURE_NUMBER_KEYS) for key in NUMBER_KEYS]
     candidates.append((output.get("contact_number"), False))
-    candidates += [(customer.get(key), False) for key in ("number", "contact_number", "phone")]
+    candidates += [(customer.get(key), False) for key in CUSTOMER_NUMBER_KEYS]
     for value, sure in candidates:
         try:
             text = given_text(value)
@@ -69,3 +87,43 @@ def zone_country(zone: str) -> str:
     if zone in INDIAN_ZONES:
         return "91"
     return "1" if zone.startswith(AMERICAN_ZONES) else ""
+
+
+def looks_like_number(text: str) -> bool:
+    """Whether a text is a telephone number: its signs only, and at least three digits; or its hash."""
+    if text.startswith("number-"):
+        return bool(PSEUDONYM.fullmatch(text))
+    return bool(_PHONE.fullmatch(text.strip())) and sum(map(str.isdecimal, text)) >= 3
+
+
+@lru_cache(maxsize=65536)
+def contact_key(number: str | None, country: str = "") -> str | None:
+    """The digits of a number with its country code where that can be told; None without digits.
+
+    Signs, extensions, the international prefixes + and 00 and leading zeros go. What then has
+    ten digits is a national number of India or North America: `country` ("91", "1": that of the
+    configured time zone) decides where it fits both; without it a number that begins with 6 to 9
+    is taken for an Indian mobile, other ones of the North American form for such. Everything
+    else keeps its digits, so that numbers which may differ are never merged. A hashed number is
+    its own key.
+    """
+    if number is None:
+        return None
+    if number.startswith("number-") and PSEUDONYM.fullmatch(number):
+        return number
+    if _PLAIN_NUMBER.fullmatch(number):
+        main, digits = number, number.lstrip("+0")
+    else:
+        main = _EXTENSION.sub("", number.strip().lower().removeprefix("tel:").removeprefix("sip:"))
+        digits = "".join(str(int(sign)) for sign in main if sign.isdecimal()).lstrip("0")
+    if not digits or (len(digits) < 7 and any(sign.isalpha() for sign in main)):
+        return None
+    if main.lstrip(" (").startswith(("+", "00")):
+        # A trunk zero written after the country code, +91 (0)98…, is not part of the number.
+        return "91" + digits[3:] if len(digits) == 13 and digits.startswith("910") else digits
+    if len(digits) != 10:
+        return digits
+    indian, american = digits[0] in "6789", digits[0] in "23456789" and digits[3] in "23456789"
+    if american and (country == "1" or not indian):
+        return "1" + digits
+    return "91" + digits if indian else digits

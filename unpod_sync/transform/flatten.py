@@ -1,6 +1,6 @@
 """Records → Arrow tables: one row per record, and for tasks one per message. Pure, and total.
 
-Columns are read as `columns.py` says; what is more than a value at a path is in `derive.py`.
+Columns are read as `tables.py` states; what is more than a value at a path is in `computed.py`.
 No value is so odd that it raises or costs a row: it costs its column, and is in the rejects.
 """
 
@@ -20,12 +20,7 @@ from unpod_sync.transform.transcript import read_messages
 
 PATHS = {
     kind: [
-        *(
-            path
-            for c in table.columns
-            for path in c.read.removeprefix("fold(").removesuffix(")").split("|")
-            if path
-        ),
+        *(path for column in table.columns for path in column.paths),
         *(DERIVED_PATHS if kind == "task" else ()),
     ]
     for kind, table in BY_KIND.items()
@@ -42,7 +37,7 @@ def flatten(kind: str, records: Sequence[Record], zone: ZoneInfo) -> Flat:
     arrays = batch.arrays
     for column in table.columns:
         if column.origin == "payload" and column.read:
-            arrays[column.name] = batch.column(column.name, column.type, column.read)
+            arrays[column.name] = batch.column(column)
     for derivation in COMPUTED_COLUMNS.get(kind, ()):
         arrays.update(derivation(batch))
     messages = None

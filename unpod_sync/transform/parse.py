@@ -42,10 +42,6 @@ _SCORE_PERCENT = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*%")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SEPARATORS = re.compile(r"[\s\-_]+")
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
-_PHONE = re.compile(r"(?:tel:|sip:)?[\d\s()+./\-\u00a0\u2010-\u2015]+", re.IGNORECASE)
-PSEUDONYM = re.compile(r"(number|email|name)-[0-9a-f]{24}")  # what `redact_hash` puts in place of a value
-_PLAIN_NUMBER = re.compile(r"\+?[0-9]+")
-_EXTENSION = re.compile(r"(?:ext|extn|extension|[x#;,@]).*", re.IGNORECASE | re.DOTALL)
 
 STATUS_ALIASES = {"droped": "dropped", "voice_mail": "voicemail"}
 ROLES = {
@@ -232,11 +228,17 @@ def id_time(identifier: str) -> datetime | None:
 
 
 @lru_cache(maxsize=4096)
+def to_snake_case(text: str) -> str:
+    """Lower case with underscores: apiKey, API-Key and "api key" are api_key."""
+    return _SEPARATORS.sub("_", _CAMEL.sub("_", text)).lower()
+
+
+@lru_cache(maxsize=4096)
 def fold(label: str | None) -> str | None:
-    """A label in lower case with underscores: notConnected and not-connected are not_connected."""
+    """A label in snake case: notConnected and not-connected are not_connected."""
     if label is None or is_missing(label):
         return None
-    folded = _SEPARATORS.sub("_", _CAMEL.sub("_", label.strip())).lower().strip("_")
+    folded = to_snake_case(label.strip()).strip("_")
     return STATUS_ALIASES.get(folded, folded) or None
 
 
@@ -291,46 +293,6 @@ def _score_of_text(value: str) -> tuple[float | None, float | None]:
     if percent := _SCORE_PERCENT.fullmatch(text):
         return read_number(percent[1]), 100.0
     return None, None
-
-
-def looks_like_number(text: str) -> bool:
-    """Whether a text is a telephone number: its signs only, and at least three digits; or its hash."""
-    if text.startswith("number-"):
-        return bool(PSEUDONYM.fullmatch(text))
-    return bool(_PHONE.fullmatch(text.strip())) and sum(map(str.isdecimal, text)) >= 3
-
-
-@lru_cache(maxsize=65536)
-def contact_key(number: str | None, country: str = "") -> str | None:
-    """The digits of a number with its country code where that can be told; None without digits.
-
-    Signs, extensions, the international prefixes + and 00 and leading zeros go. What then has
-    ten digits is a national number of India or North America: `country` ("91", "1": that of the
-    configured time zone) decides where it fits both; without it a number that begins with 6 to 9
-    is taken for an Indian mobile, other ones of the North American form for such. Everything
-    else keeps its digits, so that numbers which may differ are never merged. A hashed number is
-    its own key.
-    """
-    if number is None:
-        return None
-    if number.startswith("number-") and PSEUDONYM.fullmatch(number):
-        return number
-    if _PLAIN_NUMBER.fullmatch(number):
-        main, digits = number, number.lstrip("+0")
-    else:
-        main = _EXTENSION.sub("", number.strip().lower().removeprefix("tel:").removeprefix("sip:"))
-        digits = "".join(str(int(sign)) for sign in main if sign.isdecimal()).lstrip("0")
-    if not digits or (len(digits) < 7 and any(sign.isalpha() for sign in main)):
-        return None
-    if main.lstrip(" (").startswith(("+", "00")):
-        # A trunk zero written after the country code, +91 (0)98…, is not part of the number.
-        return "91" + digits[3:] if len(digits) == 13 and digits.startswith("910") else digits
-    if len(digits) != 10:
-        return digits
-    indian, american = digits[0] in "6789", digits[0] in "23456789" and digits[3] in "23456789"
-    if american and (country == "1" or not indian):
-        return "1" + digits
-    return "91" + digits if indian else digits
 
 
 def shorten(value: Any, length: int = 200) -> str:

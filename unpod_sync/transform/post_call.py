@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from unpod_sync.transform.columns import Columns, RecordColumns, Values, given_text, nested, spelled
-from unpod_sync.transform.json_codec import embedded, encode_all, encode_text
+from unpod_sync.transform.json_codec import embedded, encode_text
 from unpod_sync.transform.parse import (
     ParseError,
     fold_outcome,
@@ -127,8 +127,7 @@ def _has_content(value: Any) -> bool:
 
 def _json_texts(values: Values) -> pa.Array:
     """Each value as JSON text, NULL for null."""
-    texts = iter(encode_all([value for value in values if value is not None]))
-    return pa.array([None if value is None else next(texts) for value in values], pa.string())
+    return pa.array([None if value is None else encode_text(value) for value in values], pa.string())
 
 
 def _structured(batch: RecordColumns) -> pa.Array:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from unpod_sync.model import LEAST_TOKEN
 from unpod_sync.transform.json_codec import embedded, encode_text
+from unpod_sync.transform.parse import to_snake_case
 
 REDACTED = "[redacted]"
 
@@ -28,7 +29,6 @@ SECRET_NAMES = (
 # Tokens that address something and open nothing: the API's own names and paging.
 PUBLIC_NAMES = frozenset({"space_token", "public_token", "page_token", "next_token", "next_page_token"})
 
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SUFFIX = re.compile(rf"(?:.*_)?(?:{'|'.join(SECRET_NAMES)})")
 _WRITTEN = r'(?:token|secret|passw(?:or)?d|passphrase|pwd|(?:api|secret|private|access|signing)[ _-]?key' \
     r'|authorization|credentials?|jwt|cookie|location)\\*"\s*:'  # fmt: skip
@@ -103,8 +103,8 @@ def drop_known_secrets(row: dict[str, Any]) -> dict[str, Any]:
 
 def is_secret_name(key: str) -> bool:
     """Whether a key names a credential: token, user_token, apiKey, X-API-Key, …"""
-    folded = _CAMEL.sub("_", key).lower().replace("-", "_").replace(" ", "_")
-    return bool(_SUFFIX.fullmatch(folded)) and folded not in PUBLIC_NAMES
+    name = to_snake_case(key)
+    return bool(_SUFFIX.fullmatch(name)) and name not in PUBLIC_NAMES
 
 
 def _without_location(user: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
@@ -14,14 +13,10 @@ import pyarrow.compute as pc
 
 from unpod_sync.tables import MESSAGES
 from unpod_sync.transform.columns import RecordColumns, each_spelling, times
-from unpod_sync.transform.json_codec import embedded, encode_all, encode_text
+from unpod_sync.transform.json_codec import embedded, encode
 from unpod_sync.transform.parse import ParseError, fold_role, is_missing, read_text
 
 FIELD = "transcript"
-Shape = tuple[str, ...]
-Columns = Mapping[str, Sequence[Any]]
-NO_SHAPE: Shape = ()
-SPOKEN = {"role", "content"}
 ROLE_KEYS = ("role", "speaker", "sender", "from")
 CONTENT_KEYS = ("content", "text", "message", "transcript")
 TIME_KEYS = ("timestamp", "time", "sent_at", "created_at", "createdAt", "date")
@@ -46,16 +41,6 @@ class Messages:
     known: list[bool]
 
 
-@dataclass(frozen=True, slots=True)
-class _Fields:
-    """What messages say: role labels, contents, times as sent, and further fields as JSON text."""
-
-    labels: pa.Array
-    contents: pa.Array
-    moments: Sequence[Any]
-    extras: pa.Array
-
-
 def read_messages(batch: RecordColumns) -> Messages:
     """All messages of a batch of tasks, in the records' and the transcripts' order."""
     transcripts = [
@@ -65,130 +50,50 @@ def read_messages(batch: RecordColumns) -> Messages:
     counts = [0 if entries is None else len(entries) for entries in transcripts]
     offsets = pa.array([0, *accumulate(counts)], pa.int32())
     entries = list(chain.from_iterable(filter(None, transcripts)))
-    fields = _fields(entries)
-    owner = pc.list_parent_indices(pa.ListArray.from_arrays(offsets, fields.labels)).cast(pa.int64())
+    labels, contents, moments, extras = _fields(entries)
+    owner = pc.list_parent_indices(pa.ListArray.from_arrays(offsets, labels)).cast(pa.int64())
     first = offsets.cast(pa.int64()).take(owner)
     columns = {
         "task_id": pa.array([record.id for record in batch.records], pa.string()).take(owner),
         "position": pc.subtract(pa.array(range(len(entries)), pa.int64()), first),
-        "role": each_spelling(fields.labels, fold_role),
-        "role_label": fields.labels,
-        "content": fields.contents,
-        "sent_at": _moments(batch, fields.moments, owner),
-        "extra_json": fields.extras,
+        "role": each_spelling(labels, fold_role),
+        "role_label": labels,
+        "content": contents,
+        "sent_at": _moments(batch, moments, owner),
+        "extra_json": extras,
     }
     schema = MESSAGES.arrow_schema("payload")
     table = pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
     return Messages(table, offsets, [entries is not None for entries in transcripts])
 
 
-def _fields(entries: list[Any]) -> _Fields:
-    """The fields of these messages.
+def _fields(entries: list[Any]) -> tuple[pa.Array, pa.Array, list[Any], pa.Array]:
+    """Role labels, contents, times as sent, and further fields as JSON text of these messages.
 
-    Messages of one shape, the same keys in the same order with text where text is usual, are read
-    by whole columns: a batch mostly has one, else few. Those of no usual shape are read one by one.
+    Nearly every message has a text role and a text content, and its time under `timestamp`. Such
+    messages are read column by column, all others one by one.
     """
-    parts = _parts(entries)
-    if len(parts) == 1:
-        return parts[0][1]
-    order = list(chain.from_iterable(places for places, _ in parts))
-    back = sorted(range(len(order)), key=order.__getitem__)
-    labels, contents, extras = (
-        pa.concat_arrays(arrays).take(pa.array(back, pa.int64()))
-        for arrays in zip(*((part.labels, part.contents, part.extras) for _, part in parts), strict=True)
-    )
-    moments = list(chain.from_iterable(part.moments for _, part in parts))
-    return _Fields(labels, contents, [moments[i] for i in back], extras)
+    rests = [
+        entry.copy() if type(entry) is dict and OTHER_TIME_KEYS.isdisjoint(entry) else {} for entry in entries
+    ]
+    labels = [rest.pop("role", None) for rest in rests]
+    contents = [rest.pop("content", None) for rest in rests]
+    moments = [rest.pop("timestamp", None) for rest in rests]
+    extras = [encode(rest) if rest else None for rest in rests]
+    for index, (label, content) in enumerate(zip(labels, contents, strict=True)):
+        if type(label) is not str or type(content) is not str:
+            labels[index], contents[index], moments[index], extras[index] = _read_entry(entries[index])
+    return _text_array(labels), _text_array(contents), moments, pa.array(extras, pa.string())
 
 
-def _parts(entries: list[Any]) -> list[tuple[Sequence[int], _Fields]]:
-    """The messages of each shape, with where they stand; those of no usual one together."""
-    if {dict}.issuperset(map(type, entries)) and len(shapes := set(map(tuple, entries))) == 1:
-        columns = _columns(shapes.pop(), entries)
-        if _are_usual(columns):
-            return [(range(len(entries)), _read_columns(columns, len(entries)))]
-    found: dict[Shape, list[int]] = defaultdict(list)
-    for place, entry in enumerate(entries):
-        found[tuple(entry) if type(entry) is dict else NO_SHAPE].append(place)
-    parts: list[tuple[Sequence[int], _Fields]] = []
-    odd = found.pop(NO_SHAPE, [])
-    for shape, group in found.items():
-        columns = _columns(shape, [entries[i] for i in group])
-        if not _are_usual(columns):
-            usual = [i for i in group if _are_usual(_columns(shape, [entries[i]]))]
-            odd += sorted(set(group).difference(usual))
-            if not usual:
-                continue
-            group, columns = usual, _columns(shape, [entries[i] for i in usual])
-        parts.append((group, _read_columns(columns, len(group))))
-    if odd or not parts:
-        parts.append((odd, _read_odd([entries[i] for i in odd])))
-    return parts
-
-
-def _columns(shape: Shape, entries: list[dict[str, Any]]) -> Columns:
-    """The values of messages that all have the keys `shape`, in its order, key by key."""
-    return dict(zip(shape, zip(*map(dict.values, entries), strict=True), strict=True))
-
-
-def _are_usual(columns: Columns) -> bool:
-    """Whether messages have text under the usual keys, and times under no other."""
-    if not columns.keys() >= SPOKEN or not all({str}.issuperset(map(type, columns[key])) for key in SPOKEN):
-        return False
-    return OTHER_TIME_KEYS.isdisjoint(columns) or not any(map(is_missing, columns.get("timestamp", (None,))))
-
-
-def _read_odd(entries: list[Any]) -> _Fields:
-    """The fields of messages of no usual shape."""
-    read = [_read_entry(entry) for entry in entries]
-    labels, contents, moments, extras = zip(*read, strict=True) if read else ((),) * 4
-    return _Fields(_text_array(labels), _text_array(contents), moments, pa.array(extras, pa.string()))
-
-
-def _read_columns(columns: Columns, length: int) -> _Fields:
-    labels, contents, moments = (
-        columns["role"],
-        columns["content"],
-        columns.get("timestamp", (None,) * length),
-    )
-    rest = {key: values for key, values in columns.items() if key not in (*SPOKEN, "timestamp")}
-    return _Fields(_text_array(labels), _text_array(contents), moments, _objects(rest, length))
-
-
-def _objects(columns: Columns, length: int) -> pa.Array:
-    """The JSON text of each row of these columns as an object; NULL when there is no column."""
-    if not columns:
-        return pa.nulls(length, pa.string())
-    pieces: list[pa.Array | str] = []
-    for key, values in columns.items():
-        pieces += ("," if pieces else "{", encode_text(key), ":", *_written(values))
-    if not any(isinstance(piece, pa.Array) for piece in pieces):
-        return pa.repeat(pa.scalar("".join((*pieces, "}"))), length)
-    return pc.binary_join_element_wise(*pieces, "}", "")
-
-
-def _written(values: Sequence[Any]) -> tuple[pa.Array | str, ...]:
-    """Each value as JSON text, or the one text of all; in pieces to be joined."""
-    kinds = set(map(type, values))
-    if kinds == {type(None)}:
-        return ("null",)
-    if kinds == {str}:
-        # Between two written texts stands `","`, and nowhere else: a quote inside a text is escaped.
-        texts = pa.array([encode_text(values)[2:-2]], pa.large_string())
-        bodies = pc.split_pattern(texts, '","').flatten().cast(pa.string())
-        if len(bodies) == len(values):
-            return '"', bodies, '"'
-    return (pa.array(encode_all(list(values)), pa.string()),)
-
-
-def _read_entry(entry: Any) -> tuple[str | None, str | None, Any, str | None]:
+def _read_entry(entry: Any) -> tuple[str | None, str | None, Any, bytes | None]:
     """Role label, content, time and further fields of a message of any shape."""
     if isinstance(entry, str):
         found = LABELLED.match(entry)
         return (found[1], found[2], None, None) if found else (None, entry, None, None)
     if not isinstance(entry, Mapping):
         text = None if entry is None or isinstance(entry, list) else read_text_or_none(entry)
-        return None, text, None, None if entry is None or text is not None else encode_text({"value": entry})
+        return None, text, None, None if entry is None or text is not None else encode({"value": entry})
     rest = dict(entry)
     role_key = next((key for key in ROLE_KEYS if isinstance(entry.get(key), str)), None)
     label = rest.pop(role_key) if role_key else None
@@ -200,7 +105,7 @@ def _read_entry(entry: Any) -> tuple[str | None, str | None, Any, str | None]:
     for key in ("role", "content", "timestamp"):
         if rest.get(key, "") is None or (key == "timestamp" and is_missing(rest.get(key))):
             rest.pop(key, None)
-    return label, content, moment, encode_text(rest) if rest else None
+    return label, content, moment, encode(rest) if rest else None
 
 
 def content_of(entry: Mapping[str, Any]) -> tuple[str | None, str | None]:

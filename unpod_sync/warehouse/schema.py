@@ -17,27 +17,6 @@ from unpod_sync.errors import ConfigurationError, MigrationError
 from unpod_sync.warehouse.statements import statements
 from unpod_sync.warehouse.transactions import transaction
 
-#: How text is compressed. Left to itself DuckDB tries every way on every column of every row group,
-#: a fifth of what writing costs. Text that is not named here may be anything, and is left to it.
-COMPRESSION = {
-    # Long, or repeating itself inside one value: a third of FSST's size here.
-    "zstd": {
-        "content", "extra_json", "input_json", "payload_json", "post_call_json", "structured_data_json", "summary",
-    },
-    # Different in nearly every row.
-    "fsst": {
-        "call_id", "contact_email", "contact_key", "contact_name", "contact_number", "content_hash", "document_id",
-        "id", "thread_id",
-    },
-    # A few words again and again; and the key, twenty times in a row in the messages.
-    "dictionary": {
-        "agent_handle", "call_end_reason", "call_status", "call_status_label", "call_type", "call_type_label",
-        "execution_type", "kind", "labels", "load_id", "outcome", "outcome_label", "payload_keys",
-        "platform_status", "role", "role_label", "run_id", "run_mode", "sentiment", "space_token", "status",
-        "status_label", "success_label", "task_id", "user_email", "user_full_name",
-    },
-}  # fmt: skip
-
 #: What a view file of the user's may hold; ALTER is also what DuckDB calls `comment on`.
 USER_STATEMENTS = frozenset({"CREATE", "DROP", "ALTER", "SELECT"})
 
@@ -123,8 +102,7 @@ def _create_table(connection: duckdb.DuckDBPyConnection, table: tables.Table, pr
 
 
 def _ddl(column: tables.Column) -> str:
-    method = next((method for method, names in COMPRESSION.items() if column.name in names), None)
-    compression = f" using compression {method}" if method and column.type == "VARCHAR" else ""
+    compression = f" using compression {column.compression}" if column.compression else ""
     return f"{column.name} {column.type}{compression}"
 
 

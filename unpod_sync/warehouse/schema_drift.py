@@ -53,26 +53,6 @@ KNOWN_OUTCOME_LABELS = frozenset(
     {"connected", "unknown", "sale", "follow-up needed", "meeting scheduled", "n/a", "none"}
 )
 
-#: Kind → its known top-level fields.
-FIELDS: dict[str, frozenset[str]] = {
-    "task": _words(
-        "_id id task_id run_id thread_id space_id user user_org_id user_info task input output "
-        "attachments assignee status execution_type run_mode ref_id collection_ref provider "
-        "retry_attempt failure_count last_failure_reason last_status_change scheduled_timestamp "
-        "created modified"
-    ),
-    "run": _words(
-        "_id id run_id thread_id space_id user user_org_id collection_ref run_mode status "
-        "batch_count owner_type analytics call_analytics created modified"
-    ),
-    "space": _words(
-        "id space_id name token slug description logo privacy_type space_type content_type "
-        "organization agent_handle created created_at"
-    ),
-    "agent": _words("handle name type state purpose description created created_at"),
-    "execution": _words("run_id status total_tasks completed_tasks created created_at modified"),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class DriftNotice:
@@ -87,7 +67,7 @@ class DriftNotice:
     def text(self) -> str:
         """One line for people."""
         rows = f"{self.rows:,} row{'s' if self.rows != 1 else ''}"
-        if self.where in FIELDS:
+        if self.where in BY_KIND:
             return f"the API shows a new field in {self.where}s: {self.value} ({rows}); raw.payloads keeps it"
         return f"the API shows a new word in {self.where}: {self.value} ({rows}); see the view data_quality"
 
@@ -139,12 +119,12 @@ def _unknown_words(connection: duckdb.DuckDBPyConnection, load_id: str) -> dict[
 
 def _unknown_fields(connection: duckdb.DuckDBPyConnection, load_id: str) -> Counter[tuple[str, str]]:
     found: Counter[tuple[str, str]] = Counter()
-    for kind, fields in FIELDS.items():
+    for kind, table in BY_KIND.items():
         rows = connection.execute(
-            f"select payload_keys, count(*) from {BY_KIND[kind].name} where load_id = ? group by 1", [load_id]
+            f"select payload_keys, count(*) from {table.name} where load_id = ? group by 1", [load_id]
         ).fetchall()
         for keys, count in rows:
-            for name in set((keys or "").split(",")) - fields - {""}:
+            for name in set((keys or "").split(",")) - table.known_fields - {""}:
                 found[kind, _presentable(name)] += count
     return found
 

@@ -1,0 +1,49 @@
+"""The API client that the settings describe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from unpod_sync.api import Client, RequestBudget, RequestEvent
+from unpod_sync.clock import utc_now
+from unpod_sync.config import Settings
+from unpod_sync.sync.state_file import requests_used_today
+from unpod_sync.warehouse import publish
+
+
+def open_client(
+    settings: Settings,
+    *,
+    now: Callable[[], datetime] = utc_now,
+    sleep: Callable[[float], None] | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
+    on_event: Callable[[RequestEvent], None] | None = None,
+    on_time: Callable[[datetime | None], None] | None = None,
+    files: publish.Files | None = None,
+) -> Client:
+    """A client with these settings; the day's budget includes what earlier syncs of today used."""
+    used = 0
+    if files is not None and settings.requests_per_day:
+        used = requests_used_today(publish.read_state(files), now())
+    return Client(
+        settings.base_url,
+        settings.token,
+        settings.org_handle,
+        timeout=(10, settings.timeout_seconds),
+        deadline_seconds=settings.deadline_seconds,
+        max_attempts=settings.max_attempts,
+        workers=settings.workers,
+        budget=RequestBudget(
+            max_requests=settings.max_requests,
+            per_minute=settings.requests_per_minute,
+            per_day=settings.requests_per_day,
+            used_today=used,
+        ),
+        sleep=sleep,
+        monotonic=monotonic,
+        now=lambda: now().replace(tzinfo=UTC),
+        on_event=on_event,
+        on_time=on_time,
+    )
