@@ -21,7 +21,6 @@ from unpod_sync import __version__
 from unpod_sync.api import worker_pool
 from unpod_sync.api.byte_budget import ByteBudget
 from unpod_sync.api.failures import Failure, FailureKind, LogRedactor, error_for
-from unpod_sync.api.lanes import Lanes
 from unpod_sync.api.rate_limit import RateLimiter, RequestBudget, read_rate
 from unpod_sync.api.responses import Content, parse_response
 from unpod_sync.api.retry import RetryPolicy, read_http_date, retry_delay
@@ -37,7 +36,6 @@ Job = tuple[Resource, int, int]
 
 MOST_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_SLOWED_BY = frozenset({FailureKind.RATE, FailureKind.TIMEOUT, FailureKind.SERVER})
 
 
 class Secret(Protocol):
@@ -114,7 +112,7 @@ class Client:
         self._policy = RetryPolicy(max_attempts=max_attempts, longest_wait_seconds=longest_wait_seconds)
         self._budget = budget or RequestBudget()
         self._throttle = RateLimiter(self._budget, monotonic, longest_wait_seconds)
-        self._lanes = Lanes(workers)
+        self._workers = workers
         self._transport = Transport(workers=workers, timeout=timeout, deadline_seconds=deadline_seconds)
         self._holding = ByteBudget()
         self._sleep, self._now, self._random, self._on_event = sleep, now, random, on_event
@@ -219,11 +217,8 @@ class Client:
 
         def work(numbered_job: tuple[int, Job]) -> Any:
             ticket, job = numbered_job
-            cpu = time.thread_time()
             page = self._fetch(job, None, stop, ticket)
-            result = page if transform is None else transform(page)
-            self._lanes.worked(time.thread_time() - cpu)
-            return result
+            return page if transform is None else transform(page)
 
         def give_up() -> None:
             self._transport.cut(stop)
@@ -232,9 +227,9 @@ class Client:
             for ticket in tickets:
                 self._holding.leave(ticket)
 
-        ahead = self._lanes.most + 2 if look_ahead is None else max(1, look_ahead)
+        ahead = self._workers + 2 if look_ahead is None else max(1, look_ahead)
         results = worker_pool.run(
-            numbered(), work, lanes=self._lanes, look_ahead=ahead, stop=stop, on_stop=give_up
+            numbered(), work, workers=self._workers, look_ahead=ahead, stop=stop, on_stop=give_up
         )
         return self._taken_over(results, tickets)
 
@@ -289,8 +284,6 @@ class Client:
                 raise StoppedError
             if isinstance(answer, Failure):
                 self._throttle.failed()
-                if answer.kind in _SLOWED_BY:
-                    self._lanes.troubled()
                 return answer
             if answer.status not in _REDIRECTS:
                 return self._read(job, attempt, answer)
@@ -303,7 +296,7 @@ class Client:
         return Failure(FailureKind.REDIRECT, f"more than {MOST_REDIRECTS} redirects")
 
     def _read(self, job: Job, attempt: int, answer: Response) -> Page | Failure:
-        """Make a page of an answer, and let pace and lanes learn from it."""
+        """Make a page of an answer, and let the pace learn from it."""
         resource, page, size = job
         server_time = read_http_date(answer.headers.get("Date"))
         if self._on_time is not None:
@@ -320,11 +313,8 @@ class Client:
                 self._throttle.refused(rate, content.retry_after_seconds)
             else:
                 self._throttle.answered(rate)
-            if content.kind in _SLOWED_BY:
-                self._lanes.troubled()
             return content
         self._throttle.answered(rate)
-        self._lanes.answered(answer.seconds - answer.cpu_seconds)
         if self._on_event is not None:
             self._on_event(RequestEvent("answer", *job, attempt, answer.status, answer.seconds))
         return Page(
