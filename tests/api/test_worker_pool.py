@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +194,7 @@ def test_ctrl_c_ends_the_process_at_once(reply: Any) -> None:
         with process:
             assert process.stdout is not None
             process.stdout.readline()
-            while len(wire.requests) < 4 and process.poll() is None:
+            while len(wire.requests) < 2 and process.poll() is None:
                 time.sleep(0.01)
             started = time.monotonic()
             process.send_signal(2)
@@ -260,3 +261,54 @@ def test_a_server_that_limits_by_the_minute_seldom_answers_429() -> None:
     assert counters.pages == 600
     assert counters.rate_limited <= 6
     assert clock.monotonic() - 1000 < 300
+
+
+@pytest.mark.parametrize("has_headers", [False, True])
+@pytest.mark.parametrize("has_retry_after", [False, True])
+def test_eight_connections_meet_few_429_of_a_limit_by_the_minute(
+    has_retry_after: bool, has_headers: bool
+) -> None:
+    """500 pages from a real server that allows 240 a minute; two seconds of it pass in a hundredth of ours."""
+    speed, started, lock = 200.0, time.monotonic(), threading.Lock()
+    answered: list[float] = []
+    refused = 0
+
+    def monotonic() -> float:
+        return (time.monotonic() - started) * speed
+
+    def now() -> datetime:
+        return datetime(2025, 3, 1, tzinfo=UTC) + timedelta(seconds=monotonic())
+
+    def limited(request: Request) -> bytes:
+        nonlocal refused
+        with lock:
+            at = monotonic()
+            answered[:] = [one for one in answered if one > at - 60]
+            is_good = len(answered) < 240
+            answered.extend([at] if is_good else [])
+            refused += not is_good
+            reset = int((answered[0] if answered else at) + 61 - at)
+            headers = {"Retry-After": str(reset)} if has_retry_after and not is_good else {}
+            if has_headers:
+                headers |= {
+                    "X-RateLimit-Remaining": str(240 - len(answered)),
+                    "X-RateLimit-Reset": str(reset),
+                }
+        return answer({"data": []}, 200 if is_good else 429, headers)
+
+    with (
+        serving(limited) as wire,
+        Client(
+            wire.url,
+            TOKEN,
+            sleep=lambda seconds: time.sleep(seconds / speed),
+            monotonic=monotonic,
+            now=now,
+        ) as client,
+    ):
+        results = [page for _, page in client.fetch_many(jobs(500))]
+        seen = client.requests_per_minute_seen
+    assert all(isinstance(page, Page) for page in results)
+    assert refused <= 20
+    if has_headers:
+        assert (refused, seen) == (0, None)

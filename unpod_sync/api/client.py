@@ -36,6 +36,7 @@ Job = tuple[Resource, int, int]
 
 MOST_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_OVERLOADED = frozenset({408, 503, 504})
 
 
 class Secret(Protocol):
@@ -90,8 +91,9 @@ class Client:
         deadline_seconds: float = 90.0,
         max_attempts: int = 8,
         longest_wait_seconds: float = 120.0,
-        workers: int = 4,
+        workers: int = 8,
         budget: RequestBudget | None = None,
+        per_minute: int | None = None,
         sleep: Callable[[float], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -111,7 +113,13 @@ class Client:
         self._headers, self._scrub = _headers(key, org_handle), LogRedactor(key)
         self._policy = RetryPolicy(max_attempts=max_attempts, longest_wait_seconds=longest_wait_seconds)
         self._budget = budget or RequestBudget()
-        self._throttle = RateLimiter(self._budget, monotonic, longest_wait_seconds)
+        self._limiter = RateLimiter(
+            self._budget,
+            monotonic,
+            workers=workers,
+            longest_wait_seconds=longest_wait_seconds,
+            per_minute=per_minute,
+        )
         self._workers = workers
         self._transport = Transport(workers=workers, timeout=timeout, deadline_seconds=deadline_seconds)
         self._holding = ByteBudget()
@@ -138,19 +146,24 @@ class Client:
     @property
     def requests_made(self) -> int:
         """How many requests were sent, retries included."""
-        return self._throttle.made
+        return self._limiter.requests_made
+
+    @property
+    def requests_per_minute_seen(self) -> int | None:
+        """What the server allowed in a minute, None when it refused nothing; the next client may start with it."""
+        return self._limiter.per_minute
 
     @property
     def counters(self) -> Counters:
         """A snapshot of what was done so far."""
         with self._lock:
             return Counters(
-                requests=self._throttle.made,
+                requests=self._limiter.requests_made,
                 pages=self._pages,
                 retries=self._retries,
                 rate_limited=self._rate_limited,
                 received_bytes=self._received_bytes,
-                requests_left=self._budget.left(self._throttle.made),
+                requests_left=self._budget.remaining(self._limiter.requests_made),
             )
 
     def close(self) -> None:
@@ -255,12 +268,12 @@ class Client:
             outcome = self._attempt(job, attempt, stop, ticket)
             if isinstance(outcome, Page):
                 return outcome
-            wait = retry_delay(outcome, attempt, policy, self._random)
+            wait = retry_delay(outcome, attempt, policy, self._random, self._limiter.refusals)
             if wait is None:
                 self._tell("failed", job, attempt, outcome)
                 raise error_for(outcome, resource, page, attempt, self._now())
             if outcome.kind is FailureKind.RATE or outcome.retry_after_seconds is not None:
-                self._throttle.pause(wait)
+                self._limiter.block(wait)
             with self._lock:
                 self._retries += 1
             self._tell("retry", job, attempt, outcome, wait)
@@ -269,25 +282,20 @@ class Client:
 
     def _attempt(self, job: Job, attempt: int, stop: threading.Event, ticket: int | None) -> Page | Failure:
         """One attempt, with the redirects it may follow."""
-
-        def take(number: int) -> None:
-            if ticket is not None:
-                self._holding.take(ticket, number, stop)
-
         url = page_url(self.base_url, *job)
         for _ in range(MOST_REDIRECTS + 1):
-            self._admit(stop)
-            if ticket is not None:
-                self._holding.drop(ticket)
-            answer = self._transport.send(url, self._headers, stop, take)
-            if stop.is_set():
-                raise StoppedError
-            if isinstance(answer, Failure):
-                self._throttle.failed()
-                return answer
-            if answer.status not in _REDIRECTS:
-                return self._read(job, attempt, answer)
-            self._throttle.answered(None)
+            sent_at = self._limiter.acquire(lambda wait: self._rest(wait, stop), stop, ticket or 0)
+            try:
+                answer = self._send(url, stop, ticket)
+                if isinstance(answer, Failure):
+                    if answer.kind is FailureKind.TIMEOUT:
+                        self._limiter.on_overload()
+                    return answer
+                if answer.status not in _REDIRECTS:
+                    return self._read(job, attempt, answer, sent_at)
+                self._limiter.on_response(sent_at, None)
+            finally:
+                self._limiter.release()
             target = redirect_target(url, answer.headers.get("Location"))
             if isinstance(target, Failure):
                 return target
@@ -295,7 +303,26 @@ class Client:
             url = target
         return Failure(FailureKind.REDIRECT, f"more than {MOST_REDIRECTS} redirects")
 
-    def _read(self, job: Job, attempt: int, answer: Response) -> Page | Failure:
+    def _send(self, url: str, stop: threading.Event, ticket: int | None) -> Response | Failure:
+        """One request; the bytes of its answer count against the budget of `ticket`."""
+        if ticket is None:
+            answer = self._transport.send(url, self._headers, stop, lambda number: None)
+        else:
+            self._holding.drop(ticket)
+            answer = self._transport.send(
+                url, self._headers, stop, lambda number: self._hold_bytes(ticket, number, stop)
+            )
+        if stop.is_set():
+            raise StoppedError
+        return answer
+
+    def _hold_bytes(self, ticket: int, number: int, stop: threading.Event) -> None:
+        if not self._holding.try_take(ticket, number):
+            # The server is done: the first in line may need this place among those in flight.
+            with self._limiter.released():
+                self._holding.take(ticket, number, stop)
+
+    def _read(self, job: Job, attempt: int, answer: Response, sent_at: float) -> Page | Failure:
         """Make a page of an answer, and let the pace learn from it."""
         resource, page, size = job
         server_time = read_http_date(answer.headers.get("Date"))
@@ -310,11 +337,13 @@ class Client:
             self._rate_limited += isinstance(content, Failure) and content.kind is FailureKind.RATE
         if isinstance(content, Failure):
             if content.kind is FailureKind.RATE:
-                self._throttle.refused(rate, content.retry_after_seconds)
+                self._limiter.on_rate_limited(sent_at, rate, content.retry_after_seconds)
             else:
-                self._throttle.answered(rate)
+                self._limiter.on_response(sent_at, rate, is_good=False)
+                if content.status in _OVERLOADED:
+                    self._limiter.on_overload()
             return content
-        self._throttle.answered(rate)
+        self._limiter.on_response(sent_at, rate)
         if self._on_event is not None:
             self._on_event(RequestEvent("answer", *job, attempt, answer.status, answer.seconds))
         return Page(
@@ -327,15 +356,6 @@ class Client:
             server_time,
             len(answer.body),
         )
-
-    def _admit(self, stop: threading.Event) -> None:
-        while True:
-            if stop.is_set():
-                raise StoppedError
-            wait = self._throttle.admit()
-            if wait <= 0.0:
-                return
-            self._rest(wait, stop)
 
     def _rest(self, seconds: float, stop: threading.Event) -> None:
         if self._sleep is None:

@@ -40,19 +40,20 @@ class RetryPolicy:
     seldom_attempts: int = 4
     base_seconds: float = 0.5
     most_seconds: float = 30.0
-    rate_base_seconds: float = 1.0
+    rate_base_seconds: float = 2.0
     rate_most_seconds: float = 60.0
     longest_wait_seconds: float = 120.0
 
 
 def retry_delay(
-    trouble: Failure, attempt: int, policy: RetryPolicy, random: Callable[[], float]
+    trouble: Failure, attempt: int, policy: RetryPolicy, random: Callable[[], float], refusals: int = 0
 ) -> float | None:
     """Seconds to wait before the next attempt, or None to give up.
 
     `attempt` counts from 1; `random` gives numbers in [0, 1). Backoff is exponential with full
     jitter. A 429 without `Retry-After` keeps at least half of each step, so that eight attempts
-    outlast the minute over which such limits are documented to be counted.
+    outlast the minute over which such limits are documented to be counted; `refusals` is how many came
+    in a row, over all threads.
     """
     if trouble.kind in NOT_RETRYABLE:
         return None
@@ -67,6 +68,7 @@ def retry_delay(
         return None if asked > policy.longest_wait_seconds else asked + 0.05 + 0.45 * random()
     doublings = 2.0 ** min(attempt - 1, 30)
     if trouble.kind is FailureKind.RATE:
+        doublings = 2.0 ** min(max(attempt, refusals) - 1, 30)
         return min(policy.rate_most_seconds, policy.rate_base_seconds * doublings) * (0.5 + 0.5 * random())
     return min(policy.most_seconds, policy.base_seconds * doublings) * random()
 

@@ -152,9 +152,8 @@ def open_client(
     files: publish.Files | None = None,
 ) -> Client:
     """A client by these settings; the day's budget counts what earlier syncs of today used."""
-    used = 0
-    if files is not None and settings.requests_per_day:
-        used = _used_today(publish.read_state(files), now())
+    state = publish.read_state(files) if files is not None else {}
+    seen = state.get("requests_per_minute_seen")
     return Client(
         settings.base_url,
         settings.token,
@@ -167,8 +166,9 @@ def open_client(
             max_requests=settings.max_requests,
             per_minute=settings.requests_per_minute,
             per_day=settings.requests_per_day,
-            used_today=used,
+            used_today=_used_today(state, now()),
         ),
+        per_minute=seen if isinstance(seen, int) and seen > 0 else None,
         sleep=sleep,
         monotonic=monotonic,
         now=lambda: now().replace(tzinfo=UTC),
@@ -543,6 +543,7 @@ class _Load:
                 if status == "done"
                 else earlier.get("last_done_at"),
                 "requests_today": self._requests_today(),
+                "requests_per_minute_seen": self.client.requests_per_minute_seen,
                 "lists": spaces,
                 "standing": self.standing or earlier.get("standing"),
             },
