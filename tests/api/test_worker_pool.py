@@ -311,4 +311,6 @@ def test_eight_connections_meet_few_429_of_a_limit_by_the_minute(
     assert all(isinstance(page, Page) for page in results)
     assert refused <= 20
     if has_headers:
-        assert (refused, seen) == (0, None)
+        assert refused <= 3
+    elif refused:
+        assert seen is None or seen > 100

@@ -166,7 +166,7 @@ class ObservedLimit:
         self._began_at = -math.inf
         self._refused_at: float | None = None
         self._last_refused_at = -math.inf
-        self._is_exact = self._is_stray = False
+        self._is_known = self._is_repeated = self._is_stray = False
         self.refusals = 0
 
     @property
@@ -197,36 +197,41 @@ class ObservedLimit:
 
     def on_rate_limited(self, sent_at: float, now: float, retry_after_seconds: float | None) -> float:
         """A 429 came; when the next request makes sense as far as is known here."""
-        if self._refused_at is None:
-            self._forget(now)
-            self._refused_at = self._last_refused_at = now
-            self.refusals = 1
-            self._began_at = self._answered[0] if self._answered else now
-            self._count = self._minute_count = len(self._answered)
-            self._is_stray = self._count >= STRAY_ANSWERS
-            if self._count >= max(1, 0.8 * self._allowed):
-                self._is_exact = True
-                return self._began_at + self._span if retry_after_seconds is None else now
-            self._minute_count += sum(at > now - MINUTE_SECONDS for at in self._earlier)
-        else:
+        if self._refused_at is not None:
             self._is_stray = False
             if sent_at > self._last_refused_at:
                 self.refusals += 1
                 self._last_refused_at = now
-        return now
+            return now
+        self._forget(now)
+        self._refused_at = self._last_refused_at = now
+        self.refusals = 1
+        minute = deque(at for at in (*self._earlier, *self._answered) if at > now - MINUTE_SECONDS)
+        enough = max(1, 0.8 * self._allowed)
+        if len(self._answered) < enough <= len(minute) and self._span == MINUTE_SECONDS:
+            self._answered = minute  # the server's minute slides
+        self._began_at = self._answered[0] if self._answered else now
+        self._count, self._minute_count = len(self._answered), len(minute)
+        self._is_stray = self._count >= STRAY_ANSWERS
+        self._is_repeated = self._count >= enough
+        return self._began_at + self._span if self._is_repeated and retry_after_seconds is None else now
 
     def _conclude(self, waited: float, answered_at: float) -> None:
         """The refusal is over: what it shows of the limit."""
-        is_long = waited >= LONG_WAIT_SECONDS
-        if is_long or not self._is_stray:
-            self._span = MINUTE_SECONDS if is_long else max(1.0, answered_at - self._began_at)
+        seconds = answered_at - self._began_at
+        is_long = waited >= LONG_WAIT_SECONDS or seconds >= MINUTE_SECONDS / 2
+        if self._is_repeated:
+            self._allowed = self._count
+        elif is_long or not self._is_stray:
+            self._span = MINUTE_SECONDS if is_long else max(1.0, seconds)
             self._allowed = max(1, self._minute_count if is_long else self._count)
-            if self._is_exact:
-                self._exact_until = answered_at + min(TRUSTED_SPANS * self._span, TRUSTED_SECONDS)
-            self._is_exact = True
-        recent = (at for at in self._earlier if at > answered_at - MINUTE_SECONDS)
-        self._earlier = [*recent, *self._answered]
-        self._answered.clear()
+        if self._is_repeated or self._is_known:
+            self._exact_until = answered_at + min(TRUSTED_SPANS * self._span, TRUSTED_SECONDS)
+        self._is_known = self._allowed < math.inf
+        if not self._is_repeated:
+            self._earlier = [at for at in self._earlier if at > answered_at - MINUTE_SECONDS]
+            self._earlier += self._answered
+            self._answered.clear()
         self._refused_at, self.refusals = None, 0
 
     def _forget(self, now: float) -> None:
