@@ -96,7 +96,7 @@ class Extractor:
                 self._policy,
                 optional,
                 listed,
-                is_budgeted=self.client.counters.requests_left is not None,
+                is_budgeted=self.client.requests_left is not None,
             )
             for resource in resources
         ]
@@ -124,7 +124,7 @@ class Extractor:
 
     def _is_scarce(self) -> bool:
         """Whether the budget may not last for one list."""
-        left = self.client.counters.requests_left
+        left = self.client.requests_left
         return left is not None and left < AMPLE
 
     def read(self, readings: list[ListProgress]) -> None:

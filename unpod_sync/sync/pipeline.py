@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from unpod_sync import __version__
-from unpod_sync.api import Client, RequestBudget, RequestEvent
+from unpod_sync.api import Client, ClientConfig, RequestBudget, RequestEvent, RetryPolicy
 from unpod_sync.clock import Clock, utc_now
 from unpod_sync.config import Settings
 from unpod_sync.errors import (
@@ -158,17 +158,19 @@ def open_client(
         settings.base_url,
         settings.token,
         settings.org_handle,
-        timeout=(10, settings.timeout_seconds),
-        deadline_seconds=settings.deadline_seconds,
-        max_attempts=settings.max_attempts,
-        workers=settings.workers,
-        budget=RequestBudget(
-            max_requests=settings.max_requests,
-            per_minute=settings.requests_per_minute,
-            per_day=settings.requests_per_day,
-            used_today=_used_today(state, now()),
+        ClientConfig(
+            timeout=(10, settings.timeout_seconds),
+            deadline_seconds=settings.deadline_seconds,
+            workers=settings.workers,
+            retry=RetryPolicy(max_attempts=settings.max_attempts),
+            budget=RequestBudget(
+                max_requests=settings.max_requests,
+                per_minute=settings.requests_per_minute,
+                per_day=settings.requests_per_day,
+                used_today=_used_today(state, now()),
+            ),
+            requests_per_minute_seen=seen if isinstance(seen, int) and seen > 0 else None,
         ),
-        per_minute=seen if isinstance(seen, int) and seen > 0 else None,
         sleep=sleep,
         monotonic=monotonic,
         now=lambda: now().replace(tzinfo=UTC),
@@ -347,7 +349,7 @@ class _Load:
         listings = reader.open([SPACES], optional=bool(self.settings.spaces)) + reader.open(
             [AGENTS], optional=True
         )
-        left = self.client.counters.requests_left
+        left = self.client.requests_left
         lists: list[ListProgress] = []
         if left is not None and left < AMPLE and listings[0].state.count is not None:
             lists += listings  # they take their turn, too, or a budget of two were spent on them each time
@@ -375,7 +377,7 @@ class _Load:
         A budget spent on the first pages of all lists would be spent on the same ones every time. What
         has rows never read comes first, then what has not been tried for longest.
         """
-        left = self.client.counters.requests_left
+        left = self.client.requests_left
         if left is None or left >= AMPLE * len(lists):
             return [lists]
 
