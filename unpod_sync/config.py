@@ -196,7 +196,7 @@ class Settings:
     database: Path = _setting(Path("data/unpod.duckdb"), _path, "The published DuckDB file.")
     timezone: str = _setting("UTC", _zone, "IANA time zone of the local date and hour columns.")
 
-    workers: int = _setting(4, _whole(1, 32), "Requests in flight at most.")
+    workers: int = _setting(8, _whole(1, 32), "Requests in flight at most.")
     page_size: int = _setting(100, _whole(1, 1000), "Rows asked for per request.")
     requests_per_minute: int | None = _setting(None, _whole(1), "Request budget per minute.")
     requests_per_day: int | None = _setting(None, _whole(1), "Request budget per day (UTC).")

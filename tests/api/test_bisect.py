@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.api.options import client_options
 from tests.wire import TOKEN, Clock, Request, Wire, answer, rows_of, serving
 from unpod_sync.api import Client
 from unpod_sync.api.bisect import PartialPage, bisect_page
@@ -37,7 +38,14 @@ def poisoned(bad: set[int], total: int, reply: bytes = POISONED) -> Any:
 
 def client_for(wire: Wire, **options: Any) -> Client:
     clock = Clock()
-    return Client(wire.url, TOKEN, sleep=clock.sleep, monotonic=clock.monotonic, now=clock.now, **options)
+    return Client(
+        wire.url,
+        TOKEN,
+        sleep=clock.sleep,
+        monotonic=clock.monotonic,
+        now=clock.now,
+        **client_options(**options),
+    )
 
 
 def saved(client: Client, page: int, size: int) -> PartialPage:

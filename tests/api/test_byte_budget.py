@@ -66,12 +66,12 @@ def test_large_answers_are_taken_over_one_after_the_other() -> None:
     """Six answers of 12 MB at once: never more is held than the budget and one answer."""
     body = answer({"data": ["x" * 1_000_000] * 12, "count": 12})
     most = 0
-    with serving(lambda _: body) as wire, Client(wire.url, TOKEN, workers=8) as client:
+    with serving(lambda _: body) as wire, Client(wire.url, TOKEN) as client:
         jobs = [(space_tasks(str(number)), 1, 100) for number in range(6)]
         for _, page in client.fetch_many(jobs, lambda page: len(page.rows), look_ahead=6):
             assert page == 12
-            most = max(most, client._holding.held_bytes)
-        assert client._holding.held_bytes == 0
+            most = max(most, client._byte_budget.held_bytes)
+        assert client._byte_budget.held_bytes == 0
     assert most <= MOST_BYTES + len(body)
 
 

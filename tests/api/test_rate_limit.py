@@ -1,8 +1,9 @@
-"""The shared pace, on a clock that moves only when told: budgets, rate headers, and what 429 teaches."""
+"""The shared limiter, on a clock that moves only when someone sleeps: budgets, rate headers, and what 429 shows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+import threading
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -12,149 +13,175 @@ from hypothesis import strategies as st
 
 from tests.wire import Clock
 from unpod_sync.api.rate_limit import RateHeaders, RateLimiter, RequestBudget, read_rate
+from unpod_sync.api.worker_pool import StoppedError
 from unpod_sync.errors import BudgetError
 
 NOW = datetime(2025, 3, 1, 10, tzinfo=UTC)
 EPOCH = NOW.timestamp()
 
 
-def throttle_for(clock: Clock, **budget: int) -> RateLimiter:
-    return RateLimiter(RequestBudget(**budget), clock.monotonic, 120.0)
+NEVER = threading.Event()
 
 
-def admit(throttle: RateLimiter, clock: Clock) -> None:
-    """Wait as a thread would."""
-    while (wait := throttle.admit()) > 0:
-        clock.sleep(wait)
+def limiter_for(clock: Clock, *, seen: int | None = None, workers: int = 8, **budget: int) -> RateLimiter:
+    return RateLimiter(
+        RequestBudget(**budget), clock.monotonic, workers=workers, longest_wait_seconds=120.0, per_minute=seen
+    )
 
 
-@dataclass
-class Limiter:
-    """A server that allows `limit` requests in `window` seconds; says so in headers if it is that kind."""
-
-    limit: int
-    window: float
-    clock: Clock
-    is_sliding: bool
-    sent: list[float] = field(default_factory=list)
-    refusals: int = 0
-
-    def ask(self) -> tuple[bool, int, float]:
-        """Whether it answers, how many are left, and in how many seconds the window ends."""
-        now = self.clock.monotonic()
-        if self.is_sliding:
-            self.sent = [at for at in self.sent if at > now - self.window]
-            ends = (self.sent[0] if self.sent else now) + self.window - now
-        else:
-            start = now - now % self.window
-            self.sent = [at for at in self.sent if at >= start]
-            ends = start + self.window - now
-        if len(self.sent) >= self.limit:
-            self.refusals += 1
-            return False, 0, ends
-        self.sent.append(now)
-        return True, self.limit - len(self.sent), ends
+def send(limiter: RateLimiter, clock: Clock, rate: RateHeaders | None = None) -> None:
+    """One request that is answered at once."""
+    sent_at = limiter.acquire(clock.sleep, NEVER, 1)
+    limiter.on_response(sent_at, rate)
+    limiter.release()
 
 
-def drive(
-    limiter: Limiter, requests: int, *, headers: bool, retry_after: bool, latency: float = 0.02
-) -> float:
-    """Send until `requests` were answered; the seconds it took."""
-    clock = limiter.clock
-    throttle, started, answered, failed = throttle_for(clock), clock.monotonic(), 0, 0
-    while answered < requests:
-        admit(throttle, clock)
-        clock.sleep(latency)
-        good, left, ends = limiter.ask()
-        rate = RateHeaders(left, ends) if headers else None
-        if good:
-            throttle.answered(rate)
-            answered, failed = answered + 1, 0
-        else:
-            asked = ends if retry_after else None
-            throttle.refused(rate, asked)
-            throttle.pause(ends + 0.3 if retry_after else min(60.0, 0.75 * 2**failed))
-            failed += 1
-            assert failed < 8, "the client would have given up"
-    return clock.monotonic() - started
+def refuse(limiter: RateLimiter, clock: Clock, wait: float) -> None:
+    """One request that gets a 429."""
+    sent_at = limiter.acquire(clock.sleep, NEVER, 1)
+    limiter.on_rate_limited(sent_at, None, None)
+    limiter.block(wait)
+    limiter.release()
 
 
-@pytest.mark.parametrize("is_sliding", [True, False])
-def test_headers_prevent_429(is_sliding: bool) -> None:
-    """A server that tells what is left is never asked too often, and nothing is wasted."""
-    limiter = Limiter(240, 60, Clock(), is_sliding)
-    seconds = drive(limiter, 1200, headers=True, retry_after=True)
-    assert limiter.refusals == 0
-    assert seconds < 60 * 5.5
+def allowed_at_once(limiter: RateLimiter) -> int:
+    """How many more requests may be sent now, while none of them is answered."""
+    sent = 0
+    while limiter.delay() <= 0:
+        limiter.acquire(pytest.fail, NEVER, 1)
+        sent += 1
+    for _ in range(sent):
+        limiter.release()
+    return sent
 
 
-@pytest.mark.parametrize("is_sliding", [True, False])
-@pytest.mark.parametrize("retry_after", [True, False])
-def test_240_a_minute_without_headers_is_learned(is_sliding: bool, retry_after: bool) -> None:
-    """A first 429 teaches; of 2,400 requests in ten minutes about one in a hundred is refused."""
-    limiter = Limiter(240, 60, Clock(), is_sliding)
-    seconds = drive(limiter, 2400, headers=False, retry_after=retry_after)
-    assert limiter.refusals <= (10 if retry_after else 30)
-    assert seconds < 600 * 1.15
-
-
-def test_ten_a_second_is_learned_too() -> None:
-    """A short window is not taken for a minute: most of the allowance is used."""
-    limiter = Limiter(10, 1, Clock(), is_sliding=True)
-    seconds = drive(limiter, 3000, headers=False, retry_after=True, latency=0.01)
-    assert limiter.refusals <= 10
-    assert seconds < 300 * 1.2
-
-
-def test_pace_recovers_after_a_lesson() -> None:
-    """A limit that was a passing mood does not slow the client for ever."""
+def test_two_at_first_then_twice_as_many_after_every_round() -> None:
+    """Up to the number of workers."""
     clock = Clock()
-    throttle = throttle_for(clock)
-    for _ in range(100):
-        admit(throttle, clock)
-        throttle.answered(None)
-        clock.sleep(0.05)
-    throttle.refused(None, 1.0)
-    slow = throttle.per_second
-    assert slow is not None
-    assert 5 < slow < 15
-    for _ in range(600):
-        admit(throttle, clock)
-        throttle.answered(None)
-    fast = throttle.per_second
-    assert fast is not None
-    assert fast > 1.7 * slow, "back near the old pace within a minute"
+    limiter = limiter_for(clock)
+    counts = [allowed_at_once(limiter)]
+    for answers in (2, 4, 8, 8):
+        for _ in range(answers):
+            send(limiter, clock)
+        counts.append(allowed_at_once(limiter))
+    assert counts == [2, 4, 8, 8, 8]
+    assert allowed_at_once(limiter_for(clock, workers=1)) == 1
 
 
-def test_several_429_of_one_moment_teach_once() -> None:
-    """What was in flight when the first came says the same again."""
+def test_overload_halves_once_per_round() -> None:
+    """Failures of one moment count once, and one request may always be in flight."""
     clock = Clock()
-    throttle = throttle_for(clock)
+    limiter = limiter_for(clock, workers=16)
     for _ in range(40):
-        admit(throttle, clock)
-        throttle.answered(None)
-    throttle.refused(None, 1.0)
-    throttle.pause(1.0)
-    learned = throttle.per_second
-    assert learned is not None
-    for _ in range(3):
-        throttle.refused(None, 1.0)
-    assert throttle.per_second == learned
+        send(limiter, clock)
+    for _ in range(5):
+        limiter.on_overload()
+    assert limiter.in_flight_limit == 8
+    for _ in range(10):
+        limiter.on_overload()
+        sent_at = limiter.acquire(clock.sleep, NEVER, 1)
+        limiter.on_response(sent_at, None, is_good=False)
+        limiter.release()
+    assert limiter.in_flight_limit == 8, "an answer that is not good changes nothing"
+    for _ in range(10):
+        send(limiter, clock)
+        limiter.on_overload()
+    assert limiter.in_flight_limit == 1
 
 
-def test_a_lone_429_is_no_lesson_and_a_second_one_is() -> None:
+def test_an_urgent_request_is_not_held_up_by_those_in_flight() -> None:
+    """They may wait for it; a pause holds it up all the same."""
+    limiter = limiter_for(Clock(), workers=1)
+    limiter.acquire(pytest.fail, NEVER, 1)
+    assert limiter.delay() == math.inf
+    assert limiter.delay(is_urgent=True) <= 0
+    limiter.block(3)
+    assert limiter.delay(is_urgent=True) == 3
+    limiter.block(0)
+    with limiter.released():
+        assert limiter.delay() == 3
+
+
+def test_who_waits_for_a_place_ends_when_the_work_is_given_up() -> None:
+    """And sends nothing."""
+    limiter, stop = limiter_for(Clock(), workers=1), threading.Event()
+    limiter.acquire(pytest.fail, stop, 1)
+    threading.Timer(0.05, stop.set).start()
+    with pytest.raises(StoppedError):
+        limiter.acquire(pytest.fail, stop, 1)
+    assert limiter.requests_made == 1
+
+
+def test_after_a_429_one_request_at_a_time_until_one_is_answered() -> None:
+    """Those that were in flight when the first came count once; each further one counts."""
+    clock = Clock()
+    limiter = limiter_for(clock)
+    for _ in range(20):
+        send(limiter, clock)
+    in_flight = [limiter.acquire(clock.sleep, NEVER, 1) for _ in range(4)]
+    clock.sleep(0.1)
+    for sent_at in in_flight:
+        limiter.on_rate_limited(sent_at, None, None)
+        limiter.block(2)
+        limiter.release()
+    assert limiter.refusals == 1
+    clock.sleep(2)
+    assert allowed_at_once(limiter) == 1
+    refuse(limiter, clock, 4)
+    assert limiter.refusals == 2
+    send(limiter, clock)
+    assert limiter.refusals == 0
+
+
+def test_what_a_minute_allowed_is_observed_and_then_kept_to() -> None:
+    """A first 429 gives a guess; the second one confirms it, and no third one comes."""
+    clock = Clock()
+    limiter = limiter_for(clock)
+    assert limiter.per_minute is None
+    for turn in range(2):
+        for _ in range(240):
+            send(limiter, clock)
+            clock.sleep(0.01)
+        refuse(limiter, clock, 58)
+        clock.sleep(58)
+        send(limiter, clock)
+        assert limiter.per_minute == 240 + turn
+    for _ in range(240):
+        send(limiter, clock)
+    before = clock.seconds
+    send(limiter, clock)
+    assert 50 < clock.seconds - before <= 60
+
+
+def test_a_guess_that_is_too_low_costs_nothing_but_care() -> None:
+    """Near what an earlier sync saw, one request at a time; beyond it, more again."""
+    clock = Clock()
+    limiter = limiter_for(clock, seen=10)
+    for _ in range(9):
+        send(limiter, clock)
+    assert allowed_at_once(limiter) == 1
+    for _ in range(32):
+        send(limiter, clock)
+    assert clock.slept == []
+    assert allowed_at_once(limiter) == 8
+    assert limiter.per_minute == 80
+
+
+def test_a_single_429_among_good_answers_is_no_limit() -> None:
     """A server that fails at random, 429 among its failures, is not mistaken for one that limits."""
     clock = Clock()
-    throttle = throttle_for(clock)
-    for good in (50, 50, 5):
-        assert throttle.per_second is None
-        for _ in range(good):
-            admit(throttle, clock)
-            throttle.answered(None)
-        throttle.refused(None, None)
-        throttle.pause(1.0)
-        clock.sleep(1.0)
-    assert throttle.per_second is not None
+    limiter = limiter_for(clock)
+    for _ in range(3):
+        for _ in range(50):
+            send(limiter, clock)
+        refuse(limiter, clock, 1)
+        clock.sleep(1)
+        send(limiter, clock)
+    assert limiter.per_minute is None
+    slept = len(clock.slept)
+    for _ in range(500):
+        send(limiter, clock)
+    assert len(clock.slept) == slept
 
 
 @settings(deadline=None)
@@ -165,11 +192,11 @@ def test_a_lone_429_is_no_lesson_and_a_second_one_is() -> None:
 def test_no_minute_holds_more_than_the_budget(per_minute: int, gaps: list[float]) -> None:
     """Whatever the rhythm in which requests are wanted, and they are evenly spaced."""
     clock = Clock()
-    throttle = throttle_for(clock, per_minute=per_minute)
+    limiter = limiter_for(clock, per_minute=per_minute)
     sent = []
     for gap in gaps:
         clock.sleep(gap)
-        admit(throttle, clock)
+        send(limiter, clock)
         sent.append(clock.monotonic())
     assert all(late - soon > 60 / per_minute - 1e-6 for soon, late in pairwise(sent))
 
@@ -177,51 +204,57 @@ def test_no_minute_holds_more_than_the_budget(per_minute: int, gaps: list[float]
 def test_budget_is_checked_before_anything_is_counted() -> None:
     """Used up is used up, also with a day that began before."""
     clock = Clock()
-    throttle = throttle_for(clock, max_requests=2)
-    admit(throttle, clock)
-    admit(throttle, clock)
+    limiter = limiter_for(clock, max_requests=2)
+    send(limiter, clock)
+    send(limiter, clock)
     for _ in range(2):
         with pytest.raises(BudgetError):
-            throttle.admit()
-    assert throttle.made == 2
-    assert RequestBudget(max_requests=5, per_day=10, used_today=8).left(1) == 1
-    assert RequestBudget(per_day=10, used_today=12).left(0) == 0
-    assert RequestBudget(max_requests=0).left(0) == 0
-    assert RequestBudget(per_minute=5).left(10**6) is None
+            limiter.acquire(clock.sleep, NEVER, 1)
+    assert limiter.requests_made == 2
+    assert RequestBudget(max_requests=5, per_day=10, used_today=8).remaining(1) == 1
+    assert RequestBudget(per_day=10, used_today=12).remaining(0) == 0
+    assert RequestBudget(max_requests=0).remaining(0) == 0
+    assert RequestBudget(per_minute=5).remaining(10**6) is None
 
 
-def test_pause_holds_everyone() -> None:
-    """The longest pause counts."""
+def test_a_block_holds_everyone() -> None:
+    """The longest one counts."""
     clock = Clock()
-    throttle = throttle_for(clock)
-    throttle.pause(30)
-    throttle.pause(5)
-    assert throttle.admit() == 30
+    limiter = limiter_for(clock)
+    limiter.block(30)
+    limiter.block(5)
+    assert limiter.delay() == 30
     clock.sleep(30)
-    assert throttle.admit() == 0
+    assert limiter.delay() <= 0
 
 
-def test_requests_under_way_are_taken_off_what_is_left() -> None:
-    """Five left and three under way: two may go."""
+def test_requests_in_flight_are_taken_off_what_is_left() -> None:
+    """Five left and three in flight: two may go."""
     clock = Clock()
-    throttle = throttle_for(clock)
-    for _ in range(4):
-        assert throttle.admit() == 0
-    throttle.answered(RateHeaders(5, 40))
-    assert [throttle.admit() for _ in range(3)] == [0, 0, 40]
-    throttle.answered(RateHeaders(6, 40))
-    assert throttle.admit() == 40, "an answer from before promises too much"
+    limiter = limiter_for(clock)
+    for _ in range(20):
+        send(limiter, clock)
+    first, second, *_ = [limiter.acquire(clock.sleep, NEVER, 1) for _ in range(4)]
+    limiter.on_response(first, RateHeaders(5, 40))
+    limiter.release()
+    for _ in range(2):
+        assert limiter.delay() <= 0
+        limiter.acquire(clock.sleep, NEVER, 1)
+    assert limiter.delay() == 40
+    limiter.on_response(second, RateHeaders(6, 40))
+    limiter.release()
+    assert limiter.delay() == 40, "an answer from before promises too much"
     clock.sleep(40)
-    assert throttle.admit() == 0
+    assert limiter.delay() <= 0
 
 
 @pytest.mark.parametrize("rate", [RateHeaders(0, -5), RateHeaders(0, 0), RateHeaders(0, 1e9)])
 def test_useless_resets_hold_nobody(rate: RateHeaders) -> None:
     """In the past or absurdly far."""
-    throttle = throttle_for(Clock())
-    throttle.admit()
-    throttle.answered(rate)
-    assert throttle.admit() == 0
+    clock = Clock()
+    limiter = limiter_for(clock)
+    send(limiter, clock, rate)
+    assert limiter.delay() <= 0
 
 
 def rate_of(remaining: str, reset: str) -> RateHeaders | None:
@@ -253,7 +286,7 @@ def test_rate_headers_are_read_with_care(remaining: str, reset: str, rate: RateH
 @given(st.text(max_size=25), st.text(max_size=25))
 def test_no_header_breaks_the_pace(remaining: str, reset: str) -> None:
     """Whatever stands there."""
-    throttle = throttle_for(Clock())
-    throttle.admit()
-    throttle.answered(rate_of(remaining, reset))
-    assert throttle.admit() <= 120
+    clock = Clock()
+    limiter = limiter_for(clock)
+    send(limiter, clock, rate_of(remaining, reset))
+    assert limiter.delay() <= 120

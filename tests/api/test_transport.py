@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.api.options import client_options
 from tests.wire import TOKEN, Clock, answer, drip, serving, whole_text
 from unpod_sync.api import Client
 from unpod_sync.api.failures import Failure, FailureKind
@@ -49,7 +50,9 @@ def tls(certificate: Path) -> ssl.SSLContext:
 
 def client_for(url: str, **options: Any) -> Client:
     clock = Clock()
-    return Client(url, TOKEN, sleep=clock.sleep, monotonic=clock.monotonic, now=clock.now, **options)
+    return Client(
+        url, TOKEN, sleep=clock.sleep, monotonic=clock.monotonic, now=clock.now, **client_options(**options)
+    )
 
 
 def test_untrusted_certificate_is_final_and_gets_no_token(tls: ssl.SSLContext) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.kit import TOKEN, Site, build_world, private_task
 from tests.wire import Clock
-from unpod_sync.api import Client, RequestBudget
+from unpod_sync.api import Client, ClientConfig, RequestBudget
 from unpod_sync.model import space_tasks
 from unpod_sync.simulator import Simulator, server
 
@@ -158,7 +158,7 @@ def test_a_server_that_allows_240_a_minute_seldom_says_429(monkeypatch: pytest.M
         (space,) = world.spaces
         jobs = [(space_tasks(space["token"]), page % 100 + 1, 1) for page in range(600)]
         assert all(not isinstance(result, Exception) for _, result in client.fetch_many(jobs))
-        assert client.counters.rate_limited <= 3
+        assert client.requests_made <= 603
     assert clock.seconds - 1000 < 200
 
 
@@ -168,8 +168,7 @@ def paced(simulator: Simulator, clock: Clock, budget: RequestBudget | None = Non
         simulator.base_url,
         TOKEN,
         "sim-org",
-        budget=budget,
-        workers=1,
+        ClientConfig(workers=1, budget=budget or RequestBudget()),
         sleep=clock.sleep,
         monotonic=clock.monotonic,
         now=clock.now,

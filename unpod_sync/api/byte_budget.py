@@ -35,14 +35,21 @@ class ByteBudget:
             self._owners[self._last] = owner
             return self._last
 
+    def try_take(self, ticket: int, number: int) -> bool:
+        """Holds so many more bytes if that is possible at once."""
+        with self._changed:
+            is_possible = self._fits(number) or self._is_first(ticket)
+            if is_possible:
+                self._held[ticket] += number
+            return is_possible
+
     def take(self, ticket: int, number: int, stop: threading.Event) -> None:
         """Waits until so many more bytes may be held. Raises `StoppedError` when `stop` is set meanwhile."""
         with self._changed:
-            while not (self._fits(number) or self._is_first(ticket)):
+            while not self.try_take(ticket, number):
                 self._changed.wait(POLL_SECONDS)
                 if stop.is_set():
                     raise StoppedError
-            self._held[ticket] += number
 
     def drop(self, ticket: int) -> None:
         """The bytes of an attempt are gone; the ticket keeps its place."""

@@ -1,4 +1,4 @@
-"""What an answer of the API says: the rows of a page, or which kind of failure it is.
+"""What an answer of the API is: the rows of a page, or which kind of failure.
 
 No I/O. The rules are those of `docs/api-behaviour.md`, section 6: only a 200 whose `data` is a list is a
 success, and a `status_code` inside the body counts like that status when `data` is no list.
@@ -23,6 +23,23 @@ from unpod_sync.model import LISTINGS
 _MOST_COUNT = (1 << 63) - 1
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+_STATUSES = {
+    206: (FailureKind.ACCESS, "no access, or it does not exist"),
+    401: (FailureKind.CREDENTIALS, "the API refused the token"),
+    403: (FailureKind.ACCESS, "access denied"),
+    404: (FailureKind.ACCESS, "not found"),
+    408: (FailureKind.TIMEOUT, "the server gave up waiting"),
+    425: (FailureKind.TIMEOUT, "the server gave up waiting"),
+    429: (FailureKind.RATE, "too many requests"),
+}
+_STATUS_CLASSES = {
+    3: (FailureKind.REDIRECT, "an unexpected redirect"),
+    4: (FailureKind.REQUEST, "the request was refused"),
+    5: (FailureKind.SERVER, "the server failed"),
+}
+_UNEXPECTED = (FailureKind.BROKEN, "an unexpected answer")
 
 
 class _Nothing:
@@ -77,8 +94,6 @@ def parse_response(
     A 404 beyond the first page means past the end: no rows and no count.
     """
     status = answer.status
-    if status == 401:
-        return Failure(FailureKind.CREDENTIALS, "the API refused the token (401)", status)
     body = decode(answer.body)
     if status == 200:
         rows = _rows(body, kind)
@@ -87,7 +102,7 @@ def parse_response(
         status = _inner_status(body) or status
     if status == 404 and page > 1:
         return Content([], None)
-    wait = read_retry_after(_header(answer, "Retry-After"), now)
+    wait = read_retry_after(answer.headers.get("Retry-After"), now)
     message = _message(body, scrub)
     if status == 200:
         return Failure(FailureKind.BROKEN, _what_came(body, answer) + message, status, wait)
@@ -96,31 +111,14 @@ def parse_response(
 
 def _refusal(status: int, body: Any, message: str, wait: float | None) -> Failure:
     """The failure that a status other than 200 is."""
-    if status == 401:
-        return Failure(FailureKind.CREDENTIALS, "the API refused the token (401)", status)
-    if status == 206:
-        if _has_errors(body):
-            return Failure(
-                FailureKind.PARTIAL, "the server could not build the page (206)" + message, status, wait
-            )
-        return Failure(FailureKind.ACCESS, "no access, or it does not exist (206)" + message, status)
-    if status == 403:
-        return Failure(FailureKind.ACCESS, "access denied (403)" + message, status)
-    if status == 404:
-        if isinstance(body, _Nothing):
-            return Failure(FailureKind.NO_ROUTE, "the server has no such path (404)", status)
-        return Failure(FailureKind.ACCESS, "not found (404)" + message, status)
-    if status == 429:
-        return Failure(FailureKind.RATE, "too many requests (429)" + message, status, wait)
-    if status >= 500:
-        return Failure(FailureKind.SERVER, f"the server failed ({status})" + message, status, wait)
-    if status in (408, 425):
-        return Failure(FailureKind.TIMEOUT, f"the server gave up waiting ({status})", status, wait)
-    if status >= 400:
-        return Failure(FailureKind.REQUEST, f"the request was refused ({status})" + message, status)
-    if status >= 300:
-        return Failure(FailureKind.REDIRECT, f"an unexpected redirect ({status})", status)
-    return Failure(FailureKind.BROKEN, f"an unexpected answer ({status})" + message, status, wait)
+    kind, text = _STATUSES.get(status) or _STATUS_CLASSES.get(min(status // 100, 5), _UNEXPECTED)
+    if status == 206 and _has_errors(body):
+        kind, text = FailureKind.PARTIAL, "the server could not build the page"
+    if status == 404 and isinstance(body, _Nothing):
+        kind, text = FailureKind.NO_ROUTE, "the server has no such path"
+    if kind is FailureKind.CREDENTIALS:
+        message = ""
+    return Failure(kind, f"{text} ({status}){message}", status, wait)
 
 
 def _rows(body: Any, kind: str) -> list[Any] | None:
@@ -180,7 +178,3 @@ def _what_came(body: Any, answer: Response) -> str:
         is_page = answer.body[:256].lstrip().lower().startswith((b"<!doctype", b"<html"))
         return "a web page came instead of JSON (200)" if is_page else "the answer is not valid JSON (200)"
     return "the answer has no list in `data` (200)"
-
-
-def _header(answer: Response, name: str) -> str | None:
-    return answer.headers.get(name)

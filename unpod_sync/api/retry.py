@@ -7,66 +7,48 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from unpod_sync.api.failures import Failure, FailureKind
-
-NOT_RETRYABLE = frozenset(
-    {
-        FailureKind.CREDENTIALS,
-        FailureKind.ACCESS,
-        FailureKind.NO_ROUTE,
-        FailureKind.TOO_LARGE,
-        FailureKind.REQUEST,
-        FailureKind.REDIRECT,
-        FailureKind.TLS,
-    }
-)
-"""Asking again cannot help, and for TLS could harm."""
-
-RETRY_FEW = frozenset({FailureKind.REFUSED, FailureKind.DNS, FailureKind.PROXY, FailureKind.PARTIAL})
-"""Mostly a wrong setting or a bad row, for which smaller pages are the better try; sometimes a
-network or server that is just coming up."""
+from unpod_sync.api.failures import Failure, FailureKind, Retry
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How patient the client is.
 
-    `max_attempts` counts the first one; `seldom_attempts` is for the kinds in `RETRY_FEW`.
+    `max_attempts` counts the first one; `few_attempts` is for the kinds of `Retry.FEW`.
     `base_seconds` doubles with each attempt up to `most_seconds`. A `Retry-After` above
     `longest_wait_seconds` is not waited for.
     """
 
     max_attempts: int = 8
-    seldom_attempts: int = 4
+    few_attempts: int = 4
     base_seconds: float = 0.5
     most_seconds: float = 30.0
-    rate_base_seconds: float = 1.0
+    rate_base_seconds: float = 2.0
     rate_most_seconds: float = 60.0
     longest_wait_seconds: float = 120.0
 
 
 def retry_delay(
-    trouble: Failure, attempt: int, policy: RetryPolicy, random: Callable[[], float]
+    failure: Failure, attempt: int, policy: RetryPolicy, random: Callable[[], float], refusals: int = 0
 ) -> float | None:
     """Seconds to wait before the next attempt, or None to give up.
 
     `attempt` counts from 1; `random` gives numbers in [0, 1). Backoff is exponential with full
     jitter. A 429 without `Retry-After` keeps at least half of each step, so that eight attempts
-    outlast the minute over which such limits are documented to be counted.
+    outlast the minute over which such limits are documented to be counted; `refusals` is how many came
+    in a row, over all threads.
     """
-    if trouble.kind in NOT_RETRYABLE:
+    retry = failure.kind.retry
+    few = policy.few_attempts if retry is Retry.FEW else policy.max_attempts
+    if retry is Retry.NEVER or attempt >= min(policy.max_attempts, few):
         return None
-    most = (
-        min(policy.max_attempts, policy.seldom_attempts) if trouble.kind in RETRY_FEW else policy.max_attempts
-    )
-    if attempt >= most:
-        return None
-    asked = trouble.retry_after_seconds
+    asked = failure.retry_after_seconds
     if asked is not None:
         # A little later than asked and not all at once: servers round their seconds down.
         return None if asked > policy.longest_wait_seconds else asked + 0.05 + 0.45 * random()
     doublings = 2.0 ** min(attempt - 1, 30)
-    if trouble.kind is FailureKind.RATE:
+    if failure.kind is FailureKind.RATE:
+        doublings = 2.0 ** min(max(attempt, refusals) - 1, 30)
         return min(policy.rate_most_seconds, policy.rate_base_seconds * doublings) * (0.5 + 0.5 * random())
     return min(policy.most_seconds, policy.base_seconds * doublings) * random()
 

@@ -36,13 +36,12 @@ WATCH_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A complete answer. `seconds` is wall time until the last byte, `cpu_seconds` our share of it."""
+    """A complete answer. `seconds` is the time until the last byte."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     seconds: float = 0.0
-    cpu_seconds: float = 0.0
 
 
 class InFlightRequest:
@@ -176,7 +175,7 @@ class Transport:
         `take` is called with the size of each piece before the next is read; while it waits, no deadline passes.
         """
         with self._exchange(owner) as exchange:
-            wall, cpu = time.monotonic(), time.thread_time()
+            started = time.monotonic()
             try:
                 status, received, body = self._exchange_bytes(url, headers, exchange, take)
             except (
@@ -191,7 +190,7 @@ class Transport:
                 return Failure(
                     FailureKind.TOO_LARGE, f"the answer is larger than {self._max_bytes >> 20} MiB", status
                 )
-        return Response(status, received, body, time.monotonic() - wall, time.thread_time() - cpu)
+        return Response(status, received, body, time.monotonic() - started)
 
     def cut(self, owner: object = None) -> None:
         """Break off the requests of `owner`, or all when None."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from unpod_sync.api import Client
+from unpod_sync.api import Client, ClientConfig, RetryPolicy
 from unpod_sync.config import Settings
 from unpod_sync.errors import (
     EXIT_CONFIGURATION,
@@ -41,10 +41,12 @@ def open_probe(settings: Settings) -> Client:
         settings.base_url,
         settings.token,
         settings.org_handle,
-        timeout=(5, min(settings.timeout_seconds, 15)),
-        deadline_seconds=30,
-        longest_wait_seconds=10,
-        workers=1,
+        ClientConfig(
+            timeout=(5, min(settings.timeout_seconds, 15)),
+            deadline_seconds=30,
+            workers=1,
+            retry=RetryPolicy(longest_wait_seconds=10),
+        ),
     )
 
 

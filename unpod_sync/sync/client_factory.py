@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from unpod_sync.api import Client, RequestBudget, RequestEvent
+from unpod_sync.api import Client, ClientConfig, RequestBudget, RequestEvent, RetryPolicy
 from unpod_sync.clock import utc_now
 from unpod_sync.config import Settings
 from unpod_sync.sync.state_file import requests_used_today
@@ -24,22 +24,24 @@ def open_client(
     files: publish.Files | None = None,
 ) -> Client:
     """A client with these settings; the day's budget includes what earlier syncs of today used."""
-    used = 0
-    if files is not None and settings.requests_per_day:
-        used = requests_used_today(publish.read_state(files), now())
+    state = publish.read_state(files) if files is not None else {}
+    seen = state.get("requests_per_minute_seen")
     return Client(
         settings.base_url,
         settings.token,
         settings.org_handle,
-        timeout=(10, settings.timeout_seconds),
-        deadline_seconds=settings.deadline_seconds,
-        max_attempts=settings.max_attempts,
-        workers=settings.workers,
-        budget=RequestBudget(
-            max_requests=settings.max_requests,
-            per_minute=settings.requests_per_minute,
-            per_day=settings.requests_per_day,
-            used_today=used,
+        ClientConfig(
+            timeout=(10, settings.timeout_seconds),
+            deadline_seconds=settings.deadline_seconds,
+            workers=settings.workers,
+            retry=RetryPolicy(max_attempts=settings.max_attempts),
+            budget=RequestBudget(
+                max_requests=settings.max_requests,
+                per_minute=settings.requests_per_minute,
+                per_day=settings.requests_per_day,
+                used_today=requests_used_today(state, now()),
+            ),
+            requests_per_minute_seen=seen if isinstance(seen, int) and seen > 0 else None,
         ),
         sleep=sleep,
         monotonic=monotonic,

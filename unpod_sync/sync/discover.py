@@ -30,7 +30,7 @@ def open_listings(context: Context, extractor: Extractor) -> list[ListProgress]:
 
 def are_postponed(context: Context, listings: list[ListProgress]) -> bool:
     """Whether the listings wait like other lists: else a small budget would be spent on them at each sync."""
-    left = context.client.counters.requests_left
+    left = context.client.requests_left
     return left is not None and left < ENOUGH_REQUESTS and listings[0].state.count is not None
 
 
@@ -66,7 +66,7 @@ def in_turns(context: Context, lists: list[ListProgress]) -> list[list[ListProgr
     A budget spent on the first pages of all lists would be spent on the same ones every time. Lists
     with rows never read come first, then those whose last attempt is longest ago.
     """
-    left = context.client.counters.requests_left
+    left = context.client.requests_left
     if left is None or left >= ENOUGH_REQUESTS * len(lists):
         return [lists]
 

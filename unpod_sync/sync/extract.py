@@ -97,7 +97,7 @@ class Extractor:
                 list_state.list_state(self.warehouse, resource, self._policy, self.now()),
                 optional,
                 listed,
-                is_budgeted=self.client.counters.requests_left is not None,
+                is_budgeted=self.client.requests_left is not None,
             )
             for resource in resources
         ]
@@ -125,7 +125,7 @@ class Extractor:
 
     def _is_scarce(self) -> bool:
         """Whether the budget may not last for one list."""
-        left = self.client.counters.requests_left
+        left = self.client.requests_left
         return left is not None and left < ENOUGH_REQUESTS
 
     def read(self, lists: list[ListProgress]) -> None:

@@ -40,6 +40,7 @@ def note_end(context: Context, status: str, error: str) -> None:
             "ended_at": now,
             "last_done_at": now if status == "done" else earlier.get("last_done_at"),
             "requests_today": _requests_today(context),
+            "requests_per_minute_seen": context.client.requests_per_minute_seen,
             "lists": earlier.get("lists", {}) | read,
             "standing": context.summary or earlier.get("standing"),
         },
