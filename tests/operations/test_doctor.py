@@ -43,6 +43,18 @@ def doctor(run_cli: Callable[..., Any], *arguments: object) -> tuple[int, dict[s
     return ran.status, {row["name"]: row for row in rows}
 
 
+def test_a_token_that_a_server_echoes_is_not_shown(
+    run_cli: Callable[..., Any], simulator: Simulator, tmp_path: Path
+) -> None:
+    """It stands in the name of a space; `init` offers the same names."""
+    simulator.world.add_space("Named simulator-token-0")
+    status, found = doctor(run_cli, "--database", tmp_path / "data" / "unpod.duckdb")
+    assert status == 0
+    assert "space Named [redacted]" in found
+    ran = run_cli("init", "--yes", "--file", tmp_path / "unpod-sync.toml")
+    assert "simulator-token-0" not in ran.out + ran.err
+
+
 @pytest.mark.usefixtures("simulator")
 def test_all_is_well(run_cli: Callable[..., Any], tmp_path: Path) -> None:
     status, found = doctor(run_cli, "--database", tmp_path / "data" / "unpod.duckdb")
