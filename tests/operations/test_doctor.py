@@ -81,6 +81,18 @@ def test_listings_for_logins_only_are_told_apart_from_a_refused_token(
     assert doctor(run_cli)[0] == 77
 
 
+def test_a_listed_space_of_others_is_a_warning(
+    run_cli: Callable[..., Any], simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync leaves it out and is exit 0, so the doctor does not fail; it does when the space is configured."""
+    foreign = simulator.world.add_space("Somebody else's")
+    simulator.manner = dataclasses.replace(simulator.manner, foreign=frozenset({foreign}))
+    status, found = doctor(run_cli)
+    assert (status, found["space Somebody else's"]["level"]) == (0, "warn")
+    monkeypatch.setenv("UNPOD_SPACES", foreign)
+    assert doctor(run_cli)[0] == 1
+
+
 @pytest.mark.usefixtures("simulator")
 def test_a_refused_token_gives_77(run_cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNPOD_API_TOKEN", "another-token-of-nobody")

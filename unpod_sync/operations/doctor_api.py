@@ -172,6 +172,7 @@ def _spaces(client: Client, settings: Settings, rows: list[dict[str, Any]]) -> I
             "spaces", "the token sees no space", "Is the organisation right? Ask its owner for access."
         )
     calls: list[Mapping[str, Any]] = []
+    foreign: list[str] = []
     for token in chosen[:MOST_SPACES]:
         holds_no_calls = bool(kinds.get(token)) and "contact" not in kinds[token].lower()
         tasks, runs = _page(client, space_tasks(token)), _page(client, space_runs(token))
@@ -182,7 +183,20 @@ def _spaces(client: Client, settings: Settings, rows: list[dict[str, Any]]) -> I
         elif holds_no_calls and not settings.spaces:
             yield ok(label, f"holds {kinds[token]}, no calls; it is left out")
         else:
-            yield _unreadable(label, token, tasks if isinstance(tasks, ApiError) else runs, names)
+            error = tasks if isinstance(tasks, ApiError) else runs
+            if not settings.spaces and isinstance(error, AccessError) and error.status == 206:
+                foreign.append(label)
+            else:
+                yield _unreadable(label, token, error, names)
+    if foreign:
+        # A listing also shows what belongs to others (docs/api-behaviour.md, section 6); with nothing else it is at fault.
+        level = fail if len(foreign) == min(len(chosen), MOST_SPACES) else warn
+        for label in foreign:
+            yield level(
+                label,
+                "listed, but not readable with this token (206); a sync leaves it out",
+                "If it is yours, check UNPOD_ORG_HANDLE; the token needs an owner or editor.",
+            )
     if len(chosen) > MOST_SPACES:
         yield ok("spaces", f"{len(chosen) - MOST_SPACES} more spaces, not looked at")
     yield from _call_times(calls)
