@@ -27,15 +27,18 @@ TERMINAL_STATUSES = frozenset({"completed", "failed", "partially_completed"})
 LISTINGS = frozenset({"organization", "space", "agent"})
 
 
+#: A row that names no key of its own is stored under this and a hash; the API knows no such thing.
+UNKEYED = "unkeyed:"
+
 _PLAUSIBLE = re.compile(r"[\w-][\w.~@+:-]{0,199}")
 
 
 def is_plausible_id(text: str | None) -> bool:
-    """Whether a text can be a space token, run id or agent handle: no white space, no slash, no markup.
+    """Whether a text can be a space token, run id or agent handle: no white space, slash or markup, not our own stand-in.
 
     Settings, listings and payloads name them, and each becomes one segment of a path.
     """
-    return text is not None and _PLAUSIBLE.fullmatch(text) is not None
+    return text is not None and not text.startswith(UNKEYED) and _PLAUSIBLE.fullmatch(text) is not None
 
 
 def _segment(text: str) -> str:

@@ -90,6 +90,14 @@ def test_nothing_but_things_of_others_is_a_failure(site: Site) -> None:
     assert site.sync().exit_status == 1
 
 
+def test_an_agent_without_a_handle_is_not_asked_for(site: Site) -> None:
+    """It is stored under a name of our own, which the API does not know: no request, exit 0 as ever."""
+    site.world.add_agent("Nameless", handle=" ")
+    assert site.sync().exit_status == 0
+    assert site.ask("select count(*) from agents where agent_handle like 'unkeyed:%'") == [(1,)]
+    assert not [r for r in site.simulator.requests if "unkeyed" in r.path]
+
+
 @pytest.mark.usefixtures("synced")
 def test_a_space_that_was_read_and_refuses_now_is_a_failure(site: Site) -> None:
     """Access that was lost freezes a space: that is said every time."""

@@ -43,6 +43,18 @@ def doctor(run_cli: Callable[..., Any], *arguments: object) -> tuple[int, dict[s
     return ran.status, {row["name"]: row for row in rows}
 
 
+def test_a_token_that_a_server_echoes_is_not_shown(
+    run_cli: Callable[..., Any], simulator: Simulator, tmp_path: Path
+) -> None:
+    """It stands in the name of a space; `init` offers the same names."""
+    simulator.world.add_space("Named simulator-token-0")
+    status, found = doctor(run_cli, "--database", tmp_path / "data" / "unpod.duckdb")
+    assert status == 0
+    assert "space Named [redacted]" in found
+    ran = run_cli("init", "--yes", "--file", tmp_path / "unpod-sync.toml")
+    assert "simulator-token-0" not in ran.out + ran.err
+
+
 @pytest.mark.usefixtures("simulator")
 def test_all_is_well(run_cli: Callable[..., Any], tmp_path: Path) -> None:
     status, found = doctor(run_cli, "--database", tmp_path / "data" / "unpod.duckdb")
@@ -67,6 +79,18 @@ def test_listings_for_logins_only_are_told_apart_from_a_refused_token(
     assert doctor(run_cli)[0] == 0
     monkeypatch.setenv("UNPOD_API_TOKEN", "another-token-of-nobody")
     assert doctor(run_cli)[0] == 77
+
+
+def test_a_listed_space_of_others_is_a_warning(
+    run_cli: Callable[..., Any], simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync leaves it out and is exit 0, so the doctor does not fail; it does when the space is configured."""
+    foreign = simulator.world.add_space("Somebody else's")
+    simulator.manner = dataclasses.replace(simulator.manner, foreign=frozenset({foreign}))
+    status, found = doctor(run_cli)
+    assert (status, found["space Somebody else's"]["level"]) == (0, "warn")
+    monkeypatch.setenv("UNPOD_SPACES", foreign)
+    assert doctor(run_cli)[0] == 1
 
 
 @pytest.mark.usefixtures("simulator")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unpod_sync.config import Settings
@@ -13,7 +13,7 @@ from unpod_sync.errors import (
     ResponseError,
 )
 from unpod_sync.model import ORGANIZATIONS, SPACES, is_plausible_id, space_tasks
-from unpod_sync.operations.doctor_api import accepting_answer, handles, open_probe
+from unpod_sync.operations.doctor_api import accepting_answer, handles, objects, open_probe
 
 MOST_PAGES = 20
 
@@ -35,7 +35,7 @@ def organizations(settings: Settings) -> list[str]:
     """
     with open_probe(settings) as client:
         try:
-            return handles(client.fetch(ORGANIZATIONS, 1, 100, attempts=2))
+            return handles(client.fetch(ORGANIZATIONS, 1, 100, attempts=2), settings)
         except (AccessError, ResponseError):
             return []
         except CredentialsError as error:
@@ -62,8 +62,8 @@ def spaces(settings: Settings) -> list[SpaceChoice] | None:
             except CredentialsError:
                 return None
             before = len(found)
-            for row in page.rows:
-                if isinstance(row, Mapping) and row.get("token"):
+            for row in objects(page, settings):
+                if row.get("token"):
                     token, content = str(row["token"]), str(row.get("content_type") or "contact")
                     found[token] = SpaceChoice(
                         token, str(row.get("name") or token), "contact" in content.lower()

@@ -29,6 +29,7 @@ from unpod_sync.model import (
 )
 from unpod_sync.operations.finding import Finding, Level, fail, failed, ok, warn
 from unpod_sync.operations.time_zone_check import call_offset
+from unpod_sync.transform.secrets import Redaction
 
 ATTEMPTS = 2
 MOST_SPACES = 20  # spaces read one by one; more are named in one line
@@ -70,6 +71,12 @@ def accepting_answer(client: Client, settings: Settings) -> Page | ApiError | No
     return next(accepting, None)
 
 
+def objects(page: Page, settings: Settings) -> list[dict[str, Any]]:
+    """A page's objects, without the token and other secrets that a server may echo in their texts: people see them."""
+    redaction = Redaction((settings.token,))
+    return [redaction.clean(dict(row), keep_token=True) for row in page.rows if isinstance(row, Mapping)]
+
+
 def _examined(client: Client, settings: Settings, now: datetime) -> Iterator[Finding]:
     started = time.monotonic()
     page = _page(client, ORGANIZATIONS)
@@ -84,7 +91,7 @@ def _examined(client: Client, settings: Settings, now: datetime) -> Iterator[Fin
     took = (time.monotonic() - started) * 1000
     yield ok("api", f"{client.base_url} answers in {took:.0f} ms and accepts the token")
     if isinstance(page, Page):
-        yield from _organisation(page, settings.org_handle)
+        yield from _organisation(page, settings)
         yield from _clock(page, now)
     spaces = _page(client, SPACES)
     if isinstance(spaces, CredentialsError):
@@ -95,8 +102,7 @@ def _examined(client: Client, settings: Settings, now: datetime) -> Iterator[Fin
         yield failed("spaces", spaces)
         if not settings.spaces:
             return
-    listed = spaces.rows if isinstance(spaces, Page) else []
-    yield from _spaces(client, settings, [row for row in listed if isinstance(row, Mapping)])
+    yield from _spaces(client, settings, objects(spaces, settings) if isinstance(spaces, Page) else [])
     yield from _agents(client, settings)
 
 
@@ -115,8 +121,8 @@ def _page(client: Client, resource: Resource) -> Page | ApiError:
         return error
 
 
-def _organisation(page: Page, handle: str | None) -> Iterator[Finding]:
-    known = handles(page)
+def _organisation(page: Page, settings: Settings) -> Iterator[Finding]:
+    known, handle = handles(page, settings), settings.org_handle
     if not known or page.resource is not ORGANIZATIONS:
         return
     if handle is None:
@@ -133,13 +139,9 @@ def _organisation(page: Page, handle: str | None) -> Iterator[Finding]:
         )
 
 
-def handles(page: Page) -> list[str]:
+def handles(page: Page, settings: Settings) -> list[str]:
     """The organisations' handles on a page of `organizations/`."""
-    return [
-        str(row["domain_handle"])
-        for row in page.rows
-        if isinstance(row, Mapping) and row.get("domain_handle")
-    ]
+    return [str(row["domain_handle"]) for row in objects(page, settings) if row.get("domain_handle")]
 
 
 def _clock(page: Page, now: datetime) -> Iterator[Finding]:
@@ -156,7 +158,7 @@ def _clock(page: Page, now: datetime) -> Iterator[Finding]:
         yield ok("clock", f"agrees with the server's to {max(1, round(abs(skew)))} s")
 
 
-def _spaces(client: Client, settings: Settings, rows: list[Mapping[str, Any]]) -> Iterator[Finding]:
+def _spaces(client: Client, settings: Settings, rows: list[dict[str, Any]]) -> Iterator[Finding]:
     names = {str(row["token"]): str(row.get("name") or row["token"]) for row in rows if row.get("token")}
     kinds = {str(row.get("token")): str(row.get("content_type") or "") for row in rows}
     by_name = {name: token for token, name in names.items()}
@@ -172,6 +174,7 @@ def _spaces(client: Client, settings: Settings, rows: list[Mapping[str, Any]]) -
             "spaces", "the token sees no space", "Is the organisation right? Ask its owner for access."
         )
     calls: list[Mapping[str, Any]] = []
+    foreign: list[str] = []
     for token in chosen[:MOST_SPACES]:
         holds_no_calls = bool(kinds.get(token)) and "contact" not in kinds[token].lower()
         tasks, runs = _page(client, space_tasks(token)), _page(client, space_runs(token))
@@ -182,7 +185,20 @@ def _spaces(client: Client, settings: Settings, rows: list[Mapping[str, Any]]) -
         elif holds_no_calls and not settings.spaces:
             yield ok(label, f"holds {kinds[token]}, no calls; it is left out")
         else:
-            yield _unreadable(label, token, tasks if isinstance(tasks, ApiError) else runs, names)
+            error = tasks if isinstance(tasks, ApiError) else runs
+            if not settings.spaces and isinstance(error, AccessError) and error.status == 206:
+                foreign.append(label)
+            else:
+                yield _unreadable(label, token, error, names)
+    if foreign:
+        # A listing also shows what belongs to others (docs/api-behaviour.md, section 6); with nothing else it is at fault.
+        level = fail if len(foreign) == min(len(chosen), MOST_SPACES) else warn
+        for label in foreign:
+            yield level(
+                label,
+                "listed, but not readable with this token (206); a sync leaves it out",
+                "If it is yours, check UNPOD_ORG_HANDLE; the token needs an owner or editor.",
+            )
     if len(chosen) > MOST_SPACES:
         yield ok("spaces", f"{len(chosen) - MOST_SPACES} more spaces, not looked at")
     yield from _call_times(calls)
@@ -225,7 +241,7 @@ def _agents(client: Client, settings: Settings) -> Iterator[Finding]:
     if isinstance(page, ApiError):
         yield warn("agents", page.message, "Executions are then read only for agents that tasks name.")
         return
-    known = [str(row["handle"]) for row in page.rows if isinstance(row, Mapping) and row.get("handle")]
+    known = [str(row["handle"]) for row in objects(page, settings) if row.get("handle")]
     unknown = [handle for handle in settings.agents if handle not in known]
     if unknown:
         yield fail(

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from typing import Any
 
-from unpod_sync.model import Page, Record, Reject, Resource, is_plausible_id
+from unpod_sync.model import UNKEYED, Page, Record, Reject, Resource, is_plausible_id
 from unpod_sync.transform.json_codec import clean_text, decode, encode, is_too_deep
 from unpod_sync.transform.parse import is_missing, shorten
 from unpod_sync.transform.secrets import Redaction, drop_known_secrets
@@ -158,7 +158,7 @@ def _other_key(value: dict[str, Any], kind: str, digest: str) -> tuple[str, str]
         key = _text_key(value.get(name))
         if key is not None:
             return key, f"missing: keyed by {name}"
-    return f"unkeyed:{digest}", "missing: keyed by content"
+    return f"{UNKEYED}{digest}", "missing: keyed by content"
 
 
 def _text_key(value: Any) -> str | None:
