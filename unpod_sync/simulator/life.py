@@ -171,10 +171,8 @@ class Life:
     def payload(self, story: Story) -> JsonObject | None:
         """The live task of a story, to be changed; None when someone deleted it."""
         space = self.world.space(story.space_token)
-        reference = space.find(story.task_id) if space is not None else None
-        if space is None or reference is None:
-            return None
-        return space.changeable(reference)
+        row = space.find(story.task_id) if space is not None else None
+        return None if row is None else row.mutable()
 
     def close(self, story: Story, *, failed: bool = False) -> None:
         """A task reached its end for now; the run may follow."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import unquote
@@ -19,7 +19,7 @@ from unpod_sync.simulator.answers import (
     list_answer,
     message_answer,
 )
-from unpod_sync.simulator.shelf import JsonObject, Listing, Row
+from unpod_sync.simulator.shelf import JsonObject, Row, newest
 from unpod_sync.simulator.space import Space
 from unpod_sync.simulator.world import World
 
@@ -181,26 +181,17 @@ def _number(text: str | None, default: int) -> int:
 def _space_page(
     space: Space, route: Route, bounds: tuple[int, int | None], manner: Manner, poison: set[str]
 ) -> Page:
-    message = _MESSAGES[route.name]
-    if route.name == "runs":
-        listing = space.runs_listing()
-        return Page(message, len(listing), [space.encoded(row) for row in _cut(listing, bounds)])
-    listing = space.listing() if route.name == "tasks" else space.run_listing(route.run)
-    references = _cut(listing, bounds)
-    found = frozenset(
-        task_id for task_id in poison if (place := space.find(task_id)) is not None and place in references
-    )
+    rows: Sequence[Row] = space.runs
+    if route.name != "runs":
+        rows = space.tasks if route.name == "tasks" else space.run_tasks(route.run)
+    shown = newest(rows, *bounds)
+    found = poison and poison.intersection(row.task_id for row in shown)
     project = _PROJECTIONS.get(manner.projection) if route.name == "run_tasks" else None
     if project is None:
-        items = [space.encoded(reference) for reference in references]
+        items = [row.encoded() for row in shown]
     else:
-        items = [row.projected(manner.projection, project) for row in space.rows(references)]
-    return Page(message, len(listing), items, found)
-
-
-def _cut(listing: Listing, bounds: tuple[int, int | None]) -> list[Row | int]:
-    first, last = bounds
-    return listing.newest(first, len(listing) if last is None else last)
+        items = [row.projected(manner.projection, project) for row in shown]
+    return Page(_MESSAGES[route.name], len(rows), items, frozenset(found))
 
 
 def _objects_page(
@@ -230,8 +221,7 @@ def _agent_tasks(world: World, route: Route, bounds: tuple[int, int | None]) -> 
 
 def _rows_of(world: World, agent_handle: str) -> Iterator[Row]:
     for space in world.live_spaces():
-        listing = space.listing()
-        for row in space.rows(listing.newest(0, len(listing))):
+        for row in space.tasks:
             if row.payload().get("assignee") == agent_handle:
                 yield row
 

@@ -38,9 +38,7 @@ def serve(
 def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m unpod_sync.simulator`: one JSON line on stdout when ready, then serve."""
     chosen = _parser().parse_args(arguments)
-    world = World.generate(
-        chosen.seed, tasks=chosen.tasks, spaces=chosen.spaces, profile=chosen.profile, days=chosen.days
-    )
+    world = World.generate(chosen.seed, tasks=chosen.tasks, spaces=chosen.spaces, days=chosen.days)
     serve(
         world,
         on_ready=_announce,
@@ -77,7 +75,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--spaces", type=int, default=2)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--days", type=int, default=60)
-    parser.add_argument("--profile", choices=("realistic", "bench"), default="realistic")
     parser.add_argument("--latency-ms", type=float, default=0.0)
     parser.add_argument("--rate-limit", type=int, default=None, help="requests per minute")
     parser.add_argument("--max-page-size", type=int, default=100)

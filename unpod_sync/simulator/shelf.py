@@ -1,12 +1,8 @@
-"""What one space holds: rows in creation order, some of them computed on demand.
-
-A *row* is a stored JSON object. A *reference* is either a row or the number of a task that
-`BenchTasks` computes. Lists are kept oldest first and served newest first, as the backend does.
-"""
+"""What a list holds: JSON objects in creation order. Lists are kept oldest first and served newest first."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -22,12 +18,17 @@ class Row:
 
     __slots__ = ("_encoded", "_payload", "_projected", "key")
 
-    def __init__(self, key: int, payload: JsonObject) -> None:
+    def __init__(self, key: int, payload: JsonObject | None) -> None:
         """The payload is taken, not copied."""
         self.key = key
-        self._payload: JsonObject | None = payload
+        self._payload = payload
         self._encoded: bytes | None = None
         self._projected: dict[str, bytes] = {}
+
+    @property
+    def task_id(self) -> str:
+        """The id of a task."""
+        return str(self.payload().get("task_id"))
 
     def encoded(self) -> bytes:
         """The object's JSON, kept until the next change."""
@@ -43,7 +44,7 @@ class Row:
         return self._payload
 
     def mutable(self) -> JsonObject:
-        """The live object, to be changed; forgets the encoded forms."""
+        """The live object, to be changed; drops the encoded forms."""
         payload = self.payload()
         self._encoded = None
         self._projected.clear()
@@ -90,37 +91,8 @@ def remove_row(rows: list[Row], row: Row) -> None:
     del rows[position]
 
 
-class Listing:
-    """A list merged from computed tasks (`base`, ascending numbers) and stored rows, both in key order."""
-
-    def __init__(self, base: Sequence[int], rows: Sequence[Row], key_of: Callable[[int], int]) -> None:
-        """Work out where the rows lie between the computed tasks."""
-        self._base = base
-        self._rows = rows
-        self._places = (
-            [bisect_right(base, row.key, key=key_of) + n for n, row in enumerate(rows)] if base else None
-        )
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self._base) + len(self._rows)
-
-    def newest(self, start: int, stop: int) -> list[Row | int]:
-        """References from `start` to `stop`, counted from the newest."""
-        total = len(self)
-        stop = min(stop, total)
-        if start >= stop:
-            return []
-        low, high = total - stop, total - start
-        if self._places is None:
-            return [*reversed(self._rows[low:high])]
-        first = bisect_left(self._places, low)
-        merged: list[Row | int] = []
-        for place in range(low, high):
-            if first < len(self._places) and self._places[first] == place:
-                merged.append(self._rows[first])
-                first += 1
-            else:
-                merged.append(self._base[place - first])
-        merged.reverse()
-        return merged
+def newest(rows: Sequence[Row], first: int = 0, last: int | None = None) -> list[Row]:
+    """Rows from `first` up to `last`, counted from the newest."""
+    total = len(rows)
+    low = 0 if last is None else max(0, total - last)
+    return list(reversed(rows[low : max(0, total - first)]))

@@ -12,11 +12,9 @@ from random import Random
 from threading import RLock
 from typing import Any, Protocol
 
-import orjson
-
 from unpod_sync.simulator import ids
 from unpod_sync.simulator.filling import copied, execution, fill_run, fill_task, set_field
-from unpod_sync.simulator.shelf import JsonObject, Row, key_from_object_id
+from unpod_sync.simulator.shelf import JsonObject, Row, key_from_object_id, newest
 from unpod_sync.simulator.space import Space, described
 
 
@@ -38,7 +36,7 @@ class World:
         self.lock = RLock()
         self.seed = seed
         self.life: Life | None = None
-        self._removed: dict[str, tuple[str, int, Row | int]] = {}
+        self._removed: dict[str, tuple[Space, int]] = {}
         self._now = (now or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
         self._rng = Random(f"{seed}:world")
         self._counter = 0
@@ -61,23 +59,16 @@ class World:
         tasks: int = 1500,
         spaces: int = 2,
         now: datetime | None = None,
-        profile: str = "realistic",
         days: int = 60,
     ) -> World:
-        """A world with a past of `days` days. The same arguments give the same world, to the byte.
+        """A business that has called people for `days` days. The same arguments, the same world to the byte.
 
-        `profile` is "realistic" (looks like a business that calls people) or "bench" (uniform finished
-        calls, computed on demand). Without `now` the world ends at this moment.
+        Without `now` the world ends at this moment.
         """
-        from unpod_sync.simulator.generate import fill_bench, fill_realistic
+        from unpod_sync.simulator.generate import fill
 
         world = cls(seed=seed, now=now)
-        if profile == "bench":
-            fill_bench(world, tasks=tasks, spaces=spaces, days=days)
-        elif profile == "realistic":
-            fill_realistic(world, tasks=tasks, spaces=spaces, days=days)
-        else:
-            raise ValueError(f"unknown profile {profile!r}: realistic or bench")
+        fill(world, tasks=tasks, spaces=spaces, days=days)
         return world
 
     # -- the clock ---------------------------------------------------------------------------
@@ -94,9 +85,6 @@ class World:
             if self.life is not None:
                 self.life.live_until(target)
             self._now = target
-            for space in self._spaces.values():
-                if space.bench is not None:
-                    space.grow(space.bench.count_until(target))
 
     def set_now(self, now: datetime) -> None:
         """Move the clock without letting anything happen."""
@@ -138,32 +126,22 @@ class World:
     def tasks(self, space_token: str) -> list[JsonObject]:
         """Copies of a space's tasks, newest first."""
         with self.lock:
-            space = self._spaces[space_token]
-            references = space.listing().newest(0, len(space.listing()))
-            return [orjson.loads(space.encoded(reference)) for reference in references]
+            return [row.copy() for row in newest(self._spaces[space_token].tasks)]
 
     def task_ids(self, space_token: str) -> list[str]:
-        """The ids of a space's tasks, newest first; cheap also in a bench world."""
+        """The ids of a space's tasks, newest first."""
         with self.lock:
-            space = self._spaces[space_token]
-            return [
-                space.bench.task_id(reference)
-                if isinstance(reference, int) and space.bench is not None
-                else str(space.row(reference).payload().get("task_id"))
-                for reference in space.listing().newest(0, len(space.listing()))
-            ]
+            return [row.task_id for row in newest(self._spaces[space_token].tasks)]
 
     def task_count(self, space_token: str) -> int:
         """How many tasks a space holds."""
         with self.lock:
-            return len(self._spaces[space_token].listing())
+            return len(self._spaces[space_token].tasks)
 
     def task(self, task_id: str) -> JsonObject:
         """A copy of one task; KeyError when it is not there."""
         with self.lock:
-            space, reference = self._locate(task_id)
-            found: JsonObject = orjson.loads(space.encoded(reference))
-            return found
+            return self._locate(task_id)[1].copy()
 
     def executions(self, agent_handle: str) -> list[JsonObject]:
         """What the executions endpoint says of an agent: its runs, newest first, with the counts of now."""
@@ -200,11 +178,6 @@ class World:
                 described(token, name, handle, number, content_type=content_type, **more)
             )
             return token
-
-    def add_bench_space(self, space: Space) -> None:
-        """A space that computes its tasks."""
-        with self.lock:
-            self._spaces[space.token] = space
 
     def add_agent(self, name: str, *, handle: str | None = None, purpose: str = "") -> str:
         """A new agent; gives its handle."""
@@ -266,13 +239,12 @@ class World:
         Dotted names reach inside ("output.duration"); the value `...` removes the field.
         """
         with self.lock:
-            space, reference = self._locate(task_id)
+            space, row = self._locate(task_id)
             for name, value in changes.items():
                 if name == "run_id":
-                    space.move_to_run(reference, str(value))
-                    reference = space.find(task_id) or reference
+                    row = space.move_to_run(row, str(value))
                 else:
-                    set_field(space.changeable(reference), name, value)
+                    set_field(row.mutable(), name, value)
 
     def edit_run(self, run_id: str, changes: Mapping[str, Any]) -> None:
         """Set fields of a run silently."""
@@ -284,24 +256,16 @@ class World:
     def delete_task(self, task_id: str) -> JsonObject:
         """Take a task away; gives what `restore_task` needs to bring it back to its old place."""
         with self.lock:
-            space, reference = self._locate(task_id)
-            removed: JsonObject = orjson.loads(space.encoded(reference))
-            key = reference.key if isinstance(reference, Row) else space.row(reference).key
-            space.remove_task(reference)
-            self._removed[task_id] = (space.token, key, reference)
-            return removed
+            space, row = self._locate(task_id)
+            space.remove_task(row)
+            self._removed[task_id] = (space, row.key)
+            return row.copy()
 
     def restore_task(self, task: Mapping[str, Any]) -> None:
         """Bring a deleted task back, with the content given, to its old place."""
         with self.lock:
-            task_id = str(task["task_id"])
-            token, key, reference = self._removed.pop(task_id)
-            space = self._spaces[token]
-            if isinstance(reference, int):
-                space.restore_base(reference)
-                space.changed[reference] = Row(key, dict(task))
-            else:
-                space.insert_task(Row(key, dict(task)))
+            space, key = self._removed.pop(str(task["task_id"]))
+            space.insert_task(Row(key, dict(task)))
 
     def load_variants(self, space_token: str, variants: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         """Put the objects of a variants file into a space, verbatim; the lists show them in file order."""
@@ -336,11 +300,11 @@ class World:
                     return row
         raise KeyError(run_id)
 
-    def _locate(self, task_id: str) -> tuple[Space, Row | int]:
+    def _locate(self, task_id: str) -> tuple[Space, Row]:
         for space in self._spaces.values():
-            reference = space.find(task_id)
-            if reference is not None:
-                return space, reference
+            row = space.find(task_id)
+            if row is not None:
+                return space, row
         raise KeyError(task_id)
 
     def new_object_id(self, at: datetime | None = None) -> str:
