@@ -3,43 +3,14 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
-from unpod_sync.simulator.cast import Agent, Campaign
+from unpod_sync.simulator.cast import OUTCOMES, Agent, Campaign
 from unpod_sync.simulator.dialogue import Talk
 from unpod_sync.simulator.people import Contact
 from unpod_sync.simulator.shelf import JsonObject
-
-_STATUS: Final = {
-    "interested": "Interested",
-    "call_back": "Call Back",
-    "send_details": "Send Details",
-    "not_interested": "Not Interested",
-    "voicemail": "Not Connected",
-    "dropped": "Dropped",
-    "no_answer": "Not Connected",
-    "busy": "Not Connected",
-}
-_PROFILE: Final = {
-    "interested": ("Connected", "High", "Interested"),
-    "call_back": ("Callback Requested", "Medium", "Unclear"),
-    "send_details": ("Information Sent", "Medium", "Curious"),
-    "not_interested": ("Not Interested", "Low", "None"),
-}
-_SENTIMENT: Final = {
-    "interested": ("positive", "positive", "neutral"),
-    "call_back": ("neutral",),
-    "send_details": ("neutral", "positive"),
-    "not_interested": ("negative", "neutral"),
-}
-_SCORES: Final = {
-    "interested": (8, 1.0),
-    "call_back": (6, 1.2),
-    "send_details": (6, 1.1),
-    "not_interested": (3, 1.2),
-}
 
 
 def analyse(
@@ -67,8 +38,9 @@ def analyse(
         "profile_summary": _profile(rng, talk, contact),
         "structured_data": _structured(rng, talk, agent),
     }
-    if rng.random() < 0.25 and talk.outcome in _SENTIMENT:
-        data["sentiment"] = rng.choice(_SENTIMENT[talk.outcome])
+    sentiments = OUTCOMES[talk.outcome].sentiments
+    if rng.random() < 0.25 and sentiments:
+        data["sentiment"] = rng.choice(sentiments)
     return data
 
 
@@ -77,7 +49,7 @@ def analyse_missed(kind: str) -> JsonObject:
     return {
         "classification": None,
         "summary": {
-            "status": _STATUS[kind],
+            "status": OUTCOMES[kind].label,
             "summary": "The call was not answered.",
             "name": "N/A",
             "contact": "N/A",
@@ -92,7 +64,7 @@ def analyse_missed(kind: str) -> JsonObject:
 
 def status_label(rng: Random, outcome: str) -> str:
     """The model's word for the outcome; mostly the expected one."""
-    label = _STATUS[outcome]
+    label = OUTCOMES[outcome].label
     chance = rng.random()
     if chance < 0.02:
         return label.lower()
@@ -103,7 +75,7 @@ def status_label(rng: Random, outcome: str) -> str:
 
 def evaluate(rng: Random, outcome: str, style: str) -> object:
     """The success evaluator: mostly a number or a number's text, else one of the other forms."""
-    middle, width = _SCORES.get(outcome, (2, 0.8))
+    middle, width = OUTCOMES[outcome].score
     score = min(10, max(1, round(rng.gauss(middle, width))))
     form = rng.random()
     if style == "provider":
@@ -143,8 +115,8 @@ def summarise(talk: Talk, campaign: Campaign, contact: Contact) -> str:
 def _documented(rng: Random, talk: Talk, campaign: Campaign, contact: Contact) -> JsonObject:
     return {
         "summary": summarise(talk, campaign, contact),
-        "outcome": _STATUS[talk.outcome].lower().replace(" ", "_"),
-        "sentiment": rng.choice(_SENTIMENT.get(talk.outcome, ("neutral",))),
+        "outcome": OUTCOMES[talk.outcome].label.lower().replace(" ", "_"),
+        "sentiment": rng.choice(OUTCOMES[talk.outcome].sentiments or ("neutral",)),
         "success_evaluator": evaluate(rng, talk.outcome, "documented"),
         "structured_data": dict(talk.facts) or None,
     }
@@ -163,28 +135,25 @@ def _callback_text(rng: Random, talk: Talk, offset: int) -> object:
 
 
 def _label(rng: Random, talk: Talk, campaign: Campaign) -> str:
-    best = {"interested": 0, "call_back": 1, "send_details": 1, "not_interested": 2}.get(talk.outcome, 3)
-    return campaign.labels[best if rng.random() < 0.75 else 3]
+    return campaign.labels[OUTCOMES[talk.outcome].grade if rng.random() < 0.75 else 3]
 
 
 def _profile(rng: Random, talk: Talk, contact: Contact) -> JsonObject | None:
-    if talk.outcome not in _PROFILE or rng.random() < 0.08:
+    outcome = OUTCOMES[talk.outcome]
+    if not outcome.profile or rng.random() < 0.08:
         return None
-    outcome, engagement, interest = _PROFILE[talk.outcome]
     return {
         "tone": rng.choice(("Friendly", "Neutral", "Hurried" if talk.callback_at else "Calm")),
-        "engagement": engagement,
-        "interest_level": interest,
+        "engagement": outcome.engagement,
+        "interest_level": outcome.interest,
         "objections": ["price"] if "price" in talk.topics else [],
         "questions_asked": list(talk.questions),
         "pain_points": [],
-        "outcome": outcome,
-        "next_action": {"interested": "Confirm the appointment", "call_back": "Call again"}.get(
-            talk.outcome, "None"
-        ),
+        "outcome": outcome.profile,
+        "next_action": outcome.next_action,
         "callback_requested": talk.callback_at is not None,
         "callback_time": talk.callback_words or None,
-        "summary_text": f"{contact.first_name}: {outcome.lower()}.",
+        "summary_text": f"{contact.first_name}: {outcome.profile.lower()}.",
     }
 
 

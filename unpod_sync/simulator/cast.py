@@ -1,10 +1,14 @@
-"""Who calls whom about what: the types, the agents and the words that every campaign shares."""
+"""Who calls whom about what, and in which words: read from the files in `texts`."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +39,19 @@ class Wish:
 
     key: str
     ask: str
-    replies: Sequence[tuple[object, str]]
+    replies: Sequence[tuple[Any, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """A campaign's script."""
+    """A campaign's script: one table of `campaigns.toml`, so it has more fields than other classes."""
 
     key: str
     title: str
     company: str
     country: str
     space: int
+    share: float
     agents: Sequence[str]
     objective: str
     openings: Sequence[str]
@@ -60,94 +65,28 @@ class Campaign:
     labels: Sequence[str]
 
 
-AGENTS: Final = (
-    Agent("asha", "Asha", "Rooftop solar advisor", 1.22, 1.65, "hosted", "911140000101"),
-    Agent("vikram", "Vikram", "Rooftop solar advisor", 0.86, 0.8, "hosted", "911140000102"),
-    Agent("nisha", "Nisha", "Course admissions counsellor", 1.02, 1.05, "hosted", "911140000103"),
-    Agent("grace", "Grace", "Clinic appointment desk", 1.0, 1.0, "documented", "12025550199"),
-    Agent("rohan", "Rohan", "Loan servicing follow-up", 0.94, 0.85, "provider", "911140000105"),
-)
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a call can end, and what the models make of it."""
 
-HELLOS: Final = (
-    "Hello?",
-    "Hello, who is this?",
-    "Yes, hello.",
-    "Hi, speaking.",
-    "Hello? Yes?",
-    "Good day, who is calling?",
-)
-HELLOS_IN: Final = ("Haan ji, hello?", "Hello, ji boliye.", "Namaste, kaun?", "Haan, bataiye.")
-IDENTIFIED: Final = (
-    "Yes, this is {first}.",
-    "Speaking. What is it about?",
-    "Yes, that's me.",
-    "This is {first}, go ahead.",
-    "Yes, {first} here. Who are you with?",
-)
-CURIOUS: Final = (
-    "Okay, tell me more.",
-    "Alright, I have a couple of minutes.",
-    "Hmm, I was thinking about that lately. Go on.",
-    "Fine, but please keep it short.",
-    "Yes, I think I filled in a form somewhere.",
-)
-RELUCTANT: Final = (
-    "I get a lot of these calls.",
-    "I'm not sure this is for me.",
-    "Okay… but I don't have much time.",
-    "What exactly are you selling?",
-    "Hmm. Say it quickly, please.",
-)
-BUSY: Final = (
-    "I'm driving right now, can you call me {when}?",
-    "I'm in a meeting. Please call back {when}.",
-    "This is not a good time. Try me {when}, please.",
-    "I'm at work, {when} would be better.",
-    "Can we talk {when}? I have guests at home.",
-)
-CALLBACK_NOTED: Final = (
-    "Of course, {first}. I will call you {when}. Thank you.",
-    "No problem at all. I have noted {when}. Have a good day.",
-    "Understood, you will hear from us {when}. Sorry for the disturbance.",
-)
-SEND_IT: Final = (
-    "Just send me the details on WhatsApp and I will look at them.",
-    "Can you e-mail me all of this? I want to read it first.",
-    "Please send the brochure, I will discuss it with my family.",
-    "Send me everything in writing, then we will see.",
-)
-SENDING: Final = (
-    "Certainly, I will send the details to this number in a few minutes. Shall I check in again next week?",
-    "I will e-mail the full information right away, {first}. Is there anything you want me to highlight?",
-    "Done, you will receive it today. Thank you for your time.",
-)
-DECLINED: Final = (
-    "I understand, {first}. Thank you for your time.",
-    "No problem, I will note that. Have a pleasant day.",
-    "Alright, sorry to have disturbed you. Goodbye.",
-)
-OPT_OUTS: Final = (
-    "Please do not call me again.",
-    "Remove my number from your list.",
-    "Stop calling me, I have told you people before.",
-    "Take me off your list and don't call this number.",
-    "Unsubscribe me. I don't want any more of these calls.",
-)
-OPTED_OUT: Final = (
-    "I apologise, {first}. I will have your number taken off the list. Goodbye.",
-    "Understood. You will not be called again. Sorry for the trouble.",
-)
-BYES: Final = (
-    "Okay, bye.",
-    "Thank you, bye.",
-    "Thanks. Bye bye.",
-    "Alright.",
-    "Okay, thank you.",
-    "Good, talk to you then.",
-)
-LOST: Final = ("Hello? Are you there?", "I can't hear you prop—", "The line is bad, hel—", "Hello? Hello?")
-VOICEMAIL: Final = (
-    "You have reached the voicemail of {name}. Please leave a message after the tone.",
-    "The person you are calling is not available. Please leave a message after the tone.",
-)
-"""What an answering machine says; agents leave a short message and hang up."""
+    label: str
+    depth: tuple[int, int] = (0, 0)
+    score: tuple[float, float] = (2, 0.8)
+    grade: int = 3
+    sentiments: Sequence[str] = ()
+    profile: str = ""
+    engagement: str = ""
+    interest: str = ""
+    next_action: str = "None"
+
+
+def read_texts(name: str) -> dict[str, Any]:
+    """One of the files in `texts`."""
+    return tomllib.loads((Path(__file__).parent / "texts" / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+_campaigns = read_texts("campaigns")
+AGENTS: Final = {agent["key"]: msgspec.convert(agent, Agent) for agent in _campaigns["agents"]}
+CAMPAIGNS: Final = msgspec.convert(_campaigns["campaigns"], tuple[Campaign, ...])
+OUTCOMES: Final = msgspec.convert(read_texts("outcomes"), dict[str, Outcome])
+PHRASES: Final = msgspec.convert(read_texts("phrases"), dict[str, tuple[str, ...]])

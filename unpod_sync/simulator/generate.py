@@ -7,9 +7,9 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from unpod_sync.simulator import ids
-from unpod_sync.simulator.cast import AGENTS
+from unpod_sync.simulator.cast import AGENTS, CAMPAIGNS
 from unpod_sync.simulator.life import Life
-from unpod_sync.simulator.timetable import CAMPAIGNS, SPACE_NAMES, casts
+from unpod_sync.simulator.timetable import SPACE_NAMES, casts
 
 if TYPE_CHECKING:
     from unpod_sync.simulator.world import World
@@ -20,7 +20,7 @@ def fill(world: World, *, tasks: int, spaces: int, days: int) -> None:
     rng = Random(f"{world.seed}:realistic")
     handles = {
         agent.key: world.add_agent(agent.name, handle=ids.agent_handle(rng), purpose=agent.purpose)
-        for agent in AGENTS
+        for agent in AGENTS.values()
     }
     end = world.now
     start = (end - timedelta(days=days * 1.08)).replace(hour=0, minute=0, second=0)

@@ -8,18 +8,13 @@ from random import Random
 from typing import Final
 
 from unpod_sync.simulator import ids
-from unpod_sync.simulator.cast import AGENTS, Agent, Campaign
+from unpod_sync.simulator.cast import AGENTS, CAMPAIGNS, Agent, Campaign
 from unpod_sync.simulator.odds import SPACE_SHARE, day_volume
-from unpod_sync.simulator.scripts_care import CLINIC, LOAN
-from unpod_sync.simulator.scripts_sales import ADMISSIONS, SOLAR
 
-CAMPAIGNS: Final = (SOLAR, CLINIC, ADMISSIONS, LOAN)
 SPACE_NAMES: Final = ("Growth Outreach", "Care & Collections")
-AGENTS_BY_KEY: Final[dict[str, Agent]] = {agent.key: agent for agent in AGENTS}
 OFFSETS: Final = {"IN": 330, "US": -300}
 """Minutes from UTC. The US contacts of this world know no daylight saving."""
 
-_SHARES: Final = {"solar": 0.74, "admissions": 0.26, "clinic": 0.45, "loan": 0.55}
 _MEAN_WEEK: Final = (9.36, 6.11)
 _BUSY: Final = 1.5
 _OUTAGE_SEARCH: Final = (7, 6, 8, 5, 9, 10)
@@ -72,8 +67,8 @@ def slots_of_day(seed: int, cast: SpaceCast, day: date, *, progress: float, outa
     local = datetime.combine(day, time(9))
     volume = day_volume(cast.kind, local, rng, progress=progress, outage=outage)
     volume *= cast.share / _MEAN_WEEK[cast.kind]
-    pairs = [(campaign, AGENTS_BY_KEY[key]) for campaign in cast.campaigns for key in campaign.agents]
-    weights = [_SHARES[campaign.key] / len(campaign.agents) for campaign, _ in pairs]
+    pairs = [(campaign, AGENTS[key]) for campaign in cast.campaigns for key in campaign.agents]
+    weights = [campaign.share / len(campaign.agents) for campaign, _ in pairs]
     if volume < _BUSY * cast.share / _MEAN_WEEK[cast.kind]:
         pairs, weights = [pairs[rng.choices(range(len(pairs)), weights)[0]]], [1.0]
     slots = []
