@@ -12,7 +12,7 @@ import orjson
 
 from tests.benchmarks.bench_tasks import LAG_SECONDS, RUN_SIZE, BenchTasks
 from unpod_sync.simulator import World, ids
-from unpod_sync.simulator.shelf import JsonObject, Row, key_from_object_id
+from unpod_sync.simulator.rows import JsonObject, StoredRow, key_from_object_id
 from unpod_sync.simulator.space import Space, described
 
 
@@ -57,7 +57,7 @@ class BenchWorld(World):
                     space.grow(space.bench.count_until(self.now))
 
 
-class ComputedRow(Row):
+class ComputedRow(StoredRow):
     """A task that is computed when asked for; its first change makes it a stored one."""
 
     __slots__ = ("_space", "index")
@@ -113,17 +113,17 @@ class BenchSpace(Space):
         self.grow(count)
 
     @property
-    def tasks(self) -> Sequence[Row]:
+    def tasks(self) -> Sequence[StoredRow]:
         """All tasks."""
         if self._listing is None:
             self._listing = Listing(self._base, self._tasks, self._computed, self.bench.key)
         return self._listing
 
-    def run_tasks(self, run_id: str) -> Sequence[Row]:
+    def run_tasks(self, run_id: str) -> Sequence[StoredRow]:
         """The tasks of a run."""
         return Listing(self._run_base(run_id), super().run_tasks(run_id), self._computed, self.bench.key)
 
-    def find(self, task_id: str) -> Row | None:
+    def find(self, task_id: str) -> StoredRow | None:
         """The row of a task, or None."""
         row = super().find(task_id)
         index = self.bench.find(task_id) if row is None else None
@@ -139,21 +139,21 @@ class BenchSpace(Space):
             completed += len(base) - sum(status != "completed" for status in changed)
         return total, completed
 
-    def insert_task(self, row: Row) -> None:
+    def insert_task(self, row: StoredRow) -> None:
         """Put a stored task at the place of its key."""
         super().insert_task(row)
         self._listing = None
 
-    def move_to_run(self, row: Row, run_id: str) -> Row:
+    def move_to_run(self, row: StoredRow, run_id: str) -> StoredRow:
         """A computed task that changes its run becomes a stored one."""
         if not isinstance(row, ComputedRow):
             return super().move_to_run(row, run_id)
         self.remove_task(row)
-        stored = Row(row.key, row.copy() | {"run_id": run_id})
+        stored = StoredRow(row.key, row.copy() | {"run_id": run_id})
         self.insert_task(stored)
         return stored
 
-    def remove_task(self, row: Row) -> None:
+    def remove_task(self, row: StoredRow) -> None:
         """Take a task out of every list."""
         self._listing = None
         if isinstance(row, ComputedRow):
@@ -175,7 +175,7 @@ class BenchSpace(Space):
         for run in range(len(self._bench_runs), (count - 1) // RUN_SIZE + 1):
             payload = self.bench.run(run)
             self._bench_runs[payload["run_id"]] = run
-            self.insert_run(Row(key_from_object_id(payload.pop("_id")) or 0, payload))
+            self.insert_run(StoredRow(key_from_object_id(payload.pop("_id")) or 0, payload))
         self._listing = None
 
     def _computed(self, index: int) -> ComputedRow:
@@ -195,14 +195,14 @@ class BenchSpace(Space):
         return self._base[low : bisect_left(self._base, (run + 1) * RUN_SIZE)]
 
 
-class Listing(Sequence[Row]):
+class Listing(Sequence[StoredRow]):
     """A list merged from computed tasks (`base`, ascending numbers) and stored rows, both in key order."""
 
     def __init__(
         self,
         base: Sequence[int],
-        rows: Sequence[Row],
-        computed: Callable[[int], Row],
+        rows: Sequence[StoredRow],
+        computed: Callable[[int], StoredRow],
         key_of: Callable[[int], int],
     ) -> None:
         """Work out where the rows lie between the computed tasks."""
@@ -215,7 +215,7 @@ class Listing(Sequence[Row]):
         """How many there are."""
         return len(self._base) + len(self._rows)
 
-    def __getitem__(self, place: int | slice) -> Row | list[Row]:
+    def __getitem__(self, place: int | slice) -> StoredRow | list[StoredRow]:
         """One row, or a stretch of them."""
         if isinstance(place, slice):
             return [self._at(number) for number in range(*place.indices(len(self)))]
@@ -223,7 +223,7 @@ class Listing(Sequence[Row]):
             raise IndexError(place)
         return self._at(place % len(self))
 
-    def _at(self, place: int) -> Row:
+    def _at(self, place: int) -> StoredRow:
         before = bisect_left(self._places, place)
         if before < len(self._places) and self._places[before] == place:
             return self._rows[before]

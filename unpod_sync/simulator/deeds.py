@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from unpod_sync.simulator import analysis, ids, voice
+from unpod_sync.simulator import call_outputs, ids, post_call
 from unpod_sync.simulator.dialogue import Talk, converse, voicemail
 from unpod_sync.simulator.odds import dial_result
-from unpod_sync.simulator.shelf import JsonObject
-from unpod_sync.simulator.timetable import OFFSETS
+from unpod_sync.simulator.rows import JsonObject
+from unpod_sync.simulator.schedule import OFFSETS
 
 if TYPE_CHECKING:
     from unpod_sync.simulator.life import Life, Story
@@ -46,7 +46,7 @@ def ring(life: Life, story: Story) -> None:
         return
     rng = life.step(story)
     _set_status(life, task, "in_progress")
-    task["output"] = voice.dispatched(story.agent.style, story.contact, life.now)
+    task["output"] = call_outputs.dispatched(story.agent.style, story.contact, life.now)
     local = ids.to_local(life.now, OFFSETS[story.campaign.country])
     outage = life.has_outage(story)
     result = dial_result(rng, story.campaign, story.agent, local, progress=life.progress(), outage=outage)
@@ -60,7 +60,7 @@ def ring(life: Life, story: Story) -> None:
         else:
             talk = converse(rng, story.campaign, story.agent, story.contact, result, local)
         begin = life.now + timedelta(microseconds=rng.randrange(10**6))
-        call = voice.place_call(rng, story.agent, story.contact, talk, begin, story.direction)
+        call = call_outputs.place_call(rng, story.agent, story.contact, talk, begin, story.direction)
         life.at(call.ended + timedelta(seconds=1), hang_up, story, call)
 
 
@@ -70,7 +70,7 @@ def fail(life: Life, story: Story) -> None:
     if task is None:
         return
     rng = life.step(story)
-    error = rng.choice(voice.ERRORS)
+    error = rng.choice(call_outputs.ERRORS)
     _set_status(life, task, "failed")
     task["failure_count"] = task.get("failure_count", 0) + 1
     task["last_failure_reason"] = error
@@ -105,26 +105,26 @@ def miss(life: Life, story: Story, kind: str, started: datetime) -> None:
         _set_status(life, task, "scheduled")
         task["retry_attempt"] = task.get("retry_attempt", 0) + 1
         task["scheduled_timestamp"] = int(again.timestamp())
-        task["output"] = voice.waiting(kind, again)
+        task["output"] = call_outputs.waiting(kind, again)
         life.at(again, dial, story)
         return
     failed = rng.random() < 0.15
     _set_status(life, task, "failed" if failed else "completed")
-    post_call = analysis.analyse_missed(kind)
-    task["output"] = voice.missed(kind, story.agent, story.contact, started, post_call)
+    analysis = post_call.analyse_missed(kind)
+    task["output"] = call_outputs.missed(kind, story.agent, story.contact, started, analysis)
     life.close(story, failed=failed)
     if rng.random() < 0.1:
         life.after(rng.uniform(2, 20) * 3600, call_in, story)
 
 
-def hang_up(life: Life, story: Story, call: voice.Call) -> None:
+def hang_up(life: Life, story: Story, call: call_outputs.Call) -> None:
     """The call is over; its output is a stub until the analysis is there."""
     task = life.payload(story)
     if task is None:
         return
     rng = life.step(story)
     _set_status(life, task, "completed")
-    task["output"] = voice.stub(call)
+    task["output"] = call_outputs.stub(call)
     life.close(story)
     chance = rng.random()
     if chance < 0.006:
@@ -133,7 +133,7 @@ def hang_up(life: Life, story: Story, call: voice.Call) -> None:
     life.after(delay, finish, story, call)
 
 
-def finish(life: Life, story: Story, call: voice.Call) -> None:
+def finish(life: Life, story: Story, call: call_outputs.Call) -> None:
     """The full output replaces the stub."""
     task = life.payload(story)
     if task is None or task.get("status") != "completed":
@@ -141,18 +141,18 @@ def finish(life: Life, story: Story, call: voice.Call) -> None:
     rng = life.step(story)
     talk = call.talk
     offset = OFFSETS[story.campaign.country]
-    post_call = analysis.analyse(rng, talk, story.campaign, story.agent, story.contact, offset)
+    analysis = post_call.analyse(rng, talk, story.campaign, story.agent, story.contact, offset)
     recorded = rng.random() < 0.75
     silent = talk.outcome == "voicemail" and rng.random() < 0.4
-    task["output"] = voice.finished(rng, call, None if silent else post_call, recorded=recorded)
+    task["output"] = call_outputs.finished(rng, call, None if silent else analysis, recorded=recorded)
     if rng.random() < 0.2:
         task["modified"] = ids.naive_time(life.now)
     if rng.random() < 0.025 and talk.outcome != "voicemail":
         kind = rng.randrange(7)
-        if kind == voice.MIXED_CLOCKS:
+        if kind == call_outputs.MIXED_CLOCKS:
             life.after(OFFSETS["IN"] * 60, mix_clocks, story)
         else:
-            voice.distort(kind, task["output"])
+            call_outputs.distort(kind, task["output"])
     if not recorded:
         life.after(rng.uniform(600, 2 * 86_400), record, story)
     _consequences(life, story, talk, rng)
@@ -163,7 +163,7 @@ def record(life: Life, story: Story) -> None:
     task = life.payload(story)
     if task is None or not _output(task).get("call_id"):
         return
-    task["output"]["recording_url"] = voice.recording_url(task["output"]["call_id"])
+    task["output"]["recording_url"] = call_outputs.recording_url(task["output"]["call_id"])
     task["modified"] = task.get("created")
 
 
@@ -171,7 +171,7 @@ def mix_clocks(life: Life, story: Story) -> None:
     """The provider's log replaces the start by its local time, once that is past: nothing lies in the future."""
     task = life.payload(story)
     if task is not None and {"start_time", "duration"} <= _output(task).keys():
-        voice.mix_clocks(task["output"], OFFSETS["IN"])
+        call_outputs.mix_clocks(task["output"], OFFSETS["IN"])
 
 
 def redial(life: Life, story: Story) -> None:
@@ -222,11 +222,11 @@ def call_in(life: Life, story: Story) -> None:
     local = ids.to_local(life.now, OFFSETS[story.campaign.country])
     outcome = rng.choice(("interested", "interested", "send_details", "call_back", "not_interested"))
     talk = converse(rng, story.campaign, story.agent, story.contact, outcome, local)
-    call = voice.place_call(rng, story.agent, story.contact, talk, life.now, "inbound")
+    call = call_outputs.place_call(rng, story.agent, story.contact, talk, life.now, "inbound")
     life.after(rng.uniform(1, 30) * 3600, note_inbound, story, call)
 
 
-def note_inbound(life: Life, story: Story, call: voice.Call) -> None:
+def note_inbound(life: Life, story: Story, call: call_outputs.Call) -> None:
     """The provider's list of calls is read: an inbound call becomes a task, finished at once."""
     place = life.latest_run(story.agent) or (story.space_token, story.run_id)
     inbound = life.new_task(

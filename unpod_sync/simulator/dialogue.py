@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from unpod_sync.simulator.cast import OUTCOMES, PHRASES, Agent, Campaign
-from unpod_sync.simulator.people import Contact
+from unpod_sync.simulator.campaigns import OUTCOMES, PHRASES, Agent, Campaign
+from unpod_sync.simulator.contacts import Contact
 
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 

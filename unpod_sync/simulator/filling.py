@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from unpod_sync.simulator import ids
+from unpod_sync.simulator.rows import JsonObject
 from unpod_sync.simulator.secrets import user_info
-from unpod_sync.simulator.shelf import JsonObject
 
 
 def copied(value: Mapping[str, Any]) -> JsonObject:

@@ -7,9 +7,9 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from unpod_sync.simulator import ids
-from unpod_sync.simulator.cast import AGENTS, CAMPAIGNS
+from unpod_sync.simulator.campaigns import AGENTS, CAMPAIGNS
 from unpod_sync.simulator.life import Life
-from unpod_sync.simulator.timetable import SPACE_NAMES, casts
+from unpod_sync.simulator.schedule import SPACE_NAMES, casts
 
 if TYPE_CHECKING:
     from unpod_sync.simulator.world import World

@@ -1,4 +1,4 @@
-"""One connection: requests in, answers out, in a single write each, or broken as a fault wants it."""
+"""One connection: requests in, responses out, in a single write each, or broken as a fault wants it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from unpod_sync.simulator.answers import Answer, ListAnswer, message_answer
 from unpod_sync.simulator.faults import Fault
+from unpod_sync.simulator.responses import ListResponse, Response, message_response
 
 if TYPE_CHECKING:
     from unpod_sync.simulator.server import Simulator
@@ -36,7 +36,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.server.simulator  # type: ignore[attr-defined, no-any-return]
 
     def do_GET(self) -> None:
-        """Answer an API request, or a control that only reads."""
+        """Response an API request, or a control that only reads."""
         parts = urlsplit(self.path)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         if parts.path.startswith("/_simulator/"):
@@ -45,11 +45,11 @@ class Handler(BaseHTTPRequestHandler):
         if self.simulator.latency_seconds:
             time.sleep(self.simulator.latency_seconds)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        answer, fault, extra = self.simulator.answer(parts.path, query, headers)
-        if answer.status == 301 and parts.query:
-            extra = {**extra, "Location": f"{answer.headers['Location']}?{parts.query}"}
+        response, fault, extra = self.simulator.respond(parts.path, query, headers)
+        if response.status == 301 and parts.query:
+            extra = {**extra, "Location": f"{response.headers['Location']}?{parts.query}"}
         try:
-            self._send(answer, extra, fault)
+            self._send(response, extra, fault)
         except OSError:
             self.close_connection = True
 
@@ -58,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if not parts.path.startswith("/_simulator/"):
-            self._write(message_answer(405, f'Method "{self.command}" not allowed.'), {})
+            self._write(message_response(405, f'Method "{self.command}" not allowed.'), {})
             return
         self._control(parts.path, dict(parse_qsl(parts.query)), body)
 
@@ -74,16 +74,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def _control(self, path: str, query: dict[str, str], body: bytes) -> None:
         if not ipaddress.ip_address(self.client_address[0]).is_loopback:
-            self._write(message_answer(403, "controls are for this machine only"), {})
+            self._write(message_response(403, "controls are for this machine only"), {})
             return
         self._write(self.simulator.control(path, query, body), {})
 
     # -- writing -----------------------------------------------------------------------------
 
-    def _send(self, answer: Answer, extra: dict[str, str], fault: Fault | None) -> None:
+    def _send(self, response: Response, extra: dict[str, str], fault: Fault | None) -> None:
         kind = "" if fault is None else fault.kind
-        if isinstance(answer, ListAnswer) and kind:
-            answer = answer.whole()
+        if isinstance(response, ListResponse) and kind:
+            response = response.whole()
         if kind == "hang":
             self._wait(None if fault is None else fault.seconds)
             self._close_now()
@@ -91,61 +91,61 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._close_now()
         elif kind == "truncate":
-            self.connection.sendall(self._head(answer, extra, len(answer.body)) + _half(answer.body))
+            self.connection.sendall(self._head(response, extra, len(response.body)) + _half(response.body))
             self._close_now()
         elif kind == "truncate_silent":
-            self._send_cut(answer, extra, chunked=fault is not None and fault.chunked)
+            self._send_cut(response, extra, chunked=fault is not None and fault.chunked)
             self._close_now()
         elif kind == "drip":
-            self._drip(answer, extra, None if fault is None else fault.seconds)
+            self._drip(response, extra, None if fault is None else fault.seconds)
         else:
-            self._write(answer, extra)
+            self._write(response, extra)
 
-    def _write(self, answer: Answer, extra: dict[str, str]) -> None:
-        if isinstance(answer, ListAnswer):
-            if not self.simulator.gzip and len(answer.pieces) < _MAX_PIECES:
-                self._write_pieces(answer, extra)
+    def _write(self, response: Response, extra: dict[str, str]) -> None:
+        if isinstance(response, ListResponse):
+            if not self.simulator.gzip and len(response.pieces) < _MAX_PIECES:
+                self._write_pieces(response, extra)
                 return
-            answer = answer.whole()
-        body = answer.body
+            response = response.whole()
+        body = response.body
         if self.simulator.gzip and "gzip" in self.headers.get("Accept-Encoding", ""):
             body = gzip.compress(body, compresslevel=1)
             extra = {**extra, "Content-Encoding": "gzip"}
-        self.connection.sendall(self._head(answer, extra, len(body)) + body)
+        self.connection.sendall(self._head(response, extra, len(body)) + body)
 
-    def _write_pieces(self, answer: ListAnswer, extra: dict[str, str]) -> None:
-        length = sum(map(len, answer.pieces))
-        pieces = (self._head(answer, extra, length), *answer.pieces)
+    def _write_pieces(self, response: ListResponse, extra: dict[str, str]) -> None:
+        length = sum(map(len, response.pieces))
+        pieces = (self._head(response, extra, length), *response.pieces)
         sent = self.connection.sendmsg(pieces)
         if sent < length + len(pieces[0]):
             self.connection.sendall(b"".join(pieces)[sent:])
 
-    def _head(self, answer: Answer, extra: dict[str, str], length: int | None) -> bytes:
+    def _head(self, response: Response, extra: dict[str, str], length: int | None) -> bytes:
         lines = [
-            f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Simulated')}",
+            f"HTTP/1.1 {response.status} {_REASONS.get(response.status, 'Simulated')}",
             f"Date: {self.date_time_string(now().timestamp() if (now := self.simulator.now) else None)}",
-            f"Content-Type: {answer.content_type}",
+            f"Content-Type: {response.content_type}",
         ]
         if length is not None:
             lines.append(f"Content-Length: {length}")
-        lines += [f"{name}: {value}" for name, value in {**answer.headers, **extra}.items()]
+        lines += [f"{name}: {value}" for name, value in {**response.headers, **extra}.items()]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
-    def _send_cut(self, answer: Answer, extra: dict[str, str], *, chunked: bool) -> None:
-        body = _half(answer.body)
+    def _send_cut(self, response: Response, extra: dict[str, str], *, chunked: bool) -> None:
+        body = _half(response.body)
         if chunked:
             extra = {**extra, "Transfer-Encoding": "chunked"}
             body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
-        self.connection.sendall(self._head(answer, {**extra, "Connection": "close"}, None) + body)
+        self.connection.sendall(self._head(response, {**extra, "Connection": "close"}, None) + body)
 
-    def _drip(self, answer: Answer, extra: dict[str, str], seconds: float | None) -> None:
-        self.connection.sendall(self._head(answer, extra, len(answer.body)))
+    def _drip(self, response: Response, extra: dict[str, str], seconds: float | None) -> None:
+        self.connection.sendall(self._head(response, extra, len(response.body)))
         until = None if seconds is None else time.monotonic() + seconds
-        for place in range(len(answer.body)):
+        for place in range(len(response.body)):
             if until is not None and time.monotonic() >= until:
-                self.connection.sendall(answer.body[place:])
+                self.connection.sendall(response.body[place:])
                 return
-            self.connection.sendall(answer.body[place : place + 1])
+            self.connection.sendall(response.body[place : place + 1])
             if self.simulator.stopping.wait(_DRIP_PAUSE):
                 break
         self._close_now()

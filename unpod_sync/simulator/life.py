@@ -13,12 +13,11 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from unpod_sync.simulator import deeds, ids, people
-from unpod_sync.simulator.cast import Agent, Campaign
-from unpod_sync.simulator.people import Contact
-from unpod_sync.simulator.secrets import INPUT_TOKEN, user_info
-from unpod_sync.simulator.shelf import JsonObject
-from unpod_sync.simulator.timetable import (
+from unpod_sync.simulator import contacts, deeds, ids
+from unpod_sync.simulator.campaigns import Agent, Campaign
+from unpod_sync.simulator.contacts import Contact
+from unpod_sync.simulator.rows import JsonObject
+from unpod_sync.simulator.schedule import (
     Slot,
     SpaceCast,
     dial_time,
@@ -26,6 +25,7 @@ from unpod_sync.simulator.timetable import (
     shares,
     slots_of_day,
 )
+from unpod_sync.simulator.secrets import INPUT_TOKEN, user_info
 
 if TYPE_CHECKING:
     from unpod_sync.simulator.world import World
@@ -137,7 +137,7 @@ class Life:
         self.runs[run_id] = RunState(slot.space_token, hasty=rng.random() < 0.15)
         for _ in range(size):
             number = rng.randrange(self._contact_pool)
-            contact = people.contact(self.world.seed, slot.campaign.country, number)
+            contact = contacts.contact(self.world.seed, slot.campaign.country, number)
             story = self.new_task(slot.space_token, run_id, slot.campaign, slot.agent, contact)
             self.at(dial_time(rng, slot.campaign, self.now), deeds.dial, story)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from random import Random
 from typing import Final
 
-from unpod_sync.simulator.cast import Agent, Campaign
+from unpod_sync.simulator.campaigns import Agent, Campaign
 
 _PICKS_UP: Final = 0.25
 _HOURS: Final[Mapping[int, float]] = {

@@ -11,15 +11,15 @@ from urllib.parse import unquote
 import orjson
 
 from unpod_sync.simulator import filling
-from unpod_sync.simulator.answers import (
-    Answer,
-    access_answer,
-    errors_answer,
-    html_answer,
-    list_answer,
-    message_answer,
+from unpod_sync.simulator.responses import (
+    Response,
+    access_response,
+    errors_response,
+    html_response,
+    list_response,
+    message_response,
 )
-from unpod_sync.simulator.shelf import JsonObject, Row, newest
+from unpod_sync.simulator.rows import JsonObject, StoredRow, newest
 from unpod_sync.simulator.space import Space
 from unpod_sync.simulator.world import World
 
@@ -63,12 +63,12 @@ LISTINGS: Final = frozenset({"spaces", "agents", "organizations"})
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class ServerBehaviour:
     """How the simulated server behaves where servers differ.
 
-    `login_only`: listings that answer 401 to an API token. `missing_routes`: resources whose path does not
+    `login_only`: listings that response 401 to an API token. `missing_routes`: resources whose path does not
     exist (a web page with 404). `foreign`: space tokens and agent handles of other organisations, listed all
-    the same, whose own lists answer an access 206. `unlisted`: space tokens that `spaces/` leaves out.
+    the same, whose own lists response an access 206. `unlisted`: space tokens that `spaces/` leaves out.
     """
 
     default_page_size: int = 20
@@ -113,7 +113,7 @@ class Page:
     poisoned: frozenset[str] = frozenset()
 
 
-def find_route(path: str) -> Route | Answer:
+def find_route(path: str) -> Route | Response:
     """The route of a path, or the redirect or refusal that it earns."""
     slashed = path if path.endswith("/") else path + "/"
     inside = slashed.removeprefix(_PREFIX)
@@ -122,52 +122,54 @@ def find_route(path: str) -> Route | Answer:
             found = pattern.fullmatch(inside)
             if found:
                 if slashed != path:
-                    return Answer(301, b"", content_type="text/html", headers={"Location": slashed})
+                    return Response(301, b"", content_type="text/html", headers={"Location": slashed})
                 return Route(name, **{key: unquote(value) for key, value in found.groupdict().items()})
-    return html_answer(404, "Not Found")
+    return html_response(404, "Not Found")
 
 
 def read_page(
-    world: World, route: Route, query: Mapping[str, str], manner: Manner, poison: set[str]
-) -> Page | Answer:
+    world: World, route: Route, query: Mapping[str, str], behaviour: ServerBehaviour, poison: set[str]
+) -> Page | Response:
     """The page asked for, read from the world in one piece and with the count that is told, or a refusal."""
-    if route.space in manner.foreign or route.agent in manner.foreign:
-        return access_answer()
-    bounds = _bounds(route.name, query, manner)
-    if isinstance(bounds, Answer):
+    if route.space in behaviour.foreign or route.agent in behaviour.foreign:
+        return access_response()
+    bounds = _bounds(route.name, query, behaviour)
+    if isinstance(bounds, Response):
         return bounds
     with world.lock:
-        page = _page(world, route, bounds, manner, poison)
+        page = _page(world, route, bounds, behaviour, poison)
     if isinstance(page, Page):
-        return replace(page, count=max(0, page.count + manner.count_offset))
+        return replace(page, count=max(0, page.count + behaviour.count_offset))
     return page
 
 
 def _page(
-    world: World, route: Route, bounds: tuple[int, int | None], manner: Manner, poison: set[str]
-) -> Page | Answer:
+    world: World, route: Route, bounds: tuple[int, int | None], behaviour: ServerBehaviour, poison: set[str]
+) -> Page | Response:
     if route.space:
         space = world.space(route.space)
-        return access_answer() if space is None else _space_page(space, route, bounds, manner, poison)
+        return access_response() if space is None else _space_page(space, route, bounds, behaviour, poison)
     if route.name == "agent_tasks":
         return _agent_tasks(world, route, bounds)
-    return _objects_page(world, route, bounds, manner)
+    return _objects_page(world, route, bounds, behaviour)
 
 
-def page_answer(page: Page) -> Answer:
+def page_response(page: Page) -> Response:
     """The page as it is sent."""
-    return list_answer(page.message, page.count, page.items)
+    return list_response(page.message, page.count, page.items)
 
 
-def _bounds(name: str, query: Mapping[str, str], manner: Manner) -> tuple[int, int | None] | Answer:
+def _bounds(
+    name: str, query: Mapping[str, str], behaviour: ServerBehaviour
+) -> tuple[int, int | None] | Response:
     """First and last place of the page, counted from the newest; without a last place, everything."""
-    size = _number(query.get("page_size"), manner.default_page_size)
+    size = _number(query.get("page_size"), behaviour.default_page_size)
     page = _number(query.get("page"), 1)
-    if name in manner.ignore_page or size == 0:
+    if name in behaviour.ignore_page or size == 0:
         return 0, None
     if page < 1 or size < 0:
-        return errors_answer("Negative indexing is not supported: skip value must be non-negative")
-    size = min(size, manner.max_page_size)
+        return errors_response("Negative indexing is not supported: skip value must be non-negative")
+    size = min(size, behaviour.max_page_size)
     return (page - 1) * size, page * size
 
 
@@ -179,29 +181,29 @@ def _number(text: str | None, default: int) -> int:
 
 
 def _space_page(
-    space: Space, route: Route, bounds: tuple[int, int | None], manner: Manner, poison: set[str]
+    space: Space, route: Route, bounds: tuple[int, int | None], behaviour: ServerBehaviour, poison: set[str]
 ) -> Page:
-    rows: Sequence[Row] = space.runs
+    rows: Sequence[StoredRow] = space.runs
     if route.name != "runs":
         rows = space.tasks if route.name == "tasks" else space.run_tasks(route.run)
     shown = newest(rows, *bounds)
     found = poison and poison.intersection(row.task_id for row in shown)
-    project = _PROJECTIONS.get(manner.projection) if route.name == "run_tasks" else None
+    project = _PROJECTIONS.get(behaviour.projection) if route.name == "run_tasks" else None
     if project is None:
         items = [row.encoded() for row in shown]
     else:
-        items = [row.projected(manner.projection, project) for row in shown]
+        items = [row.projected(behaviour.projection, project) for row in shown]
     return Page(_MESSAGES[route.name], len(rows), items, frozenset(found))
 
 
 def _objects_page(
-    world: World, route: Route, bounds: tuple[int, int | None], manner: Manner
-) -> Page | Answer:
+    world: World, route: Route, bounds: tuple[int, int | None], behaviour: ServerBehaviour
+) -> Page | Response:
     if route.name == "executions" and not _knows_agent(world, route.agent):
-        return message_answer(404, "Agent not found")
+        return message_response(404, "Agent not found")
     lists: dict[str, Callable[[], list[JsonObject]]] = {
         "organizations": lambda: world.organizations,
-        "spaces": lambda: [space for space in world.spaces if space["token"] not in manner.unlisted],
+        "spaces": lambda: [space for space in world.spaces if space["token"] not in behaviour.unlisted],
         "agents": lambda: world.agents,
         "executions": lambda: world.executions(route.agent),
     }
@@ -210,16 +212,16 @@ def _objects_page(
     return Page(_MESSAGES[route.name], len(objects), [orjson.dumps(item) for item in objects[first:last]])
 
 
-def _agent_tasks(world: World, route: Route, bounds: tuple[int, int | None]) -> Page | Answer:
+def _agent_tasks(world: World, route: Route, bounds: tuple[int, int | None]) -> Page | Response:
     if not _knows_agent(world, route.agent):
-        return message_answer(404, "Agent not found")
+        return message_response(404, "Agent not found")
     rows = sorted(_rows_of(world, route.agent), key=lambda row: row.key, reverse=True)
     first, last = bounds
     items = [row.projected("agent", filling.agent_task_form) for row in rows[first:last]]
     return Page(_MESSAGES[route.name], len(rows), items)
 
 
-def _rows_of(world: World, agent_handle: str) -> Iterator[Row]:
+def _rows_of(world: World, agent_handle: str) -> Iterator[StoredRow]:
     for space in world.live_spaces():
         for row in space.tasks:
             if row.payload().get("assignee") == agent_handle:

@@ -14,18 +14,18 @@ from http.server import ThreadingHTTPServer
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
-from unpod_sync.simulator.answers import (
-    Answer,
-    access_answer,
-    html_answer,
-    json_answer,
-    message_answer,
-    rate_answer,
-)
 from unpod_sync.simulator.faults import Fault, FaultState
+from unpod_sync.simulator.faulty_responses import faulty_response
 from unpod_sync.simulator.handler import Handler
-from unpod_sync.simulator.mischief import faulty_answer
-from unpod_sync.simulator.routes import Manner, Page, Route, find_route, page_answer, read_page
+from unpod_sync.simulator.responses import (
+    Response,
+    access_response,
+    html_response,
+    json_response,
+    message_response,
+    rate_response,
+)
+from unpod_sync.simulator.routes import Page, Route, ServerBehaviour, find_route, page_response, read_page
 from unpod_sync.simulator.world import World
 
 NEEDS_ORG_HANDLE = frozenset({"spaces", "agents"})
@@ -34,7 +34,7 @@ NEEDS_ORG_HANDLE = frozenset({"spaces", "agents"})
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One request as the simulator saw it. `status` is None before the answer, and when none was sent."""
+    """One request as the simulator saw it. `status` is None before the response, and when none was sent."""
 
     method: str
     path: str
@@ -114,7 +114,7 @@ class Simulator:
         self.request_counts: dict[str, int] = {}
         self.stopping = threading.Event()
         refusals = (login_only, missing_routes, foreign)
-        self._manner = Manner(
+        self._behaviour = ServerBehaviour(
             default_page_size, max_page_size, projection, ignore_page, count_offset, *refusals
         )
         self._rate = RateLimit(rate_limit_per_minute)
@@ -184,13 +184,13 @@ class Simulator:
         return list(self._state.hits)
 
     @property
-    def manner(self) -> Manner:
-        """Page sizes, projection and the other peculiarities; assign `dataclasses.replace(sim.manner, …)`."""
-        return self._manner
+    def behaviour(self) -> ServerBehaviour:
+        """Page sizes, projection and the other peculiarities; assign `dataclasses.replace(sim.behaviour, …)`."""
+        return self._behaviour
 
-    @manner.setter
-    def manner(self, manner: Manner) -> None:
-        self._manner = manner
+    @behaviour.setter
+    def behaviour(self, behaviour: ServerBehaviour) -> None:
+        self._behaviour = behaviour
 
     def limit_rate(self, per_minute: int | None) -> None:
         """Set or lift the rate limit; the window begins anew."""
@@ -198,10 +198,10 @@ class Simulator:
 
     # -- answering ---------------------------------------------------------------------------
 
-    def answer(
+    def respond(
         self, path: str, query: Mapping[str, str], headers: Mapping[str, str]
-    ) -> tuple[Answer, Fault | None, dict[str, str]]:
-        """The answer to an API request, the fault that struck it, and the headers every answer carries."""
+    ) -> tuple[Response, Fault | None, dict[str, str]]:
+        """The response to an API request, the fault that struck it, and the headers every response carries."""
         record = RequestRecord(
             "GET",
             path,
@@ -212,49 +212,49 @@ class Simulator:
         )
         if self.on_request is not None:
             self.on_request(record)
-        answer, fault, extra = self._decide(path, query, headers)
+        response, fault, extra = self._decide(path, query, headers)
         silent = fault is not None and fault.kind in {"hang", "reset"}
-        self._remember(record, None if silent else answer.status, fault)
-        return answer, fault, extra
+        self._remember(record, None if silent else response.status, fault)
+        return response, fault, extra
 
     def _decide(
         self, path: str, query: Mapping[str, str], headers: Mapping[str, str]
-    ) -> tuple[Answer, Fault | None, dict[str, str]]:
+    ) -> tuple[Response, Fault | None, dict[str, str]]:
         route = find_route(path)
-        if isinstance(route, Answer):
+        if isinstance(route, Response):
             return route, None, {}
-        if route.name in self._manner.missing_routes:
-            return html_answer(404, "Not Found"), None, {}
+        if route.name in self._behaviour.missing_routes:
+            return html_response(404, "Not Found"), None, {}
         allowed, extra, wait = self._rate.take()
         if not allowed:
-            return rate_answer(math.ceil(wait)), None, extra
+            return rate_response(math.ceil(wait)), None, extra
         refusal = self._refusal(route, headers)
         if refusal is not None:
             return refusal, None, extra
         state = self._state
-        page = read_page(self.world, route, query, self._manner, state.poison_ids())
+        page = read_page(self.world, route, query, self._behaviour, state.poison_ids())
         poisoned = page.poisoned if isinstance(page, Page) else frozenset[str]()
         target = path + "?" + "&".join(f"{name}={value}" for name, value in query.items())
         fault = state.strike(target, poisoned)
-        honest = page_answer(page) if isinstance(page, Page) else page
+        honest = page_response(page) if isinstance(page, Page) else page
         if fault is None:
             return honest, None, extra
-        return faulty_answer(fault, honest, page, target), fault, extra
+        return faulty_response(fault, honest, page, target), fault, extra
 
-    def _refusal(self, route: Route, headers: Mapping[str, str]) -> Answer | None:
+    def _refusal(self, route: Route, headers: Mapping[str, str]) -> Response | None:
         if headers.get("authorization") != f"Token {self.token}":
-            return message_answer(401, "Invalid or missing API token")
-        if route.name in self._manner.login_only:
-            return json_answer(401, {"message": "Invalid token.", "status_code": 401, "data": None})
+            return message_response(401, "Invalid or missing API token")
+        if route.name in self._behaviour.login_only:
+            return json_response(401, {"message": "Invalid token.", "status_code": 401, "data": None})
         handle = headers.get("org-handle")
         if handle is None:
             return (
-                message_answer(400, "Org-Handle header is required")
+                message_response(400, "Org-Handle header is required")
                 if route.name in NEEDS_ORG_HANDLE
                 else None
             )
         if handle != self.org_handle and route.name in NEEDS_ORG_HANDLE:
-            return access_answer("You don't have access to this organization")
+            return access_response("You don't have access to this organization")
         return None
 
     def _remember(self, record: RequestRecord, status: int | None, fault: Fault | None) -> None:
@@ -272,7 +272,7 @@ class Simulator:
 
     # -- control from another process ----------------------------------------------------------
 
-    def control(self, path: str, query: Mapping[str, str], body: bytes) -> Answer:
+    def control(self, path: str, query: Mapping[str, str], body: bytes) -> Response:
         """The endpoints under /_simulator/, for whoever runs the simulator as a process of its own."""
         from datetime import timedelta
 
@@ -280,21 +280,21 @@ class Simulator:
             try:
                 hours = float(query.get("hours", "1"))
             except ValueError:
-                return message_answer(400, "hours must be a number")
+                return message_response(400, "hours must be a number")
             self.world.advance(timedelta(hours=hours))
-            return json_answer(200, {"now": self.world.now.isoformat()})
+            return json_response(200, {"now": self.world.now.isoformat()})
         if path == "/_simulator/faults":
             try:
                 specs: list[dict[str, Any]] = json.loads(body or b"[]")
                 self.faults = [Fault(**spec) for spec in specs]
             except (ValueError, TypeError) as error:
-                return message_answer(400, str(error))
-            return json_answer(200, {"faults": len(self.faults)})
+                return message_response(400, str(error))
+            return json_response(200, {"faults": len(self.faults)})
         if path == "/_simulator/requests":
-            return json_answer(
+            return json_response(
                 200, {"requests": self.request_counts, "total": sum(self.request_counts.values())}
             )
-        return message_answer(404, "no such control")
+        return message_response(404, "no such control")
 
 
 class _Server(ThreadingHTTPServer):

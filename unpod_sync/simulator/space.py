@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from unpod_sync.simulator.shelf import JsonObject, Row, insert_row, remove_row
+from unpod_sync.simulator.rows import JsonObject, StoredRow, insert_row, remove_row
 
 
 class Space:
@@ -15,21 +15,21 @@ class Space:
         """Empty."""
         self.description = description
         self.token = str(description["token"])
-        self.runs: list[Row] = []
-        self._tasks: list[Row] = []
-        self._by_id: dict[str, Row] = {}
-        self._by_run: dict[str, list[Row]] = {}
+        self.runs: list[StoredRow] = []
+        self._tasks: list[StoredRow] = []
+        self._by_id: dict[str, StoredRow] = {}
+        self._by_run: dict[str, list[StoredRow]] = {}
 
     @property
-    def tasks(self) -> Sequence[Row]:
+    def tasks(self) -> Sequence[StoredRow]:
         """All tasks."""
         return self._tasks
 
-    def run_tasks(self, run_id: str) -> Sequence[Row]:
+    def run_tasks(self, run_id: str) -> Sequence[StoredRow]:
         """The tasks of a run; empty for an unknown run."""
         return self._by_run.get(run_id, [])
 
-    def find(self, task_id: str) -> Row | None:
+    def find(self, task_id: str) -> StoredRow | None:
         """The row of a task, or None."""
         return self._by_id.get(task_id)
 
@@ -47,7 +47,7 @@ class Space:
                 completed += task.get("status") == "completed"
         return total, completed
 
-    def insert_task(self, row: Row) -> None:
+    def insert_task(self, row: StoredRow) -> None:
         """Put a task at the place of its key."""
         task = row.payload()
         insert_row(self._tasks, row)
@@ -55,18 +55,18 @@ class Space:
             self._by_id[task["task_id"]] = row
         insert_row(self._by_run.setdefault(str(task.get("run_id")), []), row)
 
-    def insert_run(self, row: Row) -> None:
+    def insert_run(self, row: StoredRow) -> None:
         """Put a run at the place of its key."""
         insert_row(self.runs, row)
 
-    def move_to_run(self, row: Row, run_id: str) -> Row:
+    def move_to_run(self, row: StoredRow, run_id: str) -> StoredRow:
         """Let a task belong to another run; gives the row that holds it now."""
         remove_row(self._by_run[str(row.payload().get("run_id"))], row)
         row.mutable()["run_id"] = run_id
         insert_row(self._by_run.setdefault(run_id, []), row)
         return row
 
-    def remove_task(self, row: Row) -> None:
+    def remove_task(self, row: StoredRow) -> None:
         """Take a task out of every list."""
         task = row.payload()
         remove_row(self._tasks, row)

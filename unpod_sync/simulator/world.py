@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from unpod_sync.simulator import ids
 from unpod_sync.simulator.filling import copied, execution, fill_run, fill_task, set_field
-from unpod_sync.simulator.shelf import JsonObject, Row, key_from_object_id, newest
+from unpod_sync.simulator.rows import JsonObject, StoredRow, key_from_object_id, newest
 from unpod_sync.simulator.space import Space, described
 
 
@@ -202,7 +202,7 @@ class World:
             key = key_from_object_id(payload.get("_id")) or max(int(self.new_object_id(), 16), newest)
             if fill:
                 fill_run(payload, uuid=self.new_uuid(), at=self._now, space_token=space_token)
-            space.insert_run(Row(key, payload))
+            space.insert_run(StoredRow(key, payload))
             return str(payload.get("run_id"))
 
     def add_task(
@@ -230,7 +230,7 @@ class World:
                 key = max(int(self.new_object_id(), 16), space.newest_key() + 1)
                 if fill:
                     payload["_id"] = f"{key:024x}"
-            space.insert_task(Row(key, payload))
+            space.insert_task(StoredRow(key, payload))
             return str(payload.get("task_id"))
 
     def edit_task(self, task_id: str, changes: Mapping[str, Any]) -> None:
@@ -265,7 +265,7 @@ class World:
         """Bring a deleted task back, with the content given, to its old place."""
         with self.lock:
             space, key = self._removed.pop(str(task["task_id"]))
-            space.insert_task(Row(key, dict(task)))
+            space.insert_task(StoredRow(key, dict(task)))
 
     def load_variants(self, space_token: str, variants: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         """Put the objects of a variants file into a space, verbatim; the lists show them in file order."""
@@ -274,11 +274,11 @@ class World:
             entries = variants.get("tasks", ())
             top = max(space.newest_key() + 1, int(self.new_object_id(), 16)) + len(entries)
             for place, entry in enumerate(entries):
-                space.insert_task(Row(top - place, copied(entry["task"])))
+                space.insert_task(StoredRow(top - place, copied(entry["task"])))
             entries = variants.get("runs", ())
             top = max((row.key for row in space.runs), default=0) + 1 + len(entries)
             for place, entry in enumerate(entries):
-                space.insert_run(Row(top - place, copied(entry["run"])))
+                space.insert_run(StoredRow(top - place, copied(entry["run"])))
 
     def _fill_task(self, space: Space, task: JsonObject) -> None:
         run_id = task.get("run_id")
@@ -293,14 +293,14 @@ class World:
             agent_handle=str(space.description["agent_handle"]),
         )
 
-    def _run_row(self, run_id: str) -> Row:
+    def _run_row(self, run_id: str) -> StoredRow:
         for space in self._spaces.values():
             for row in reversed(space.runs):
                 if row.payload().get("run_id") == run_id:
                     return row
         raise KeyError(run_id)
 
-    def _locate(self, task_id: str) -> tuple[Space, Row]:
+    def _locate(self, task_id: str) -> tuple[Space, StoredRow]:
         for space in self._spaces.values():
             row = space.find(task_id)
             if row is not None:

@@ -13,7 +13,7 @@ JsonObject = dict[str, Any]
 _OBJECT_ID_LENGTH: Final = 24
 
 
-class Row:
+class StoredRow:
     """One JSON object at one place of a list. Holds the object or its bytes, whichever was needed last."""
 
     __slots__ = ("_encoded", "_payload", "_projected", "key")
@@ -63,7 +63,7 @@ class Row:
         return found
 
 
-def row_key(row: Row) -> int:
+def row_key(row: StoredRow) -> int:
     """The sort key of a row."""
     return row.key
 
@@ -78,12 +78,12 @@ def key_from_object_id(value: object) -> int | None:
         return None
 
 
-def insert_row(rows: list[Row], row: Row) -> None:
+def insert_row(rows: list[StoredRow], row: StoredRow) -> None:
     """Put the row at its place; equal keys keep the order of arrival."""
     insort(rows, row, key=row_key)
 
 
-def remove_row(rows: list[Row], row: Row) -> None:
+def remove_row(rows: list[StoredRow], row: StoredRow) -> None:
     """Take out exactly this row."""
     position = bisect_left(rows, row.key, key=row_key)
     while rows[position] is not row:
@@ -91,7 +91,7 @@ def remove_row(rows: list[Row], row: Row) -> None:
     del rows[position]
 
 
-def newest(rows: Sequence[Row], first: int = 0, last: int | None = None) -> list[Row]:
+def newest(rows: Sequence[StoredRow], first: int = 0, last: int | None = None) -> list[StoredRow]:
     """Rows from `first` up to `last`, counted from the newest."""
     total = len(rows)
     low = 0 if last is None else max(0, total - last)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from unpod_sync.simulator.cast import read_texts
+from unpod_sync.simulator.campaigns import read_texts
 
 _NAMES: Final = {
     country: {part: words.split() for part, words in names.items()}

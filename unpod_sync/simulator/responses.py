@@ -1,4 +1,4 @@
-"""Answers as the backend words them."""
+"""Responses as the backend words them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HTML: Final = "text/html; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """One response, not yet sent."""
 
     status: int
@@ -22,23 +22,23 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class ListAnswer(Answer):
+class ListResponse(Response):
     """A page whose body is still in pieces: sent as they are, a large page needs no copy."""
 
     pieces: tuple[bytes, ...] = ()
 
-    def whole(self) -> Answer:
+    def whole(self) -> Response:
         """The same with its body put together."""
-        return Answer(self.status, b"".join(self.pieces), self.content_type, self.headers)
+        return Response(self.status, b"".join(self.pieces), self.content_type, self.headers)
 
 
-def json_answer(status: int, body: object, **headers: str) -> Answer:
-    """An answer with a JSON body; header names use `_` for `-`."""
+def json_response(status: int, body: object, **headers: str) -> Response:
+    """A response with a JSON body; header names use `_` for `-`."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status, orjson.dumps(body), headers=named)
+    return Response(status, orjson.dumps(body), headers=named)
 
 
-def list_answer(message: str, count: int | None, items: list[bytes]) -> ListAnswer:
+def list_response(message: str, count: int | None, items: list[bytes]) -> ListResponse:
     """A page of a list; the items are JSON already. Without `count` the field is left out."""
     head = b"{" if count is None else b'{"count":%d,' % count
     head += b'"status_code":200,"message":"%s","data":[' % message.encode()
@@ -46,37 +46,37 @@ def list_answer(message: str, count: int | None, items: list[bytes]) -> ListAnsw
     pieces[0], pieces[1::2], pieces[-1] = head, items, b"]}"
     if not items:
         pieces = [head, b"]}"]
-    return ListAnswer(200, b"", pieces=tuple(pieces))
+    return ListResponse(200, b"", pieces=tuple(pieces))
 
 
-def message_answer(status: int, message: str) -> Answer:
+def message_response(status: int, message: str) -> Response:
     """`{"message": …, "status_code": …}`, the form of most refusals."""
-    return json_answer(status, {"message": message, "status_code": status})
+    return json_response(status, {"message": message, "status_code": status})
 
 
-def access_answer(message: str = "You don't have access to this space") -> Answer:
+def access_response(message: str = "You don't have access to this space") -> Response:
     """206 for someone without access or a space nobody knows."""
-    return json_answer(206, {"status_code": 206, "message": message, "data": {}})
+    return json_response(206, {"status_code": 206, "message": message, "data": {}})
 
 
-def errors_answer(detail: str, *, documented: bool = False, message: str = "Runs Fetch Failed") -> Answer:
+def errors_response(detail: str, *, documented: bool = False, message: str = "Runs Fetch Failed") -> Response:
     """206 for a failure behind the API: `data` is an object, or as documented there is none."""
     if documented:
-        return json_answer(206, {"message": "Error fetching runs", "errors": detail})
+        return json_response(206, {"message": "Error fetching runs", "errors": detail})
     body = {"status_code": 206, "message": message, "data": {"errors": detail}, "errors": detail}
-    return json_answer(206, body)
+    return json_response(206, body)
 
 
-def html_answer(status: int, title: str) -> Answer:
+def html_response(status: int, title: str) -> Response:
     """A page by a gateway or by the framework."""
     text = f"<!doctype html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
-    return Answer(status, text.encode(), content_type=_HTML)
+    return Response(status, text.encode(), content_type=_HTML)
 
 
-def rate_answer(retry_after: float | None) -> Answer:
+def rate_response(retry_after: float | None) -> Response:
     """429 as documented."""
     body = {"error": {"code": "RATE_LIMIT_EXCEEDED", "message": "Too many requests. Please try again later."}}
-    return json_answer(429, body, **retry_header(retry_after))
+    return json_response(429, body, **retry_header(retry_after))
 
 
 def retry_header(retry_after: float | None) -> dict[str, str]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
-from unpod_sync.simulator.cast import OUTCOMES, Agent, Campaign
+from unpod_sync.simulator.campaigns import OUTCOMES, Agent, Campaign
+from unpod_sync.simulator.contacts import Contact
 from unpod_sync.simulator.dialogue import Talk
-from unpod_sync.simulator.people import Contact
-from unpod_sync.simulator.shelf import JsonObject
+from unpod_sync.simulator.rows import JsonObject
 
 
 def analyse(

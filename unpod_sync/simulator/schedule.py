@@ -8,7 +8,7 @@ from random import Random
 from typing import Final
 
 from unpod_sync.simulator import ids
-from unpod_sync.simulator.cast import AGENTS, CAMPAIGNS, Agent, Campaign
+from unpod_sync.simulator.campaigns import AGENTS, CAMPAIGNS, Agent, Campaign
 from unpod_sync.simulator.odds import SPACE_SHARE, day_volume
 
 SPACE_NAMES: Final = ("Growth Outreach", "Care & Collections")
