@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import orjson
 
-from unpod_sync.simulator import filling
+from unpod_sync.simulator import defaults
 from unpod_sync.simulator.responses import (
     Response,
     access_response,
@@ -53,8 +53,8 @@ _MESSAGES: Final = {
     "agent_tasks": "Tasks Fetched Successfully",
 }
 _PROJECTIONS: Final[dict[str, Callable[[JsonObject], JsonObject]]] = {
-    "documented": filling.documented_form,
-    "minimal": filling.minimal_form,
+    "documented": defaults.documented_form,
+    "minimal": defaults.minimal_form,
 }
 
 
@@ -217,7 +217,7 @@ def _agent_tasks(world: World, route: Route, bounds: tuple[int, int | None]) -> 
         return message_response(404, "Agent not found")
     rows = sorted(_rows_of(world, route.agent), key=lambda row: row.key, reverse=True)
     first, last = bounds
-    items = [row.projected("agent", filling.agent_task_form) for row in rows[first:last]]
+    items = [row.projected("agent", defaults.agent_task_form) for row in rows[first:last]]
     return Page(_MESSAGES[route.name], len(rows), items)
 
 
