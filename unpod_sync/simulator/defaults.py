@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import orjson
+from msgspec.json import decode, encode
 
 from unpod_sync.simulator import ids
 from unpod_sync.simulator.rows import JsonObject
@@ -15,7 +15,7 @@ from unpod_sync.simulator.secrets import user_info
 
 def copied(value: Mapping[str, Any]) -> JsonObject:
     """A copy that shares nothing."""
-    result: JsonObject = orjson.loads(orjson.dumps(value))
+    result: JsonObject = decode(encode(value))
     return result
 
 

@@ -6,34 +6,53 @@ import gzip
 import ipaddress
 import socket
 import struct
+import threading
 import time
-from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from unpod_sync.simulator.faults import Fault
-from unpod_sync.simulator.responses import ListResponse, Response, message_response
-
-if TYPE_CHECKING:
-    from unpod_sync.simulator.server import Simulator
+from unpod_sync.simulator.responses import Response, message_response
 
 _REASONS: Final = {200: "OK", 206: "Partial Content", 301: "Moved Permanently", 302: "Found"}
 _DRIP_PAUSE: Final = 0.2
-_MAX_PIECES: Final = 1000 if hasattr(socket.socket, "sendmsg") else 0
+
+
+class Backend(Protocol):
+    """What answers the requests of a server."""
+
+    latency_seconds: float
+    gzip: bool
+    now: Callable[[], datetime] | None
+    stopping: threading.Event
+
+    def respond(
+        self, path: str, query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> tuple[Response, Fault | None, dict[str, str]]:
+        """The response to an API request, the fault that struck it, and more headers."""
+
+    def control(self, path: str, query: Mapping[str, str], body: bytes) -> Response:
+        """The response to a control request."""
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Speaks HTTP/1.1 for the simulator that the server belongs to."""
+    """Speaks HTTP/1.1 for a backend."""
 
     protocol_version = "HTTP/1.1"
     server_version = "simulator"
     disable_nagle_algorithm = True
     wbufsize = 0
 
+    server: Server
+
     @property
-    def simulator(self) -> Simulator:
-        """The simulator this connection belongs to."""
-        return self.server.simulator  # type: ignore[attr-defined, no-any-return]
+    def backend(self) -> Backend:
+        """What answers."""
+        return self.server.backend
 
     def do_GET(self) -> None:
         """Response an API request, or a control that only reads."""
@@ -42,10 +61,10 @@ class Handler(BaseHTTPRequestHandler):
         if parts.path.startswith("/_simulator/"):
             self._control(parts.path, query, b"")
             return
-        if self.simulator.latency_seconds:
-            time.sleep(self.simulator.latency_seconds)
+        if self.backend.latency_seconds:
+            time.sleep(self.backend.latency_seconds)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        response, fault, extra = self.simulator.respond(parts.path, query, headers)
+        response, fault, extra = self.backend.respond(parts.path, query, headers)
         if response.status == 301 and parts.query:
             extra = {**extra, "Location": f"{response.headers['Location']}?{parts.query}"}
         try:
@@ -63,7 +82,7 @@ class Handler(BaseHTTPRequestHandler):
         self._control(parts.path, dict(parse_qsl(parts.query)), body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing; `Simulator.requests` remembers."""
+        """Log nothing; `Simulator.requests` has them."""
 
     def handle(self) -> None:
         """Serve the connection until it ends, however it ends."""
@@ -76,14 +95,12 @@ class Handler(BaseHTTPRequestHandler):
         if not ipaddress.ip_address(self.client_address[0]).is_loopback:
             self._write(message_response(403, "controls are for this machine only"), {})
             return
-        self._write(self.simulator.control(path, query, body), {})
+        self._write(self.backend.control(path, query, body), {})
 
     # -- writing -----------------------------------------------------------------------------
 
     def _send(self, response: Response, extra: dict[str, str], fault: Fault | None) -> None:
         kind = "" if fault is None else fault.kind
-        if isinstance(response, ListResponse) and kind:
-            response = response.whole()
         if kind == "hang":
             self._wait(None if fault is None else fault.seconds)
             self._close_now()
@@ -102,28 +119,16 @@ class Handler(BaseHTTPRequestHandler):
             self._write(response, extra)
 
     def _write(self, response: Response, extra: dict[str, str]) -> None:
-        if isinstance(response, ListResponse):
-            if not self.simulator.gzip and len(response.pieces) < _MAX_PIECES:
-                self._write_pieces(response, extra)
-                return
-            response = response.whole()
         body = response.body
-        if self.simulator.gzip and "gzip" in self.headers.get("Accept-Encoding", ""):
+        if self.backend.gzip and "gzip" in self.headers.get("Accept-Encoding", ""):
             body = gzip.compress(body, compresslevel=1)
             extra = {**extra, "Content-Encoding": "gzip"}
         self.connection.sendall(self._head(response, extra, len(body)) + body)
 
-    def _write_pieces(self, response: ListResponse, extra: dict[str, str]) -> None:
-        length = sum(map(len, response.pieces))
-        pieces = (self._head(response, extra, length), *response.pieces)
-        sent = self.connection.sendmsg(pieces)
-        if sent < length + len(pieces[0]):
-            self.connection.sendall(b"".join(pieces)[sent:])
-
     def _head(self, response: Response, extra: dict[str, str], length: int | None) -> bytes:
         lines = [
             f"HTTP/1.1 {response.status} {_REASONS.get(response.status, 'Simulated')}",
-            f"Date: {self.date_time_string(now().timestamp() if (now := self.simulator.now) else None)}",
+            f"Date: {self.date_time_string(now().timestamp() if (now := self.backend.now) else None)}",
             f"Content-Type: {response.content_type}",
         ]
         if length is not None:
@@ -146,12 +151,12 @@ class Handler(BaseHTTPRequestHandler):
                 self.connection.sendall(response.body[place:])
                 return
             self.connection.sendall(response.body[place : place + 1])
-            if self.simulator.stopping.wait(_DRIP_PAUSE):
+            if self.backend.stopping.wait(_DRIP_PAUSE):
                 break
         self._close_now()
 
     def _wait(self, seconds: float | None) -> None:
-        self.simulator.stopping.wait(seconds)
+        self.backend.stopping.wait(seconds)
 
     def _close_now(self) -> None:
         self.close_connection = True
@@ -160,3 +165,38 @@ class Handler(BaseHTTPRequestHandler):
 
 def _half(body: bytes) -> bytes:
     return body[: max(1, len(body) // 2)]
+
+
+class Server(ThreadingHTTPServer):
+    """Gives each connection a thread, and remembers the connections to wake them at the end."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], backend: Backend) -> None:
+        """Bound to the address."""
+        super().__init__(address, Handler)
+        self.backend = backend
+        self._open: set[socket.socket] = set()
+        self._open_lock = threading.Lock()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """A connection begins."""
+        with self._open_lock:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """A connection ends."""
+        with self._open_lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def close_connections(self) -> None:
+        """Wake the threads that wait for another request on a kept-alive connection."""
+        with self._open_lock:
+            waiting = list(self._open)
+        for connection in waiting:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)

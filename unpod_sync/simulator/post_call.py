@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-import orjson
+from msgspec.json import encode
 
 from unpod_sync.simulator.campaigns import OUTCOMES, Agent, Campaign
 from unpod_sync.simulator.contacts import Contact
@@ -79,7 +79,7 @@ def evaluate(rng: Random, outcome: str, style: str) -> object:
     score = min(10, max(1, round(rng.gauss(middle, width))))
     form = rng.random()
     if style == "provider":
-        return orjson.dumps({"score": score, "reason": "rubric"}).decode() if form < 0.3 else f"{score}/10"
+        return encode({"score": score, "reason": "rubric"}).decode() if form < 0.3 else f"{score}/10"
     if form < 0.45:
         return score
     if form < 0.85:
@@ -161,5 +161,5 @@ def _structured(rng: Random, talk: Talk, agent: Agent) -> Any:
     if not talk.facts:
         return None if rng.random() < 0.7 else {}
     if agent.style == "provider":
-        return orjson.dumps(talk.facts).decode()
+        return encode(talk.facts).decode()
     return dict(talk.facts)

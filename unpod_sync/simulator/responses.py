@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-import orjson
+from msgspec.json import encode
 
 _HTML: Final = "text/html; charset=utf-8"
 
@@ -21,32 +21,16 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ListResponse(Response):
-    """A page whose body is still in pieces: sent as they are, a large page needs no copy."""
-
-    pieces: tuple[bytes, ...] = ()
-
-    def whole(self) -> Response:
-        """The same with its body put together."""
-        return Response(self.status, b"".join(self.pieces), self.content_type, self.headers)
+def json_response(status: int, body: object) -> Response:
+    """A response with a JSON body."""
+    return Response(status, encode(body))
 
 
-def json_response(status: int, body: object, **headers: str) -> Response:
-    """A response with a JSON body; header names use `_` for `-`."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response(status, orjson.dumps(body), headers=named)
-
-
-def list_response(message: str, count: int | None, items: list[bytes]) -> ListResponse:
+def list_response(message: str, count: int | None, items: list[bytes]) -> Response:
     """A page of a list; the items are JSON already. Without `count` the field is left out."""
-    head = b"{" if count is None else b'{"count":%d,' % count
-    head += b'"status_code":200,"message":"%s","data":[' % message.encode()
-    pieces = [b","] * (2 * len(items) + 1)
-    pieces[0], pieces[1::2], pieces[-1] = head, items, b"]}"
-    if not items:
-        pieces = [head, b"]}"]
-    return ListResponse(200, b"", pieces=tuple(pieces))
+    counted = b"" if count is None else b'"count":%d,' % count
+    head = b'{%s"status_code":200,"message":"%s","data":[' % (counted, message.encode())
+    return Response(200, b"%s%s]}" % (head, b",".join(items)))
 
 
 def message_response(status: int, message: str) -> Response:
@@ -76,9 +60,9 @@ def html_response(status: int, title: str) -> Response:
 def rate_response(retry_after: float | None) -> Response:
     """429 as documented."""
     body = {"error": {"code": "RATE_LIMIT_EXCEEDED", "message": "Too many requests. Please try again later."}}
-    return json_response(429, body, **retry_header(retry_after))
+    return replace(json_response(429, body), headers=retry_header(retry_after))
 
 
 def retry_header(retry_after: float | None) -> dict[str, str]:
     """`Retry-After`, when there is one."""
-    return {} if retry_after is None else {"Retry_After": f"{retry_after:g}"}
+    return {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}

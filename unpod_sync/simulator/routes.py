@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import unquote
 
-import orjson
+from msgspec.json import encode
 
 from unpod_sync.simulator import defaults
 from unpod_sync.simulator.responses import (
@@ -209,7 +209,7 @@ def _objects_page(
     }
     objects = lists[route.name]()
     first, last = bounds
-    return Page(_MESSAGES[route.name], len(objects), [orjson.dumps(item) for item in objects[first:last]])
+    return Page(_MESSAGES[route.name], len(objects), [encode(item) for item in objects[first:last]])
 
 
 def _agent_tasks(world: World, route: Route, bounds: tuple[int, int | None]) -> Page | Response:

@@ -6,7 +6,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import orjson
+from msgspec.json import decode, encode
 
 JsonObject = dict[str, Any]
 
@@ -33,14 +33,14 @@ class StoredRow:
     def encoded(self) -> bytes:
         """The object's JSON, kept until the next change."""
         if self._encoded is None:
-            self._encoded = orjson.dumps(self._payload)
+            self._encoded = encode(self._payload)
             self._payload = None
         return self._encoded
 
     def payload(self) -> JsonObject:
         """The live object, to be read. To change it use `mutable`."""
         if self._payload is None:
-            self._payload = orjson.loads(self._encoded or b"{}")
+            self._payload = decode(self._encoded or b"{}")
         return self._payload
 
     def mutable(self) -> JsonObject:
@@ -52,14 +52,14 @@ class StoredRow:
 
     def copy(self) -> JsonObject:
         """A copy of the object that shares nothing with the world."""
-        copied: JsonObject = orjson.loads(self._encoded or orjson.dumps(self._payload))
+        copied: JsonObject = decode(self._encoded or encode(self._payload))
         return copied
 
     def projected(self, name: str, project: Callable[[JsonObject], JsonObject]) -> bytes:
         """The JSON of a reduced form of the object, kept until the next change."""
         found = self._projected.get(name)
         if found is None:
-            found = self._projected[name] = orjson.dumps(project(self.payload()))
+            found = self._projected[name] = encode(project(self.payload()))
         return found
 
 
