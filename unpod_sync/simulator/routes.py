@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import unquote
@@ -23,52 +23,37 @@ from unpod_sync.simulator.rows import JsonObject, StoredRow, newest
 from unpod_sync.simulator.space import Space
 from unpod_sync.simulator.world import World
 
-RESOURCES: Final = frozenset(
-    {"spaces", "agents", "organizations", "runs", "tasks", "run_tasks", "executions"}
-)
-"""The lists that can be told to ignore `page`."""
-
 _PREFIX: Final = "/api/v2/platform/"
-_ROUTES: Final = tuple(
-    (name, re.compile(pattern))
-    for name, pattern in (
-        ("organizations", r"organizations/"),
-        ("spaces", r"spaces/"),
-        ("agents", r"agents/"),
-        ("runs", r"spaces/(?P<space>[^/]+)/runs/"),
-        ("run_tasks", r"spaces/(?P<space>[^/]+)/runs/(?P<run>[^/]+)/tasks/"),
-        ("tasks", r"spaces/(?P<space>[^/]+)/tasks/"),
-        ("executions", r"agents/(?P<agent>[^/]+)/executions/"),
-        ("agent_tasks", r"agents/(?P<agent>[^/]+)/tasks/"),
-    )
-)
-_MESSAGES: Final = {
-    "organizations": "Organizations Fetched Successfully",
-    "spaces": "Spaces Fetched Successfully",
-    "agents": "Agents Fetched Successfully",
-    "runs": "Runs Fetched Successfully",
-    "run_tasks": "Tasks Fetched Successfully",
-    "tasks": "Tasks Fetched Successfully",
-    "executions": "Executions fetched successfully",
-    "agent_tasks": "Tasks Fetched Successfully",
+_ROUTES: Final = {
+    "organizations": ("organizations/", "Organizations Fetched Successfully"),
+    "spaces": ("spaces/", "Spaces Fetched Successfully"),
+    "agents": ("agents/", "Agents Fetched Successfully"),
+    "runs": ("spaces/(?P<space>[^/]+)/runs/", "Runs Fetched Successfully"),
+    "run_tasks": ("spaces/(?P<space>[^/]+)/runs/(?P<run>[^/]+)/tasks/", "Tasks Fetched Successfully"),
+    "tasks": ("spaces/(?P<space>[^/]+)/tasks/", "Tasks Fetched Successfully"),
+    "executions": ("agents/(?P<agent>[^/]+)/executions/", "Executions fetched successfully"),
+    "agent_tasks": ("agents/(?P<agent>[^/]+)/tasks/", "Tasks Fetched Successfully"),
 }
-_PROJECTIONS: Final[dict[str, Callable[[JsonObject], JsonObject]]] = {
-    "documented": defaults.documented_form,
-    "minimal": defaults.minimal_form,
-}
-
+RESOURCES: Final = frozenset(_ROUTES) - {"agent_tasks"}
+"""The lists that a client reads."""
 
 LISTINGS: Final = frozenset({"spaces", "agents", "organizations"})
 """The lists that show what there is; some servers give them to a login only."""
+
+_PROJECTIONS: Final[Mapping[str, Callable[[JsonObject], JsonObject]]] = {
+    "full": lambda task: task,
+    "documented": defaults.documented_form,
+    "minimal": defaults.minimal_form,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ServerBehaviour:
     """How the simulated server behaves where servers differ.
 
-    `login_only`: listings that response 401 to an API token. `missing_routes`: resources whose path does not
+    `login_only`: listings that answer 401 to an API token. `missing_routes`: resources whose path does not
     exist (a web page with 404). `foreign`: space tokens and agent handles of other organisations, listed all
-    the same, whose own lists response an access 206. `unlisted`: space tokens that `spaces/` leaves out.
+    the same, whose own lists answer an access 206. `unlisted`: space tokens that `spaces/` leaves out.
     """
 
     default_page_size: int = 20
@@ -82,15 +67,16 @@ class ServerBehaviour:
     unlisted: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        """Refuse names nobody knows."""
-        if unknown := self.login_only - LISTINGS:
-            raise ValueError(f"unknown listings in login_only: {', '.join(sorted(unknown))}")
-        if unknown := self.missing_routes - RESOURCES:
-            raise ValueError(f"unknown resources in missing_routes: {', '.join(sorted(unknown))}")
-        if self.projection not in {"full", *_PROJECTIONS}:
-            raise ValueError(f"unknown projection {self.projection!r}: full, documented or minimal")
-        if unknown := self.ignore_page - RESOURCES:
-            raise ValueError(f"unknown resources in ignore_page: {', '.join(sorted(unknown))}")
+        """Refuse unknown names."""
+        for name, allowed, kind in (
+            ("login_only", LISTINGS, "listings"),
+            ("missing_routes", RESOURCES, "resources"),
+            ("ignore_page", RESOURCES, "resources"),
+        ):
+            if unknown := getattr(self, name) - allowed:
+                raise ValueError(f"unknown {kind} in {name}: {', '.join(sorted(unknown))}")
+        if self.projection not in _PROJECTIONS:
+            raise ValueError(f"unknown projection {self.projection!r}: one of {', '.join(_PROJECTIONS)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +87,9 @@ class Route:
     space: str = ""
     run: str = ""
     agent: str = ""
+
+
+Bounds = tuple[int, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +107,8 @@ def find_route(path: str) -> Route | Response:
     slashed = path if path.endswith("/") else path + "/"
     inside = slashed.removeprefix(_PREFIX)
     if inside != slashed:
-        for name, pattern in _ROUTES:
-            found = pattern.fullmatch(inside)
+        for name, (pattern, _) in _ROUTES.items():
+            found = re.fullmatch(pattern, inside)
             if found:
                 if slashed != path:
                     return Response(301, b"", content_type="text/html", headers={"Location": slashed})
@@ -137,21 +126,18 @@ def read_page(
     if isinstance(bounds, Response):
         return bounds
     with world.lock:
-        page = _page(world, route, bounds, behaviour, poison)
+        space = world.space(route.space)
+        if route.space:
+            page = _rows_page(space, route, bounds, behaviour, poison) if space else access_response()
+        elif route.agent and not any(agent["handle"] == route.agent for agent in world.agents):
+            page = message_response(404, "Agent not found")
+        else:
+            objects = _objects(world, route, behaviour)
+            items = [encode(item) for item in objects[slice(*bounds)]]
+            page = Page(_ROUTES[route.name][1], len(objects), items)
     if isinstance(page, Page):
         return replace(page, count=max(0, page.count + behaviour.count_offset))
     return page
-
-
-def _page(
-    world: World, route: Route, bounds: tuple[int, int | None], behaviour: ServerBehaviour, poison: set[str]
-) -> Page | Response:
-    if route.space:
-        space = world.space(route.space)
-        return access_response() if space is None else _space_page(space, route, bounds, behaviour, poison)
-    if route.name == "agent_tasks":
-        return _agent_tasks(world, route, bounds)
-    return _objects_page(world, route, bounds, behaviour)
 
 
 def page_response(page: Page) -> Response:
@@ -159,9 +145,7 @@ def page_response(page: Page) -> Response:
     return list_response(page.message, page.count, page.items)
 
 
-def _bounds(
-    name: str, query: Mapping[str, str], behaviour: ServerBehaviour
-) -> tuple[int, int | None] | Response:
+def _bounds(name: str, query: Mapping[str, str], behaviour: ServerBehaviour) -> Bounds | Response:
     """First and last place of the page, counted from the newest; without a last place, everything."""
     size = _number(query.get("page_size"), behaviour.default_page_size)
     page = _number(query.get("page"), 1)
@@ -180,53 +164,33 @@ def _number(text: str | None, default: int) -> int:
         return default
 
 
-def _space_page(
-    space: Space, route: Route, bounds: tuple[int, int | None], behaviour: ServerBehaviour, poison: set[str]
-) -> Page:
+def _rows_page(
+    space: Space, route: Route, bounds: Bounds, behaviour: ServerBehaviour, poison: set[str]
+) -> Page | Response:
     rows: Sequence[StoredRow] = space.runs
     if route.name != "runs":
         rows = space.tasks if route.name == "tasks" else space.run_tasks(route.run)
     shown = newest(rows, *bounds)
     found = poison and poison.intersection(row.task_id for row in shown)
-    project = _PROJECTIONS.get(behaviour.projection) if route.name == "run_tasks" else None
-    if project is None:
-        items = [row.encoded() for row in shown]
+    if route.name == "run_tasks" and behaviour.projection != "full":
+        items = [encode(_PROJECTIONS[behaviour.projection](row.payload())) for row in shown]
     else:
-        items = [row.projected(behaviour.projection, project) for row in shown]
-    return Page(_MESSAGES[route.name], len(rows), items, frozenset(found))
+        items = [row.encoded() for row in shown]
+    return Page(_ROUTES[route.name][1], len(rows), items, frozenset(found))
 
 
-def _objects_page(
-    world: World, route: Route, bounds: tuple[int, int | None], behaviour: ServerBehaviour
-) -> Page | Response:
-    if route.name == "executions" and not _knows_agent(world, route.agent):
-        return message_response(404, "Agent not found")
-    lists: dict[str, Callable[[], list[JsonObject]]] = {
-        "organizations": lambda: world.organizations,
-        "spaces": lambda: [space for space in world.spaces if space["token"] not in behaviour.unlisted],
-        "agents": lambda: world.agents,
-        "executions": lambda: world.executions(route.agent),
-    }
-    objects = lists[route.name]()
-    first, last = bounds
-    return Page(_MESSAGES[route.name], len(objects), [encode(item) for item in objects[first:last]])
-
-
-def _agent_tasks(world: World, route: Route, bounds: tuple[int, int | None]) -> Page | Response:
-    if not _knows_agent(world, route.agent):
-        return message_response(404, "Agent not found")
-    rows = sorted(_rows_of(world, route.agent), key=lambda row: row.key, reverse=True)
-    first, last = bounds
-    items = [row.projected("agent", defaults.agent_task_form) for row in rows[first:last]]
-    return Page(_MESSAGES[route.name], len(rows), items)
-
-
-def _rows_of(world: World, agent_handle: str) -> Iterator[StoredRow]:
-    for space in world.live_spaces():
-        for row in space.tasks:
-            if row.payload().get("assignee") == agent_handle:
-                yield row
-
-
-def _knows_agent(world: World, handle: str) -> bool:
-    return any(agent["handle"] == handle for agent in world.agents)
+def _objects(world: World, route: Route, behaviour: ServerBehaviour) -> list[JsonObject]:
+    """A list that has no rows of its own, newest first."""
+    match route.name:
+        case "organizations":
+            return world.organizations
+        case "spaces":
+            return [space for space in world.spaces if space["token"] not in behaviour.unlisted]
+        case "agents":
+            return world.agents
+        case "executions":
+            return world.executions(route.agent)
+    rows = [row for space in world.live_spaces() for row in space.tasks]
+    mine = [row for row in rows if row.payload().get("assignee") == route.agent]
+    mine.sort(key=lambda row: row.key, reverse=True)
+    return [defaults.agent_task_form(row.payload()) for row in mine]

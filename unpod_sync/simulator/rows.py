@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec.json import decode, encode
@@ -16,14 +16,13 @@ _OBJECT_ID_LENGTH: Final = 24
 class StoredRow:
     """One JSON object at one place of a list. Holds the object or its bytes, whichever was needed last."""
 
-    __slots__ = ("_encoded", "_payload", "_projected", "key")
+    __slots__ = ("_encoded", "_payload", "key")
 
     def __init__(self, key: int, payload: JsonObject | None) -> None:
         """The payload is taken, not copied."""
         self.key = key
         self._payload = payload
         self._encoded: bytes | None = None
-        self._projected: dict[str, bytes] = {}
 
     @property
     def task_id(self) -> str:
@@ -44,23 +43,15 @@ class StoredRow:
         return self._payload
 
     def mutable(self) -> JsonObject:
-        """The live object, to be changed; drops the encoded forms."""
+        """The live object, to be changed; drops the encoded form."""
         payload = self.payload()
         self._encoded = None
-        self._projected.clear()
         return payload
 
     def copy(self) -> JsonObject:
         """A copy of the object that shares nothing with the world."""
         copied: JsonObject = decode(self._encoded or encode(self._payload))
         return copied
-
-    def projected(self, name: str, project: Callable[[JsonObject], JsonObject]) -> bytes:
-        """The JSON of a reduced form of the object, kept until the next change."""
-        found = self._projected.get(name)
-        if found is None:
-            found = self._projected[name] = encode(project(self.payload()))
-        return found
 
 
 def row_key(row: StoredRow) -> int:
