@@ -70,6 +70,7 @@ class Outcome:
     """How a call can end, and what the models make of it."""
 
     label: str
+    summary: str
     depth: tuple[int, int] = (0, 0)
     score: tuple[float, float] = (2, 0.8)
     grade: int = 3

@@ -30,8 +30,9 @@ def analyse(
     required: object = "follow_up disabled"
     if talk.callback_at is not None:
         required = rng.choice((True, "true"))
+    label = campaign.labels[OUTCOMES[talk.outcome].grade if rng.random() < 0.75 else 3]
     data: JsonObject = {
-        "classification": {"labels": [_label(rng, talk, campaign)], "summary": summary["summary"]},
+        "classification": {"labels": [label], "summary": summary["summary"]},
         "summary": summary,
         "success_evaluator": evaluate(rng, talk.outcome, agent.style),
         "follow_up": {"required": required},
@@ -50,7 +51,7 @@ def analyse_missed(kind: str) -> JsonObject:
         "classification": None,
         "summary": {
             "status": OUTCOMES[kind].label,
-            "summary": "The call was not answered.",
+            "summary": OUTCOMES[kind].summary,
             "name": "N/A",
             "contact": "N/A",
             "callback_datetime": "N/A",
@@ -93,23 +94,15 @@ def evaluate(rng: Random, outcome: str, style: str) -> object:
 
 def summarise(talk: Talk, campaign: Campaign, contact: Contact) -> str:
     """A sentence or two on the conversation."""
-    who, topic = contact.first_name, campaign.title.lower()
-    asked = f" Asked about {' and '.join(talk.topics[:3])}." if talk.topics else ""
-    match talk.outcome:
-        case "interested":
-            wishes = ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in talk.facts.items())
-            return f"{who} is interested in the {topic} and agreed to the next step ({wishes}).{asked}"
-        case "call_back":
-            return f"{who} could not talk and asked to be called {talk.callback_words}.{asked}"
-        case "send_details":
-            return f"{who} wants to read about the {topic} first; details are to be sent.{asked}"
-        case "not_interested":
-            wish = " Asked not to be called again." if talk.opted_out else ""
-            return f'{who} declined: "{talk.refusal}"{asked}{wish}'
-        case "voicemail":
-            return "Reached an answering machine."
-        case _:
-            return "The line was cut after the greeting."
+    written = OUTCOMES[talk.outcome].summary.format(
+        who=contact.first_name,
+        topic=campaign.title.lower(),
+        facts=", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in talk.facts.items()),
+        when=talk.callback_words,
+        refusal=talk.refusal,
+        asked=f" Asked about {' and '.join(talk.topics[:3])}." if talk.topics else "",
+    )
+    return written + (" Asked not to be called again." if talk.opted_out else "")
 
 
 def _documented(rng: Random, talk: Talk, campaign: Campaign, contact: Contact) -> JsonObject:
@@ -132,10 +125,6 @@ def _callback_text(rng: Random, talk: Talk, offset: int) -> object:
     if form < 0.92:
         return f"{talk.callback_at:%Y-%m-%d %H:%M:%S}"
     return talk.callback_words
-
-
-def _label(rng: Random, talk: Talk, campaign: Campaign) -> str:
-    return campaign.labels[OUTCOMES[talk.outcome].grade if rng.random() < 0.75 else 3]
 
 
 def _profile(rng: Random, talk: Talk, contact: Contact) -> JsonObject | None:

@@ -156,30 +156,24 @@ class WorldState:
             }
             return handle
 
-    def add_run(self, space_token: str, run: Mapping[str, Any] | None = None, *, fill: bool = True) -> str:
-        """A new run, newest of its space; missing fields are filled in unless `fill` is off. Gives its id."""
+    def add_run(self, space_token: str, run: Mapping[str, Any] | None = None) -> str:
+        """A new run, newest of its space; missing fields are filled in. Gives its id."""
         with self.lock:
             payload = dict(run or {})
             space = self._spaces[space_token]
             newest = space.runs[-1].key + 1 if space.runs else 0
             key = key_from_object_id(payload.get("_id")) or max(int(self.new_object_id(), 16), newest)
-            if fill:
-                fill_run(payload, uuid=self.new_uuid(), at=self._now, space_token=space_token)
+            fill_run(payload, uuid=self.new_uuid(), at=self._now, space_token=space_token)
             space.insert_run(StoredRow(key, payload))
             return str(payload.get("run_id"))
 
     def add_task(
-        self,
-        space_token: str,
-        task: Mapping[str, Any] | None = None,
-        *,
-        run_id: str | None = None,
-        fill: bool = True,
+        self, space_token: str, task: Mapping[str, Any] | None = None, *, run_id: str | None = None
     ) -> str:
         """A new task; gives its id.
 
         Its place follows from `_id` when it has one, else it is the newest. Missing fields are filled in
-        (a pending call) unless `fill` is off; without a run it joins the space's newest run or a new one.
+        (a pending call); without a run it joins the space's newest run or a new one.
         """
         with self.lock:
             space = self._spaces[space_token]
@@ -187,12 +181,10 @@ class WorldState:
             if run_id is not None:
                 payload["run_id"] = run_id
             key = key_from_object_id(payload.get("_id"))
-            if fill:
-                self._fill_task(space, payload)
+            self._fill_task(space, payload)
             if key is None:
                 key = max(int(self.new_object_id(), 16), space.newest_key() + 1)
-                if fill:
-                    payload["_id"] = f"{key:024x}"
+                payload["_id"] = f"{key:024x}"
             space.insert_task(StoredRow(key, payload))
             return str(payload.get("task_id"))
 
@@ -270,15 +262,15 @@ class WorldState:
                 return space, row
         raise KeyError(task_id)
 
-    def new_object_id(self, at: datetime | None = None) -> str:
-        """A document id for something created at that time, or now."""
+    def new_object_id(self) -> str:
+        """A document id for something created now."""
         with self.lock:
             self._counter += 1
-            return ids.object_id(int((at or self._now).timestamp()), _MACHINE, self._counter)
+            return ids.object_id(int(self._now.timestamp()), _MACHINE, self._counter)
 
-    def new_uuid(self, at: datetime | None = None) -> str:
-        """32 hex digits that hold that time, or now."""
+    def new_uuid(self) -> str:
+        """32 hex digits that hold the time of now."""
         with self.lock:
             self._counter += 1
-            micros = ids.epoch_micros(at or self._now)
+            micros = ids.epoch_micros(self._now)
             return ids.time_uuid(micros + self._counter % 1000, self.seed, 0x0A0B00000000 + self._counter)
