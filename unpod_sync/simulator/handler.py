@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import ipaddress
+import math
 import socket
 import struct
 import threading
@@ -19,6 +19,7 @@ from unpod_sync.simulator.faults import Fault
 from unpod_sync.simulator.responses import Response, message_response
 
 _REASONS: Final = {200: "OK", 206: "Partial Content", 301: "Moved Permanently", 302: "Found"}
+_BROKEN: Final = frozenset({"hang", "reset", "truncate", "truncate_silent", "drip"})
 _DRIP_PAUSE: Final = 0.2
 
 
@@ -34,9 +35,6 @@ class Backend(Protocol):
         self, path: str, query: Mapping[str, str], headers: Mapping[str, str]
     ) -> tuple[Response, Fault | None, dict[str, str]]:
         """The response to an API request, the fault that struck it, and more headers."""
-
-    def control(self, path: str, query: Mapping[str, str], body: bytes) -> Response:
-        """The response to a control request."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -55,31 +53,21 @@ class Handler(BaseHTTPRequestHandler):
         return self.server.backend
 
     def do_GET(self) -> None:
-        """Response an API request, or a control that only reads."""
+        """Answer an API request."""
         parts = urlsplit(self.path)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        if parts.path.startswith("/_simulator/"):
-            self._control(parts.path, query, b"")
-            return
         if self.backend.latency_seconds:
             time.sleep(self.backend.latency_seconds)
         headers = {name.lower(): value for name, value in self.headers.items()}
         response, fault, extra = self.backend.respond(parts.path, query, headers)
         if response.status == 301 and parts.query:
             extra = {**extra, "Location": f"{response.headers['Location']}?{parts.query}"}
-        try:
-            self._send(response, extra, fault)
-        except OSError:
-            self.close_connection = True
+        self._send(response, extra, fault)
 
     def do_POST(self) -> None:
-        """Only controls are posted."""
-        parts = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if not parts.path.startswith("/_simulator/"):
-            self._write(message_response(405, f'Method "{self.command}" not allowed.'), {})
-            return
-        self._control(parts.path, dict(parse_qsl(parts.query)), body)
+        """Nothing can be posted."""
+        self._write(message_response(405, f'Method "{self.command}" not allowed.'), {})
+        self.close_connection = True  # with the body unread
 
     def log_message(self, format: str, *args: object) -> None:
         """Log nothing; `Simulator.requests` has them."""
@@ -91,32 +79,24 @@ class Handler(BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True
 
-    def _control(self, path: str, query: dict[str, str], body: bytes) -> None:
-        if not ipaddress.ip_address(self.client_address[0]).is_loopback:
-            self._write(message_response(403, "controls are for this machine only"), {})
-            return
-        self._write(self.backend.control(path, query, body), {})
-
     # -- writing -----------------------------------------------------------------------------
 
     def _send(self, response: Response, extra: dict[str, str], fault: Fault | None) -> None:
-        kind = "" if fault is None else fault.kind
-        if kind == "hang":
-            self._wait(None if fault is None else fault.seconds)
-            self._close_now()
-        elif kind == "reset":
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._close_now()
-        elif kind == "truncate":
-            self.connection.sendall(self._head(response, extra, len(response.body)) + _half(response.body))
-            self._close_now()
-        elif kind == "truncate_silent":
-            self._send_cut(response, extra, chunked=fault is not None and fault.chunked)
-            self._close_now()
-        elif kind == "drip":
-            self._drip(response, extra, None if fault is None else fault.seconds)
-        else:
+        if fault is None or fault.kind not in _BROKEN:
             self._write(response, extra)
+            return
+        if fault.kind == "hang":
+            self.backend.stopping.wait(fault.seconds)
+        elif fault.kind == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        elif fault.kind == "truncate":
+            self.connection.sendall(self._head(response, extra, len(response.body)) + _half(response.body))
+        elif fault.kind == "truncate_silent":
+            self._send_cut(response, extra, chunked=fault.chunked)
+        elif self._drip(response, extra, fault.seconds):
+            return
+        self.close_connection = True
+        self.server.shutdown_request(self.request)
 
     def _write(self, response: Response, extra: dict[str, str]) -> None:
         body = response.body
@@ -143,24 +123,18 @@ class Handler(BaseHTTPRequestHandler):
             body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
         self.connection.sendall(self._head(response, {**extra, "Connection": "close"}, None) + body)
 
-    def _drip(self, response: Response, extra: dict[str, str], seconds: float | None) -> None:
+    def _drip(self, response: Response, extra: dict[str, str], seconds: float | None) -> bool:
+        """Send a byte now and then, and after `seconds` the rest; whether the connection can go on."""
         self.connection.sendall(self._head(response, extra, len(response.body)))
-        until = None if seconds is None else time.monotonic() + seconds
+        until = math.inf if seconds is None else time.monotonic() + seconds
         for place in range(len(response.body)):
-            if until is not None and time.monotonic() >= until:
+            if time.monotonic() >= until:
                 self.connection.sendall(response.body[place:])
-                return
+                return True
             self.connection.sendall(response.body[place : place + 1])
             if self.backend.stopping.wait(_DRIP_PAUSE):
                 break
-        self._close_now()
-
-    def _wait(self, seconds: float | None) -> None:
-        self.backend.stopping.wait(seconds)
-
-    def _close_now(self) -> None:
-        self.close_connection = True
-        self.server.shutdown_request(self.request)
+        return False
 
 
 def _half(body: bytes) -> bytes:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
@@ -227,26 +226,3 @@ class Simulator:
         if handle is None:
             return message_response(400, "Org-Handle header is required")
         return access_response("You don't have access to this organization")
-
-    # -- control from another process ----------------------------------------------------------
-
-    def control(self, path: str, query: Mapping[str, str], body: bytes) -> Response:
-        """The endpoints under /_simulator/, for whoever runs the simulator as a process of its own."""
-        if path == "/_simulator/advance":
-            try:
-                hours = float(query.get("hours", "1"))
-            except ValueError:
-                return message_response(400, "hours must be a number")
-            self.world.advance(timedelta(hours=hours))
-            return json_response(200, {"now": self.world.now.isoformat()})
-        if path == "/_simulator/faults":
-            try:
-                specs: list[dict[str, Any]] = json.loads(body or b"[]")
-                self.faults = [Fault(**spec) for spec in specs]
-            except (ValueError, TypeError) as error:
-                return message_response(400, str(error))
-            return json_response(200, {"faults": len(self.faults)})
-        if path == "/_simulator/requests":
-            total = sum(self.request_counts.values())
-            return json_response(200, {"requests": self.request_counts, "total": total})
-        return message_response(404, "no such control")
