@@ -67,7 +67,9 @@ def test_modules_and_functions_stay_small() -> None:
     for path in PACKAGE.glob("*.py"):
         text = path.read_text(encoding="utf-8")
         assert text.count("\n") < 400, path.name
-        assert "TYPE_CHECKING" not in text, f"{path.name}: imports that only a type checker sees hide a circle"
+        assert "TYPE_CHECKING" not in text, (
+            f"{path.name}: imports that only a type checker sees hide a circle"
+        )
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef):
                 assert (node.end_lineno or 0) - node.lineno < 40, f"{path.name}: {node.name}"
