@@ -33,6 +33,8 @@ def test_the_wheel_works_away_from_the_checkout(tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for path in (ROOT / "sql").rglob("*.sql"):
         assert f"unpod_sync/sql/{path.relative_to(ROOT / 'sql')}" in names
+    for path in (ROOT / "unpod_sync" / "simulator" / "texts").glob("*.toml"):
+        assert str(path.relative_to(ROOT)) in names
     # The dependencies come from the environment that runs the tests; ours from the wheel alone.
     made = run(sys.executable, "-m", "venv", "--system-site-packages", tmp_path / "venv", cwd=tmp_path)
     assert made.returncode == 0, made.stderr

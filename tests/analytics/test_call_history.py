@@ -10,8 +10,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.benchmarks.world import bench_world
 from tests.conftest import Ran, settings_for
-from unpod_sync.simulator import Simulator, World
+from unpod_sync.simulator import Simulator
 from unpod_sync.sync.pipeline import sync
 
 Run = Callable[..., Ran]
@@ -50,7 +51,7 @@ def test_an_unknown_or_unclear_id_says_what_is_near(run_cli: Run, warehouse_file
 def test_the_story_tells_what_changed(run_cli: Run, tmp_path: Path) -> None:
     """What changed between two syncs, from what to what; no control character obeyed."""
     now = datetime(2026, 3, 12, 11, 30, tzinfo=UTC)
-    world = World.generate(5, tasks=30, spaces=1, now=now, profile="bench")
+    world = bench_world(5, tasks=30, spaces=1, now=now)
     task_id = world.task_ids(world.spaces[0]["token"])[0]
     database = tmp_path / "unpod.duckdb"
     with Simulator(world) as running:

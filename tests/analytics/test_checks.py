@@ -64,7 +64,7 @@ def test_a_list_that_has_moved_is_explained(run_cli: Callable[..., Any], simulat
 def test_a_list_that_counts_too_much_is_explained_after_a_whole_reading(
     run_cli: Callable[..., Any], simulator: Simulator, tmp_path: Path
 ) -> None:
-    simulator.manner = dataclasses.replace(simulator.manner, count_offset=3)
+    simulator.behaviour = dataclasses.replace(simulator.behaviour, count_offset=3)
     sync(settings_for(simulator, tmp_path / "x.duckdb"))
     # The bookmark changed, the content did not: publish it, as the next change would.
     shutil.copy(tmp_path / ".x.duckdb.work", tmp_path / "x.duckdb")
@@ -114,8 +114,8 @@ def test_a_server_with_listings_for_logins_only_holds_and_agrees(
     run_cli: Callable[..., Any], simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No listing, no executions: what the sync takes for no failure is none here."""
-    simulator.manner = dataclasses.replace(
-        simulator.manner,
+    simulator.behaviour = dataclasses.replace(
+        simulator.behaviour,
         login_only=frozenset({"spaces", "agents"}),
         missing_routes=frozenset({"executions"}),
     )

@@ -10,9 +10,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.benchmarks.world import bench_world
 from tests.conftest import Ran, settings_for
 from unpod_sync.analytics.structured_fields import identifier
-from unpod_sync.simulator import Simulator, World
+from unpod_sync.simulator import Simulator
 from unpod_sync.sync.pipeline import sync
 
 NOW = datetime(2026, 3, 12, 11, 30, tzinfo=UTC)
@@ -48,7 +49,7 @@ def test_views_of_any_key_work_after_a_sync(
     run_cli: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Keys of every form become columns of their types, in views that the next sync builds."""
-    world = World.generate(5, tasks=30, spaces=1, now=NOW, profile="bench")
+    world = bench_world(5, tasks=30, spaces=1, now=NOW)
     for task_id, data in zip(world.task_ids(world.spaces[0]["token"]), DATA, strict=False):
         world.edit_task(task_id, {"assignee": "agent-1", "output.post_call_data.structured_data": data})
     database, folder = tmp_path / "unpod.duckdb", tmp_path / "views"

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from unpod_sync.simulator import Simulator, World
+from tests.benchmarks.world import bench_world
+from unpod_sync.simulator import Simulator
 
 
 class Commands:
@@ -75,12 +76,11 @@ def main() -> None:
     parser.add_argument("--spaces", type=int, default=1)
     parser.add_argument("--behind-hours", type=float, default=0.0, help="how far the world's clock is behind")
     chosen = parser.parse_args()
-    world = World.generate(
+    world = bench_world(
         7,
         tasks=chosen.tasks,
         spaces=chosen.spaces,
         days=chosen.days,
-        profile="bench",
         now=datetime.now(UTC) - timedelta(hours=chosen.behind_hours),
     )
     with Simulator(world, latency_seconds=chosen.latency_ms / 1000, keep_requests=False) as simulator:

@@ -131,7 +131,7 @@ def test_listings_for_logins_only_ask_for_the_space(
     run_cli: Callable[..., Any], simulator: Simulator, tmp_path: Path, listings: frozenset[str]
 ) -> None:
     """401 on the listings is no proof of a wrong token: what is known is said, and the space asked for."""
-    simulator.manner = dataclasses.replace(simulator.manner, login_only=listings)
+    simulator.behaviour = dataclasses.replace(simulator.behaviour, login_only=listings)
     token = f"{simulator.token}\n"
     ran = run_cli("init", "--yes", "--org-handle", "sim-org", stdin=token)
     assert ran.status == (78 if "agents" not in listings else 77)

@@ -1,4 +1,4 @@
-"""The real backend's manners: listings for logins only, no executions route, listed things of others."""
+"""The real backend's behaviours: listings for logins only, no executions route, listed things of others."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ LISTINGS = frozenset({"spaces", "agents", "organizations"})
 EXECUTIONS = frozenset({"executions"})
 
 
-def behave(site: Site, **manner: Any) -> None:
-    """The server has these manners from now on."""
-    site.simulator.manner = dataclasses.replace(site.simulator.manner, **manner)
+def behave(site: Site, **behaviour: Any) -> None:
+    """The server has these behaviours from now on."""
+    site.simulator.behaviour = dataclasses.replace(site.simulator.behaviour, **behaviour)
 
 
 def said(notes: tuple[str, ...], words: str) -> int:

@@ -39,7 +39,7 @@ def test_a_count_without_rows_costs_a_few_requests(tmp_path: Path, ignored: froz
 def test_a_count_that_rises_without_rows_costs_a_few_requests(synced: None, site: Site) -> None:
     """New rows that come together with such a count are found."""
     new = site.world.add_task(site.spaces[0], private_task(1))
-    site.simulator.manner = replace(site.simulator.manner, count_offset=2_147_483_647)
+    site.simulator.behaviour = replace(site.simulator.behaviour, count_offset=2_147_483_647)
     site.simulator.requests.clear()
     assert site.sync().exit_status == 0
     assert max(Counter(request.path for request in site.simulator.requests).values()) <= 40

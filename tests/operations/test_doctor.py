@@ -69,8 +69,8 @@ def test_listings_for_logins_only_are_told_apart_from_a_refused_token(
     run_cli: Callable[..., Any], simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The spaces that are configured decide; without any, a space's token is asked for."""
-    simulator.manner = dataclasses.replace(
-        simulator.manner, login_only=frozenset({"spaces", "organizations"})
+    simulator.behaviour = dataclasses.replace(
+        simulator.behaviour, login_only=frozenset({"spaces", "organizations"})
     )
     status, found = doctor(run_cli)
     assert (status, found["spaces"]["remedy"]) == (78, "Set UNPOD_SPACES to the token of a space.")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.benchmarks.world import bench_world as world_of_calls
 from unpod_sync.simulator import Simulator, World
 
 NOW = datetime(2026, 3, 12, 11, 30, tzinfo=UTC)
@@ -32,7 +33,7 @@ def dump(world: World) -> list[Any]:
 
 
 def bench_world(tasks: int = 95) -> World:
-    return World.generate(5, tasks=tasks, spaces=1, now=NOW, profile="bench")
+    return world_of_calls(5, tasks=tasks, spaces=1, now=NOW)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import orjson
 import pytest
 
 import unpod_sync.simulator
+from tests.benchmarks.world import bench_world as benchmark_world
 from unpod_sync.simulator import SECRETS, World
 
 from .conftest import NOW, bench_world, dump, past
@@ -24,8 +25,15 @@ from .conftest import NOW, bench_world, dump, past
 PACKAGE = Path(unpod_sync.simulator.__file__).parent
 
 
-def realistic(tasks: int = 200, **options: Any) -> World:
-    return World.generate(3, tasks=tasks, now=NOW, **options)
+def realistic(tasks: int = 200) -> World:
+    return World.generate(3, tasks=tasks, now=NOW)
+
+
+GENERATORS = {"realistic": World.generate, "bench": benchmark_world}
+
+
+def generated(profile: str, tasks: int = 200, spaces: int = 2) -> World:
+    return GENERATORS[profile](3, tasks=tasks, spaces=spaces, now=NOW)
 
 
 def all_tasks(world: World) -> dict[str, dict[str, Any]]:
@@ -59,6 +67,9 @@ def test_modules_and_functions_stay_small() -> None:
     for path in PACKAGE.glob("*.py"):
         text = path.read_text(encoding="utf-8")
         assert text.count("\n") < 400, path.name
+        assert "TYPE_CHECKING" not in text, (
+            f"{path.name}: imports that only a type checker sees hide a circle"
+        )
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef):
                 assert (node.end_lineno or 0) - node.lineno < 40, f"{path.name}: {node.name}"
@@ -80,14 +91,9 @@ def test_another_seed_gives_another_world() -> None:
 @pytest.mark.parametrize("profile", ["realistic", "bench"])
 @pytest.mark.parametrize(("tasks", "spaces"), [(0, 1), (1, 2), (137, 1), (250, 2), (301, 3)])
 def test_a_world_has_exactly_the_tasks_asked_for(profile: str, tasks: int, spaces: int) -> None:
-    world = World.generate(3, tasks=tasks, spaces=spaces, now=NOW, profile=profile)
+    world = generated(profile, tasks, spaces)
     assert len(world.spaces) == spaces
     assert sum(world.task_count(space["token"]) for space in world.spaces) == tasks
-
-
-def test_an_unknown_profile_is_refused() -> None:
-    with pytest.raises(ValueError, match="profile"):
-        World.generate(profile="other")
 
 
 # -- identifiers and places ------------------------------------------------------------------
@@ -95,7 +101,7 @@ def test_an_unknown_profile_is_refused() -> None:
 
 @pytest.mark.parametrize("profile", ["realistic", "bench"])
 def test_ids_grow_with_creation_and_hold_its_time(profile: str) -> None:
-    world = realistic(profile=profile)
+    world = generated(profile)
     for space in world.spaces:
         tasks = world.tasks(space["token"])
         assert [t["_id"] for t in tasks] == sorted((t["_id"] for t in tasks), reverse=True)
@@ -125,7 +131,7 @@ def test_bench_tasks_are_uniform() -> None:
 
 
 def test_a_bench_world_is_computed_not_stored() -> None:
-    world = World.generate(5, tasks=1_000_000, now=NOW, profile="bench", days=365)
+    world = benchmark_world(5, tasks=1_000_000, now=NOW, days=365)
     token = world.spaces[0]["token"]
     assert world.task_count(token) == 500_000
     assert len(world.runs(token)) == 2000
@@ -137,7 +143,7 @@ def test_a_bench_world_is_computed_not_stored() -> None:
 
 @pytest.mark.parametrize("profile", ["realistic", "bench"])
 def test_edits_are_silent_and_only_touch_what_they_name(profile: str) -> None:
-    world = realistic(profile=profile)
+    world = generated(profile)
     token = world.spaces[0]["token"]
     before = all_tasks(world)
     task_id = world.task_ids(token)[50]
@@ -152,7 +158,7 @@ def test_edits_are_silent_and_only_touch_what_they_name(profile: str) -> None:
 
 @pytest.mark.parametrize("profile", ["realistic", "bench"])
 def test_deleted_tasks_come_back_to_their_place(profile: str) -> None:
-    world = realistic(profile=profile)
+    world = generated(profile)
     before = dump(world)
     token = world.spaces[0]["token"]
     gone = [world.task_ids(token)[place] for place in (0, 7, 40)]
@@ -167,7 +173,7 @@ def test_deleted_tasks_come_back_to_their_place(profile: str) -> None:
 
 @pytest.mark.parametrize("profile", ["realistic", "bench"])
 def test_added_tasks_are_newest_and_may_join_an_old_run(profile: str) -> None:
-    world = realistic(profile=profile)
+    world = generated(profile)
     token = world.spaces[0]["token"]
     oldest = world.runs(token)[-1]["run_id"]
     task_id = world.add_task(token, {"status": "hold"}, run_id=oldest)
@@ -423,7 +429,7 @@ PROMISED = ("callback_datetime", "scheduled_time")
 def test_nothing_has_happened_after_the_present(seed: int, now: datetime) -> None:
     """In the past that is generated and as life goes on; only what is promised lies ahead."""
     world = World.generate(seed, tasks=900, now=now, days=5)
-    bench = World.generate(seed, tasks=50, now=now, days=5, profile="bench")
+    bench = benchmark_world(seed, tasks=50, now=now, days=5)
     for _ in range(9):
         written = re.findall(
             r'"(\w+)": "(20\d\d-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)', json.dumps([dump(world), dump(bench)])
@@ -485,17 +491,8 @@ def test_it_runs_alone() -> None:
     """`python -m unpod_sync.simulator` says in one JSON line where it is, and serves."""
     import requests
 
-    command = [
-        sys.executable,
-        "-m",
-        "unpod_sync.simulator",
-        "--port",
-        "0",
-        "--tasks",
-        "40",
-        "--profile",
-        "bench",
-    ]
+    options = "--port 0 --tasks 20 --spaces 1".split()  # noqa: SIM905
+    command = [sys.executable, "-m", "unpod_sync.simulator", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PACKAGE.parent.parent)
     try:
         assert process.stdout is not None

@@ -29,7 +29,6 @@ from unpod_sync.api import client
 from unpod_sync.api.failures import Failure, FailureKind
 from unpod_sync.api.transport import Response
 from unpod_sync.simulator import Simulator, World
-from unpod_sync.simulator.answers import ListAnswer
 from unpod_sync.sync import pipeline as syncing
 from unpod_sync.warehouse import publish
 from unpod_sync.warehouse.database import Warehouse
@@ -240,12 +239,11 @@ class _Shortcut:
         parts = urlsplit(url)
         told = {name.lower(): value for name, value in headers.items()}
         with self._lock:
-            answer, fault, extra = self.simulator.answer(parts.path, dict(parse_qsl(parts.query)), told)
+            answer, fault, extra = self.simulator.respond(parts.path, dict(parse_qsl(parts.query)), told)
         if fault is not None and fault.kind in BROKEN:
             return BROKEN[fault.kind]
-        whole = answer.whole() if isinstance(answer, ListAnswer) else answer
         return Response(
-            whole.status, {"Content-Type": whole.content_type, **whole.headers, **extra}, whole.body
+            answer.status, {"Content-Type": answer.content_type, **answer.headers, **extra}, answer.body
         )
 
     def cut(self, owner: object) -> None:

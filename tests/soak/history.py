@@ -15,7 +15,7 @@ from tests.soak.mirror import Mirror
 from tests.soak.steps import CALM, CHANGES, Step, change, draw
 from unpod_sync.config import Settings
 from unpod_sync.errors import UnpodSyncError
-from unpod_sync.simulator import Fault, Manner
+from unpod_sync.simulator import Fault, ServerBehaviour
 from unpod_sync.sync.pipeline import Options, sync
 from unpod_sync.sync.result import LoadResult
 
@@ -40,7 +40,7 @@ class Player:
         self.ground = ground
         self.simulator = simulator = ground.simulator
         simulator.world = self.mirror.world
-        simulator.manner, simulator.faults, simulator.on_request = Manner(), (), None
+        simulator.behaviour, simulator.faults, simulator.on_request = ServerBehaviour(), (), None
         ground.empty()
         self.before: Stored | None = None
         self.settled: frozenset[str] = frozenset()
@@ -118,7 +118,7 @@ class Player:
             whole = self.whole(full) if calm else frozenset[str]()
             exact = calm and len(whole) == len(self.mirror.spaces) and self.others_are_small(full)
             now = self.mirror.now + timedelta(hours=self.hours_off)
-            bent = bent or self.simulator.manner.count_offset != 0
+            bent = bent or self.simulator.behaviour.count_offset != 0
             away = judge.returned(self.mirror, stored, self.before)
             self.hidden = away if rows_went else away & self.hidden
             reading = Reading(
@@ -164,7 +164,7 @@ class Player:
         )
 
     def is_small(self, rows: int) -> bool:
-        size = min(self.rules.page_size, self.simulator.manner.max_page_size)
+        size = min(self.rules.page_size, self.simulator.behaviour.max_page_size)
         return judge.pages(rows, size) <= self.rules.sweep_pages
 
     def others_are_small(self, full: bool) -> bool:
@@ -198,7 +198,7 @@ class Player:
         result = self.run()
         self.judged(result, self.mirror.tick)
         assert not isinstance(result, str)
-        if self.simulator.manner.count_offset and result.tasks_changed == 0:
+        if self.simulator.behaviour.count_offset and result.tasks_changed == 0:
             return
         # A list longer than a sweep's slice may well have changes that only the next slice meets.
         is_quiet = not (result.rows_changed or result.published)
@@ -328,26 +328,28 @@ class Player:
         if self.ground.has_warehouse:
             self.before = self.ground.read(unpublished=True)
 
-    # -- manners and files -------------------------------------------------------------------
+    # -- behaviours and files -------------------------------------------------------------------
 
     def cap(self, size: int) -> None:
-        self.simulator.manner = replace(self.simulator.manner, max_page_size=size + 1)
+        self.simulator.behaviour = replace(self.simulator.behaviour, max_page_size=size + 1)
         self.settled = frozenset()
 
     def ignore_page(self, which: int) -> None:
-        self.simulator.manner = replace(self.simulator.manner, ignore_page=frozenset([IGNORABLE[which]]))
+        self.simulator.behaviour = replace(
+            self.simulator.behaviour, ignore_page=frozenset([IGNORABLE[which]])
+        )
 
     def count_off(self, which: int) -> None:
-        self.simulator.manner = replace(self.simulator.manner, count_offset=OFFSETS[which])
+        self.simulator.behaviour = replace(self.simulator.behaviour, count_offset=OFFSETS[which])
         self.settled = frozenset()
 
     def projection(self, which: int) -> None:
-        self.simulator.manner = replace(
-            self.simulator.manner, projection=("full", "documented", "minimal")[which]
+        self.simulator.behaviour = replace(
+            self.simulator.behaviour, projection=("full", "documented", "minimal")[which]
         )
 
     def honest(self) -> None:
-        self.simulator.manner = Manner()
+        self.simulator.behaviour = ServerBehaviour()
         self.settled = frozenset()
 
     def skew(self, which: int) -> None:

@@ -74,7 +74,7 @@ def draw(rng: Random, table: dict[str, tuple[int, tuple[int, ...]]]) -> Step:
 
 
 def draw_history(rng: Random, *, syncs: int = 3) -> list[Step]:
-    """A history: a first run, then changes between some readings, at times a server with manners of its own."""
+    """A history: a first run, then changes between some readings, at times a server with behaviours of its own."""
     steps = [Step("run", (0, rng.randrange(13))), Step("run", (0, rng.randrange(13)))]
     odd = rng.random() < 0.4
     for _ in range(rng.randint(1, syncs)):

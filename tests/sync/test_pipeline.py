@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.benchmarks.world import bench_world
 from tests.conftest import NOW, settings_for
 from unpod_sync.errors import AccessError
 from unpod_sync.simulator import Fault, Simulator, World
@@ -21,7 +22,7 @@ VARIANTS = json.loads((Path(__file__).parent.parent / "variants.json").read_text
 
 def make_world(calls: int) -> World:
     """Calls and the 48 variants in one space; two of those rows are copies of one task."""
-    world = World.generate(3, tasks=calls, spaces=1, now=NOW, profile="bench")
+    world = bench_world(3, tasks=calls, spaces=1, now=NOW)
     world.load_variants(token(world), VARIANTS)
     return world
 
@@ -185,7 +186,7 @@ def test_a_task_that_says_another_creation_is_the_same_task(world: World, tmp_pa
 def test_too_little_memory_for_duckdb_is_said_and_loses_nothing(tmp_path: Path) -> None:
     """Deleting all over a long history takes memory for each row group; a second try gets more."""
     database = tmp_path / "unpod.duckdb"
-    world = World.generate(3, tasks=300, spaces=1, now=NOW, profile="bench")
+    world = bench_world(3, tasks=300, spaces=1, now=NOW)
     with Simulator(world) as running:
         sync(settings_for(running, database))
         for task_id in world.task_ids(token(world)):

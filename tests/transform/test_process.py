@@ -15,10 +15,11 @@ import duckdb
 import pytest
 
 import unpod_sync.transform.process
+from tests.benchmarks.world import bench_world
 from tests.conftest import NOW, settings_for
 from tests.transform.test_variants import VARIANTS
 from unpod_sync.model import Flat, Record, space_tasks
-from unpod_sync.simulator import Simulator, World
+from unpod_sync.simulator import Simulator
 from unpod_sync.sync.pipeline import sync
 from unpod_sync.transform.flatten import flatten
 from unpod_sync.transform.process import MOST_SENT, FlattenProcess
@@ -180,7 +181,7 @@ def test_a_long_first_load_with_its_helper_killed(tmp_path: Path, monkeypatch: p
         return ticket
 
     monkeypatch.setattr(FlattenProcess, "submit", killing)
-    world = World.generate(7, tasks=7_000, spaces=1, profile="bench", now=NOW)
+    world = bench_world(7, tasks=7_000, spaces=1, now=NOW)
     with Simulator(world) as simulator:
         result = sync(settings_for(simulator, tmp_path / "unpod.duckdb"))
     assert result.exit_status == 0

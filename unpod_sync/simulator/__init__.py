@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from unpod_sync.simulator.faults import KINDS, RETRYABLE, Fault
-from unpod_sync.simulator.routes import Manner
+from unpod_sync.simulator.routes import ServerBehaviour
 from unpod_sync.simulator.secrets import SECRETS
 from unpod_sync.simulator.server import RequestRecord, Simulator
-from unpod_sync.simulator.serving import serve
 from unpod_sync.simulator.world import World
 
-__all__ = ["KINDS", "RETRYABLE", "SECRETS", "Fault", "Manner", "RequestRecord", "Simulator", "World", "serve"]
+__all__ = ["KINDS", "RETRYABLE", "SECRETS", "Fault", "RequestRecord", "ServerBehaviour", "Simulator", "World"]

@@ -7,11 +7,9 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from unpod_sync.simulator import cast
-from unpod_sync.simulator.cast import Agent, Campaign
-from unpod_sync.simulator.people import Contact
+from unpod_sync.simulator.campaigns import OUTCOMES, PHRASES, Agent, Campaign
+from unpod_sync.simulator.contacts import Contact
 
-_DEPTH: Final = {"interested": (1, 6), "call_back": (0, 2), "send_details": (1, 4), "not_interested": (0, 3)}
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -51,12 +49,12 @@ def converse(
     }
     _greet(talk, rng, campaign, contact, slots)
     if outcome == "dropped":
-        talk.user(rng.choice(cast.LOST))
+        talk.user(rng.choice(PHRASES["lost"]))
         return talk
     hurried = outcome == "call_back" and rng.random() < 0.6
     if not hurried:
         talk.agent(rng.choice(campaign.pitches))
-        low, high = _DEPTH[outcome]
+        low, high = OUTCOMES[outcome].depth
         depth = min(high, max(low, round(rng.gauss((low + high) / 2, 1.3))))
         _question(talk, rng, campaign, depth, eager=outcome in ("interested", "send_details"))
     _END[outcome](talk, rng, campaign, slots, started)
@@ -72,32 +70,25 @@ def voicemail(rng: Random, campaign: Campaign, agent: Agent, contact: Contact) -
         )
     )
     if rng.random() < 0.6:
-        talk.agent(
-            f"I missed you, {contact.first_name}. I will try again, or call us back at your convenience."
-        )
+        talk.agent(PHRASES["missed_you"][0].format(first=contact.first_name))
     return talk
 
 
 def _greet(talk: Talk, rng: Random, campaign: Campaign, contact: Contact, slots: dict[str, str]) -> None:
-    hellos: tuple[str, ...] = cast.HELLOS
-    if contact.country == "IN" and rng.random() < 0.4:
-        hellos = cast.HELLOS_IN
+    hellos = "hellos_in" if contact.country == "IN" and rng.random() < 0.4 else "hellos"
     if rng.random() < 0.65:
-        talk.user(rng.choice(hellos))
+        talk.user(rng.choice(PHRASES[hellos]))
     talk.agent(rng.choice(campaign.openings).format(**slots))
-    talk.user(rng.choice(cast.IDENTIFIED).format(**slots))
+    talk.user(rng.choice(PHRASES["identified"]).format(**slots))
 
 
 def _question(talk: Talk, rng: Random, campaign: Campaign, depth: int, *, eager: bool) -> None:
     if depth == 0:
-        talk.user(rng.choice(cast.RELUCTANT))
+        talk.user(rng.choice(PHRASES["reluctant"]))
         return
     if rng.random() < 0.7:
-        talk.user(rng.choice(cast.CURIOUS if eager else cast.RELUCTANT))
-        talk.agent(
-            "Of course. "
-            + rng.choice(("Please ask whatever you like.", "What would you like to know first?"))
-        )
+        talk.user(rng.choice(PHRASES["curious"] if eager else PHRASES["reluctant"]))
+        talk.agent(rng.choice(PHRASES["ask_away"]))
     for asked in rng.sample(campaign.questions, depth):
         talk.user(asked.asked)
         talk.agent(asked.answered)
@@ -121,20 +112,20 @@ def _agree(talk: Talk, rng: Random, campaign: Campaign, slots: dict[str, str], s
 def _postpone(talk: Talk, rng: Random, campaign: Campaign, slots: dict[str, str], started: datetime) -> None:
     talk.callback_at, words = _callback(rng, started)
     talk.callback_words = words
-    talk.user(rng.choice(cast.BUSY).format(when=words))
-    talk.agent(rng.choice(cast.CALLBACK_NOTED).format(when=words, **slots))
+    talk.user(rng.choice(PHRASES["busy"]).format(when=words))
+    talk.agent(rng.choice(PHRASES["callback_noted"]).format(when=words, **slots))
     _part(talk, rng)
 
 
 def _send(talk: Talk, rng: Random, campaign: Campaign, slots: dict[str, str], started: datetime) -> None:
-    talk.user(rng.choice(cast.SEND_IT))
+    talk.user(rng.choice(PHRASES["send_it"]))
     if rng.random() < 0.5:
         wish = rng.choice(list(campaign.wishes))
         talk.agent(f"Gladly. {wish.ask}")
         value, words = rng.choice(list(wish.replies))
         talk.user(words)
         talk.facts[wish.key] = value
-    talk.agent(rng.choice(cast.SENDING).format(**slots))
+    talk.agent(rng.choice(PHRASES["sending"]).format(**slots))
     _part(talk, rng)
 
 
@@ -143,28 +134,19 @@ def _decline(talk: Talk, rng: Random, campaign: Campaign, slots: dict[str, str],
     talk.user(talk.refusal)
     talk.opted_out = rng.random() < 0.09
     if talk.opted_out:
-        talk.user(rng.choice(cast.OPT_OUTS))
-        talk.agent(rng.choice(cast.OPTED_OUT).format(**slots))
+        talk.user(rng.choice(PHRASES["opt_outs"]))
+        talk.agent(rng.choice(PHRASES["opted_out"]).format(**slots))
         return
     if rng.random() < 0.4:
-        talk.agent("May I ask what the main reason is? It helps us to do better.")
-        talk.user(
-            rng.choice(
-                (
-                    "I said no, thank you.",
-                    "Just not now.",
-                    "I don't decide this alone.",
-                    "Too many calls like this.",
-                )
-            )
-        )
-    talk.agent(rng.choice(cast.DECLINED).format(**slots))
+        talk.agent(PHRASES["ask_reason"][0])
+        talk.user(rng.choice(PHRASES["reasons"]))
+    talk.agent(rng.choice(PHRASES["declined"]).format(**slots))
     _part(talk, rng)
 
 
 def _part(talk: Talk, rng: Random) -> None:
     if rng.random() < 0.75:
-        talk.user(rng.choice(cast.BYES))
+        talk.user(rng.choice(PHRASES["byes"]))
 
 
 def _callback(rng: Random, started: datetime) -> tuple[datetime, str]:

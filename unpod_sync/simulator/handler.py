@@ -1,69 +1,76 @@
-"""One connection: requests in, answers out, in a single write each, or broken as a fault wants it."""
+"""One connection: requests in, responses out, in a single write each, or broken as a fault wants it."""
 
 from __future__ import annotations
 
 import gzip
-import ipaddress
+import math
 import socket
 import struct
+import threading
 import time
-from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-from unpod_sync.simulator.answers import Answer, ListAnswer, message_answer
 from unpod_sync.simulator.faults import Fault
-
-if TYPE_CHECKING:
-    from unpod_sync.simulator.server import Simulator
+from unpod_sync.simulator.responses import Response, message_response
 
 _REASONS: Final = {200: "OK", 206: "Partial Content", 301: "Moved Permanently", 302: "Found"}
+_BROKEN: Final = frozenset({"hang", "reset", "truncate", "truncate_silent", "drip"})
 _DRIP_PAUSE: Final = 0.2
-_MAX_PIECES: Final = 1000 if hasattr(socket.socket, "sendmsg") else 0
+
+
+class Backend(Protocol):
+    """What answers the requests of a server."""
+
+    latency_seconds: float
+    gzip: bool
+    now: Callable[[], datetime] | None
+    stopping: threading.Event
+
+    def respond(
+        self, path: str, query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> tuple[Response, Fault | None, dict[str, str]]:
+        """The response to an API request, the fault that struck it, and more headers."""
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Speaks HTTP/1.1 for the simulator that the server belongs to."""
+    """Speaks HTTP/1.1 for a backend."""
 
     protocol_version = "HTTP/1.1"
     server_version = "simulator"
     disable_nagle_algorithm = True
     wbufsize = 0
 
+    server: Server
+
     @property
-    def simulator(self) -> Simulator:
-        """The simulator this connection belongs to."""
-        return self.server.simulator  # type: ignore[attr-defined, no-any-return]
+    def backend(self) -> Backend:
+        """What answers."""
+        return self.server.backend
 
     def do_GET(self) -> None:
-        """Answer an API request, or a control that only reads."""
+        """Answer an API request."""
         parts = urlsplit(self.path)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        if parts.path.startswith("/_simulator/"):
-            self._control(parts.path, query, b"")
-            return
-        if self.simulator.latency_seconds:
-            time.sleep(self.simulator.latency_seconds)
+        if self.backend.latency_seconds:
+            time.sleep(self.backend.latency_seconds)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        answer, fault, extra = self.simulator.answer(parts.path, query, headers)
-        if answer.status == 301 and parts.query:
-            extra = {**extra, "Location": f"{answer.headers['Location']}?{parts.query}"}
-        try:
-            self._send(answer, extra, fault)
-        except OSError:
-            self.close_connection = True
+        response, fault, extra = self.backend.respond(parts.path, query, headers)
+        if response.status == 301 and parts.query:
+            extra = {**extra, "Location": f"{response.headers['Location']}?{parts.query}"}
+        self._send(response, extra, fault)
 
     def do_POST(self) -> None:
-        """Only controls are posted."""
-        parts = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if not parts.path.startswith("/_simulator/"):
-            self._write(message_answer(405, f'Method "{self.command}" not allowed.'), {})
-            return
-        self._control(parts.path, dict(parse_qsl(parts.query)), body)
+        """Nothing can be posted."""
+        self._write(message_response(405, f'Method "{self.command}" not allowed.'), {})
+        self.close_connection = True  # with the body unread
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing; `Simulator.requests` remembers."""
+        """Log nothing; `Simulator.requests` has them."""
 
     def handle(self) -> None:
         """Serve the connection until it ends, however it ends."""
@@ -72,91 +79,98 @@ class Handler(BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True
 
-    def _control(self, path: str, query: dict[str, str], body: bytes) -> None:
-        if not ipaddress.ip_address(self.client_address[0]).is_loopback:
-            self._write(message_answer(403, "controls are for this machine only"), {})
-            return
-        self._write(self.simulator.control(path, query, body), {})
-
     # -- writing -----------------------------------------------------------------------------
 
-    def _send(self, answer: Answer, extra: dict[str, str], fault: Fault | None) -> None:
-        kind = "" if fault is None else fault.kind
-        if isinstance(answer, ListAnswer) and kind:
-            answer = answer.whole()
-        if kind == "hang":
-            self._wait(None if fault is None else fault.seconds)
-            self._close_now()
-        elif kind == "reset":
+    def _send(self, response: Response, extra: dict[str, str], fault: Fault | None) -> None:
+        if fault is None or fault.kind not in _BROKEN:
+            self._write(response, extra)
+            return
+        if fault.kind == "hang":
+            self.backend.stopping.wait(fault.seconds)
+        elif fault.kind == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._close_now()
-        elif kind == "truncate":
-            self.connection.sendall(self._head(answer, extra, len(answer.body)) + _half(answer.body))
-            self._close_now()
-        elif kind == "truncate_silent":
-            self._send_cut(answer, extra, chunked=fault is not None and fault.chunked)
-            self._close_now()
-        elif kind == "drip":
-            self._drip(answer, extra, None if fault is None else fault.seconds)
-        else:
-            self._write(answer, extra)
+        elif fault.kind == "truncate":
+            self.connection.sendall(self._head(response, extra, len(response.body)) + _half(response.body))
+        elif fault.kind == "truncate_silent":
+            self._send_cut(response, extra, chunked=fault.chunked)
+        elif self._drip(response, extra, fault.seconds):
+            return
+        self.close_connection = True
+        self.server.shutdown_request(self.request)
 
-    def _write(self, answer: Answer, extra: dict[str, str]) -> None:
-        if isinstance(answer, ListAnswer):
-            if not self.simulator.gzip and len(answer.pieces) < _MAX_PIECES:
-                self._write_pieces(answer, extra)
-                return
-            answer = answer.whole()
-        body = answer.body
-        if self.simulator.gzip and "gzip" in self.headers.get("Accept-Encoding", ""):
+    def _write(self, response: Response, extra: dict[str, str]) -> None:
+        body = response.body
+        if self.backend.gzip and "gzip" in self.headers.get("Accept-Encoding", ""):
             body = gzip.compress(body, compresslevel=1)
             extra = {**extra, "Content-Encoding": "gzip"}
-        self.connection.sendall(self._head(answer, extra, len(body)) + body)
+        self.connection.sendall(self._head(response, extra, len(body)) + body)
 
-    def _write_pieces(self, answer: ListAnswer, extra: dict[str, str]) -> None:
-        length = sum(map(len, answer.pieces))
-        pieces = (self._head(answer, extra, length), *answer.pieces)
-        sent = self.connection.sendmsg(pieces)
-        if sent < length + len(pieces[0]):
-            self.connection.sendall(b"".join(pieces)[sent:])
-
-    def _head(self, answer: Answer, extra: dict[str, str], length: int | None) -> bytes:
+    def _head(self, response: Response, extra: dict[str, str], length: int | None) -> bytes:
         lines = [
-            f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Simulated')}",
-            f"Date: {self.date_time_string(now().timestamp() if (now := self.simulator.now) else None)}",
-            f"Content-Type: {answer.content_type}",
+            f"HTTP/1.1 {response.status} {_REASONS.get(response.status, 'Simulated')}",
+            f"Date: {self.date_time_string(now().timestamp() if (now := self.backend.now) else None)}",
+            f"Content-Type: {response.content_type}",
         ]
         if length is not None:
             lines.append(f"Content-Length: {length}")
-        lines += [f"{name}: {value}" for name, value in {**answer.headers, **extra}.items()]
+        lines += [f"{name}: {value}" for name, value in {**response.headers, **extra}.items()]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
-    def _send_cut(self, answer: Answer, extra: dict[str, str], *, chunked: bool) -> None:
-        body = _half(answer.body)
+    def _send_cut(self, response: Response, extra: dict[str, str], *, chunked: bool) -> None:
+        body = _half(response.body)
         if chunked:
             extra = {**extra, "Transfer-Encoding": "chunked"}
             body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
-        self.connection.sendall(self._head(answer, {**extra, "Connection": "close"}, None) + body)
+        self.connection.sendall(self._head(response, {**extra, "Connection": "close"}, None) + body)
 
-    def _drip(self, answer: Answer, extra: dict[str, str], seconds: float | None) -> None:
-        self.connection.sendall(self._head(answer, extra, len(answer.body)))
-        until = None if seconds is None else time.monotonic() + seconds
-        for place in range(len(answer.body)):
-            if until is not None and time.monotonic() >= until:
-                self.connection.sendall(answer.body[place:])
-                return
-            self.connection.sendall(answer.body[place : place + 1])
-            if self.simulator.stopping.wait(_DRIP_PAUSE):
+    def _drip(self, response: Response, extra: dict[str, str], seconds: float | None) -> bool:
+        """Send a byte now and then, and after `seconds` the rest; whether the connection can go on."""
+        self.connection.sendall(self._head(response, extra, len(response.body)))
+        until = math.inf if seconds is None else time.monotonic() + seconds
+        for place in range(len(response.body)):
+            if time.monotonic() >= until:
+                self.connection.sendall(response.body[place:])
+                return True
+            self.connection.sendall(response.body[place : place + 1])
+            if self.backend.stopping.wait(_DRIP_PAUSE):
                 break
-        self._close_now()
-
-    def _wait(self, seconds: float | None) -> None:
-        self.simulator.stopping.wait(seconds)
-
-    def _close_now(self) -> None:
-        self.close_connection = True
-        self.server.shutdown_request(self.request)
+        return False
 
 
 def _half(body: bytes) -> bytes:
     return body[: max(1, len(body) // 2)]
+
+
+class Server(ThreadingHTTPServer):
+    """Gives each connection a thread, and remembers the connections to wake them at the end."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], backend: Backend) -> None:
+        """Bound to the address."""
+        super().__init__(address, Handler)
+        self.backend = backend
+        self._open: set[socket.socket] = set()
+        self._open_lock = threading.Lock()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """A connection begins."""
+        with self._open_lock:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """A connection ends."""
+        with self._open_lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def close_connections(self) -> None:
+        """Wake the threads that wait for another request on a kept-alive connection."""
+        with self._open_lock:
+            waiting = list(self._open)
+        for connection in waiting:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)

@@ -3,67 +3,52 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import unquote
 
-import orjson
+from msgspec.json import encode
 
-from unpod_sync.simulator import filling
-from unpod_sync.simulator.answers import (
-    Answer,
-    access_answer,
-    errors_answer,
-    html_answer,
-    list_answer,
-    message_answer,
+from unpod_sync.simulator import defaults
+from unpod_sync.simulator.responses import (
+    Response,
+    access_response,
+    errors_response,
+    html_response,
+    list_response,
+    message_response,
 )
-from unpod_sync.simulator.shelf import JsonObject, Listing, Row
+from unpod_sync.simulator.rows import JsonObject, StoredRow, newest
 from unpod_sync.simulator.space import Space
 from unpod_sync.simulator.world import World
 
-RESOURCES: Final = frozenset(
-    {"spaces", "agents", "organizations", "runs", "tasks", "run_tasks", "executions"}
-)
-"""The lists that can be told to ignore `page`."""
-
 _PREFIX: Final = "/api/v2/platform/"
-_ROUTES: Final = tuple(
-    (name, re.compile(pattern))
-    for name, pattern in (
-        ("organizations", r"organizations/"),
-        ("spaces", r"spaces/"),
-        ("agents", r"agents/"),
-        ("runs", r"spaces/(?P<space>[^/]+)/runs/"),
-        ("run_tasks", r"spaces/(?P<space>[^/]+)/runs/(?P<run>[^/]+)/tasks/"),
-        ("tasks", r"spaces/(?P<space>[^/]+)/tasks/"),
-        ("executions", r"agents/(?P<agent>[^/]+)/executions/"),
-        ("agent_tasks", r"agents/(?P<agent>[^/]+)/tasks/"),
-    )
-)
-_MESSAGES: Final = {
-    "organizations": "Organizations Fetched Successfully",
-    "spaces": "Spaces Fetched Successfully",
-    "agents": "Agents Fetched Successfully",
-    "runs": "Runs Fetched Successfully",
-    "run_tasks": "Tasks Fetched Successfully",
-    "tasks": "Tasks Fetched Successfully",
-    "executions": "Executions fetched successfully",
-    "agent_tasks": "Tasks Fetched Successfully",
+_ROUTES: Final = {
+    "organizations": ("organizations/", "Organizations Fetched Successfully"),
+    "spaces": ("spaces/", "Spaces Fetched Successfully"),
+    "agents": ("agents/", "Agents Fetched Successfully"),
+    "runs": ("spaces/(?P<space>[^/]+)/runs/", "Runs Fetched Successfully"),
+    "run_tasks": ("spaces/(?P<space>[^/]+)/runs/(?P<run>[^/]+)/tasks/", "Tasks Fetched Successfully"),
+    "tasks": ("spaces/(?P<space>[^/]+)/tasks/", "Tasks Fetched Successfully"),
+    "executions": ("agents/(?P<agent>[^/]+)/executions/", "Executions fetched successfully"),
+    "agent_tasks": ("agents/(?P<agent>[^/]+)/tasks/", "Tasks Fetched Successfully"),
 }
-_PROJECTIONS: Final[dict[str, Callable[[JsonObject], JsonObject]]] = {
-    "documented": filling.documented_form,
-    "minimal": filling.minimal_form,
-}
-
+RESOURCES: Final = frozenset(_ROUTES) - {"agent_tasks"}
+"""The lists that a client reads."""
 
 LISTINGS: Final = frozenset({"spaces", "agents", "organizations"})
 """The lists that show what there is; some servers give them to a login only."""
 
+_PROJECTIONS: Final[Mapping[str, Callable[[JsonObject], JsonObject]]] = {
+    "full": lambda task: task,
+    "documented": defaults.documented_form,
+    "minimal": defaults.minimal_form,
+}
+
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class ServerBehaviour:
     """How the simulated server behaves where servers differ.
 
     `login_only`: listings that answer 401 to an API token. `missing_routes`: resources whose path does not
@@ -82,15 +67,16 @@ class Manner:
     unlisted: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        """Refuse names nobody knows."""
-        if unknown := self.login_only - LISTINGS:
-            raise ValueError(f"unknown listings in login_only: {', '.join(sorted(unknown))}")
-        if unknown := self.missing_routes - RESOURCES:
-            raise ValueError(f"unknown resources in missing_routes: {', '.join(sorted(unknown))}")
-        if self.projection not in {"full", *_PROJECTIONS}:
-            raise ValueError(f"unknown projection {self.projection!r}: full, documented or minimal")
-        if unknown := self.ignore_page - RESOURCES:
-            raise ValueError(f"unknown resources in ignore_page: {', '.join(sorted(unknown))}")
+        """Refuse unknown names."""
+        for name, allowed, kind in (
+            ("login_only", LISTINGS, "listings"),
+            ("missing_routes", RESOURCES, "resources"),
+            ("ignore_page", RESOURCES, "resources"),
+        ):
+            if unknown := getattr(self, name) - allowed:
+                raise ValueError(f"unknown {kind} in {name}: {', '.join(sorted(unknown))}")
+        if self.projection not in _PROJECTIONS:
+            raise ValueError(f"unknown projection {self.projection!r}: one of {', '.join(_PROJECTIONS)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +89,9 @@ class Route:
     agent: str = ""
 
 
+Bounds = tuple[int, int | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A page of a list: rows ready to be sent."""
@@ -113,61 +102,58 @@ class Page:
     poisoned: frozenset[str] = frozenset()
 
 
-def find_route(path: str) -> Route | Answer:
+def find_route(path: str) -> Route | Response:
     """The route of a path, or the redirect or refusal that it earns."""
     slashed = path if path.endswith("/") else path + "/"
     inside = slashed.removeprefix(_PREFIX)
     if inside != slashed:
-        for name, pattern in _ROUTES:
-            found = pattern.fullmatch(inside)
+        for name, (pattern, _) in _ROUTES.items():
+            found = re.fullmatch(pattern, inside)
             if found:
                 if slashed != path:
-                    return Answer(301, b"", content_type="text/html", headers={"Location": slashed})
+                    return Response(301, b"", content_type="text/html", headers={"Location": slashed})
                 return Route(name, **{key: unquote(value) for key, value in found.groupdict().items()})
-    return html_answer(404, "Not Found")
+    return html_response(404, "Not Found")
 
 
 def read_page(
-    world: World, route: Route, query: Mapping[str, str], manner: Manner, poison: set[str]
-) -> Page | Answer:
+    world: World, route: Route, query: Mapping[str, str], behaviour: ServerBehaviour, poison: set[str]
+) -> Page | Response:
     """The page asked for, read from the world in one piece and with the count that is told, or a refusal."""
-    if route.space in manner.foreign or route.agent in manner.foreign:
-        return access_answer()
-    bounds = _bounds(route.name, query, manner)
-    if isinstance(bounds, Answer):
+    if route.space in behaviour.foreign or route.agent in behaviour.foreign:
+        return access_response()
+    bounds = _bounds(route.name, query, behaviour)
+    if isinstance(bounds, Response):
         return bounds
     with world.lock:
-        page = _page(world, route, bounds, manner, poison)
+        space = world.space(route.space)
+        if route.space:
+            page = _rows_page(space, route, bounds, behaviour, poison) if space else access_response()
+        elif route.agent and not any(agent["handle"] == route.agent for agent in world.agents):
+            page = message_response(404, "Agent not found")
+        else:
+            objects = _objects(world, route, behaviour)
+            items = [encode(item) for item in objects[slice(*bounds)]]
+            page = Page(_ROUTES[route.name][1], len(objects), items)
     if isinstance(page, Page):
-        return replace(page, count=max(0, page.count + manner.count_offset))
+        return replace(page, count=max(0, page.count + behaviour.count_offset))
     return page
 
 
-def _page(
-    world: World, route: Route, bounds: tuple[int, int | None], manner: Manner, poison: set[str]
-) -> Page | Answer:
-    if route.space:
-        space = world.space(route.space)
-        return access_answer() if space is None else _space_page(space, route, bounds, manner, poison)
-    if route.name == "agent_tasks":
-        return _agent_tasks(world, route, bounds)
-    return _objects_page(world, route, bounds, manner)
-
-
-def page_answer(page: Page) -> Answer:
+def page_response(page: Page) -> Response:
     """The page as it is sent."""
-    return list_answer(page.message, page.count, page.items)
+    return list_response(page.message, page.count, page.items)
 
 
-def _bounds(name: str, query: Mapping[str, str], manner: Manner) -> tuple[int, int | None] | Answer:
+def _bounds(name: str, query: Mapping[str, str], behaviour: ServerBehaviour) -> Bounds | Response:
     """First and last place of the page, counted from the newest; without a last place, everything."""
-    size = _number(query.get("page_size"), manner.default_page_size)
+    size = _number(query.get("page_size"), behaviour.default_page_size)
     page = _number(query.get("page"), 1)
-    if name in manner.ignore_page or size == 0:
+    if name in behaviour.ignore_page or size == 0:
         return 0, None
     if page < 1 or size < 0:
-        return errors_answer("Negative indexing is not supported: skip value must be non-negative")
-    size = min(size, manner.max_page_size)
+        return errors_response("Negative indexing is not supported: skip value must be non-negative")
+    size = min(size, behaviour.max_page_size)
     return (page - 1) * size, page * size
 
 
@@ -178,63 +164,33 @@ def _number(text: str | None, default: int) -> int:
         return default
 
 
-def _space_page(
-    space: Space, route: Route, bounds: tuple[int, int | None], manner: Manner, poison: set[str]
-) -> Page:
-    message = _MESSAGES[route.name]
-    if route.name == "runs":
-        listing = space.runs_listing()
-        return Page(message, len(listing), [space.encoded(row) for row in _cut(listing, bounds)])
-    listing = space.listing() if route.name == "tasks" else space.run_listing(route.run)
-    references = _cut(listing, bounds)
-    found = frozenset(
-        task_id for task_id in poison if (place := space.find(task_id)) is not None and place in references
-    )
-    project = _PROJECTIONS.get(manner.projection) if route.name == "run_tasks" else None
-    if project is None:
-        items = [space.encoded(reference) for reference in references]
+def _rows_page(
+    space: Space, route: Route, bounds: Bounds, behaviour: ServerBehaviour, poison: set[str]
+) -> Page | Response:
+    rows: Sequence[StoredRow] = space.runs
+    if route.name != "runs":
+        rows = space.tasks if route.name == "tasks" else space.run_tasks(route.run)
+    shown = newest(rows, *bounds)
+    found = poison and poison.intersection(row.task_id for row in shown)
+    if route.name == "run_tasks" and behaviour.projection != "full":
+        items = [encode(_PROJECTIONS[behaviour.projection](row.payload())) for row in shown]
     else:
-        items = [row.projected(manner.projection, project) for row in space.rows(references)]
-    return Page(message, len(listing), items, found)
+        items = [row.encoded() for row in shown]
+    return Page(_ROUTES[route.name][1], len(rows), items, frozenset(found))
 
 
-def _cut(listing: Listing, bounds: tuple[int, int | None]) -> list[Row | int]:
-    first, last = bounds
-    return listing.newest(first, len(listing) if last is None else last)
-
-
-def _objects_page(
-    world: World, route: Route, bounds: tuple[int, int | None], manner: Manner
-) -> Page | Answer:
-    if route.name == "executions" and not _knows_agent(world, route.agent):
-        return message_answer(404, "Agent not found")
-    lists: dict[str, Callable[[], list[JsonObject]]] = {
-        "organizations": lambda: world.organizations,
-        "spaces": lambda: [space for space in world.spaces if space["token"] not in manner.unlisted],
-        "agents": lambda: world.agents,
-        "executions": lambda: world.executions(route.agent),
-    }
-    objects = lists[route.name]()
-    first, last = bounds
-    return Page(_MESSAGES[route.name], len(objects), [orjson.dumps(item) for item in objects[first:last]])
-
-
-def _agent_tasks(world: World, route: Route, bounds: tuple[int, int | None]) -> Page | Answer:
-    if not _knows_agent(world, route.agent):
-        return message_answer(404, "Agent not found")
-    rows = sorted(_rows_of(world, route.agent), key=lambda row: row.key, reverse=True)
-    first, last = bounds
-    items = [row.projected("agent", filling.agent_task_form) for row in rows[first:last]]
-    return Page(_MESSAGES[route.name], len(rows), items)
-
-
-def _rows_of(world: World, agent_handle: str) -> Iterator[Row]:
-    for space in world.live_spaces():
-        listing = space.listing()
-        for row in space.rows(listing.newest(0, len(listing))):
-            if row.payload().get("assignee") == agent_handle:
-                yield row
-
-
-def _knows_agent(world: World, handle: str) -> bool:
-    return any(agent["handle"] == handle for agent in world.agents)
+def _objects(world: World, route: Route, behaviour: ServerBehaviour) -> list[JsonObject]:
+    """A list that has no rows of its own, newest first."""
+    match route.name:
+        case "organizations":
+            return world.organizations
+        case "spaces":
+            return [space for space in world.spaces if space["token"] not in behaviour.unlisted]
+        case "agents":
+            return world.agents
+        case "executions":
+            return world.executions(route.agent)
+    rows = [row for space in world.live_spaces() for row in space.tasks]
+    mine = [row for row in rows if row.payload().get("assignee") == route.agent]
+    mine.sort(key=lambda row: row.key, reverse=True)
+    return [defaults.agent_task_form(row.payload()) for row in mine]

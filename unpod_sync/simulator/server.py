@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import math
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from http.server import ThreadingHTTPServer
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
-from unpod_sync.simulator.answers import (
-    Answer,
-    access_answer,
-    html_answer,
-    json_answer,
-    message_answer,
-    rate_answer,
-)
 from unpod_sync.simulator.faults import Fault, FaultState
-from unpod_sync.simulator.handler import Handler
-from unpod_sync.simulator.mischief import faulty_answer
-from unpod_sync.simulator.routes import Manner, Page, Route, find_route, page_answer, read_page
+from unpod_sync.simulator.faulty_responses import faulty_response
+from unpod_sync.simulator.handler import Server
+from unpod_sync.simulator.responses import (
+    Response,
+    access_response,
+    html_response,
+    json_response,
+    message_response,
+    rate_response,
+)
+from unpod_sync.simulator.routes import Page, Route, ServerBehaviour, find_route, page_response, read_page
 from unpod_sync.simulator.world import World
 
 NEEDS_ORG_HANDLE = frozenset({"spaces", "agents"})
@@ -34,7 +31,7 @@ NEEDS_ORG_HANDLE = frozenset({"spaces", "agents"})
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One request as the simulator saw it. `status` is None before the answer, and when none was sent."""
+    """One request as the simulator saw it. `status` is None before the response, and when none was sent."""
 
     method: str
     path: str
@@ -79,7 +76,7 @@ class Simulator:
 
     on_request: Callable[[RequestRecord], None] | None = None
     now: Callable[[], datetime] | None = None  # the server's clock, aware; None: this machine's
-    _server: _Server | None = None
+    _server: Server | None = None
     _thread: threading.Thread | None = None
 
     def __init__(
@@ -90,21 +87,14 @@ class Simulator:
         port: int = 0,
         token: str = "simulator-token-0",  # noqa: S107 — no secret, the documented default
         org_handle: str = "sim-org",
-        default_page_size: int = 20,
-        max_page_size: int = 100,
         latency_seconds: float = 0.0,
         faults: Sequence[Fault] = (),
         rate_limit_per_minute: int | None = None,
-        projection: str = "full",
-        ignore_page: frozenset[str] = frozenset(),
-        count_offset: int = 0,
-        login_only: frozenset[str] = frozenset(),
-        missing_routes: frozenset[str] = frozenset(),
-        foreign: frozenset[str] = frozenset(),
         gzip: bool = False,
         keep_requests: bool = True,
+        **behaviour: Any,
     ) -> None:
-        """Nothing listens before `start`. Every option has a harmless default."""
+        """Nothing listens before `start`. `behaviour` are fields of `ServerBehaviour`, to begin with."""
         self.world = world
         self.token = token
         self.org_handle = org_handle
@@ -113,10 +103,8 @@ class Simulator:
         self.requests: list[RequestRecord] = []
         self.request_counts: dict[str, int] = {}
         self.stopping = threading.Event()
-        refusals = (login_only, missing_routes, foreign)
-        self._manner = Manner(
-            default_page_size, max_page_size, projection, ignore_page, count_offset, *refusals
-        )
+        self.behaviour = ServerBehaviour(**behaviour)
+        """Page sizes, projection and the other peculiarities; assign `dataclasses.replace(…)` of it."""
         self._rate = RateLimit(rate_limit_per_minute)
         self._state = FaultState(faults)
         self._keep_requests = keep_requests
@@ -128,8 +116,7 @@ class Simulator:
     def start(self) -> Self:
         """Bind the port and answer from a thread of its own."""
         self.stopping.clear()
-        self._server = _Server(self._address, Handler)
-        self._server.simulator = self
+        self._server = Server(self._address, self)
         self._address = (self._address[0], self._server.server_address[1])
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="simulator", daemon=True
@@ -183,147 +170,59 @@ class Simulator:
         """How often each fault has struck, in the order of `faults`."""
         return list(self._state.hits)
 
-    @property
-    def manner(self) -> Manner:
-        """Page sizes, projection and the other peculiarities; assign `dataclasses.replace(sim.manner, …)`."""
-        return self._manner
-
-    @manner.setter
-    def manner(self, manner: Manner) -> None:
-        self._manner = manner
-
-    def limit_rate(self, per_minute: int | None) -> None:
-        """Set or lift the rate limit; the window begins anew."""
-        self._rate = RateLimit(per_minute)
-
     # -- answering ---------------------------------------------------------------------------
 
-    def answer(
+    def respond(
         self, path: str, query: Mapping[str, str], headers: Mapping[str, str]
-    ) -> tuple[Answer, Fault | None, dict[str, str]]:
-        """The answer to an API request, the fault that struck it, and the headers every answer carries."""
-        record = RequestRecord(
-            "GET",
-            path,
-            MappingProxyType(dict(query)),
-            MappingProxyType(dict(headers)),
-            None,
-            time.monotonic(),
-        )
+    ) -> tuple[Response, Fault | None, dict[str, str]]:
+        """The response to an API request, the fault that struck it, and the headers every response carries."""
+        asked = MappingProxyType(dict(query)), MappingProxyType(dict(headers))
+        record = RequestRecord("GET", path, *asked, None, time.monotonic())
         if self.on_request is not None:
             self.on_request(record)
-        answer, fault, extra = self._decide(path, query, headers)
-        silent = fault is not None and fault.kind in {"hang", "reset"}
-        self._remember(record, None if silent else answer.status, fault)
-        return answer, fault, extra
-
-    def _decide(
-        self, path: str, query: Mapping[str, str], headers: Mapping[str, str]
-    ) -> tuple[Answer, Fault | None, dict[str, str]]:
+        response, fault, extra = self._decide(path, query, headers)
+        kind = None if fault is None else fault.kind
+        status = None if kind in {"hang", "reset"} else response.status
         route = find_route(path)
-        if isinstance(route, Answer):
-            return route, None, {}
-        if route.name in self._manner.missing_routes:
-            return html_answer(404, "Not Found"), None, {}
-        allowed, extra, wait = self._rate.take()
-        if not allowed:
-            return rate_answer(math.ceil(wait)), None, extra
-        refusal = self._refusal(route, headers)
-        if refusal is not None:
-            return refusal, None, extra
-        state = self._state
-        page = read_page(self.world, route, query, self._manner, state.poison_ids())
-        poisoned = page.poisoned if isinstance(page, Page) else frozenset[str]()
-        target = path + "?" + "&".join(f"{name}={value}" for name, value in query.items())
-        fault = state.strike(target, poisoned)
-        honest = page_answer(page) if isinstance(page, Page) else page
-        if fault is None:
-            return honest, None, extra
-        return faulty_answer(fault, honest, page, target), fault, extra
-
-    def _refusal(self, route: Route, headers: Mapping[str, str]) -> Answer | None:
-        if headers.get("authorization") != f"Token {self.token}":
-            return message_answer(401, "Invalid or missing API token")
-        if route.name in self._manner.login_only:
-            return json_answer(401, {"message": "Invalid token.", "status_code": 401, "data": None})
-        handle = headers.get("org-handle")
-        if handle is None:
-            return (
-                message_answer(400, "Org-Handle header is required")
-                if route.name in NEEDS_ORG_HANDLE
-                else None
-            )
-        if handle != self.org_handle and route.name in NEEDS_ORG_HANDLE:
-            return access_answer("You don't have access to this organization")
-        return None
-
-    def _remember(self, record: RequestRecord, status: int | None, fault: Fault | None) -> None:
-        route = find_route(record.path)
         name = route.name if isinstance(route, Route) else "unknown"
         with self._lock:
             self.request_counts[name] = self.request_counts.get(name, 0) + 1
             if self._keep_requests:
-                kind = None if fault is None else fault.kind
-                self.requests.append(
-                    RequestRecord(
-                        record.method, record.path, record.query, record.headers, status, record.at, kind
-                    )
-                )
+                self.requests.append(replace(record, status=status, fault=kind))
+        return response, fault, extra
 
-    # -- control from another process ----------------------------------------------------------
+    def _decide(
+        self, path: str, query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> tuple[Response, Fault | None, dict[str, str]]:
+        route = find_route(path)
+        if isinstance(route, Response):
+            return route, None, {}
+        if route.name in self.behaviour.missing_routes:
+            return html_response(404, "Not Found"), None, {}
+        allowed, extra, wait = self._rate.take()
+        if not allowed:
+            return rate_response(math.ceil(wait)), None, extra
+        refusal = self._refusal(route, headers)
+        if refusal is not None:
+            return refusal, None, extra
+        state = self._state
+        page = read_page(self.world, route, query, self.behaviour, state.poison_ids())
+        poisoned = page.poisoned if isinstance(page, Page) else frozenset[str]()
+        target = path + "?" + "&".join(f"{name}={value}" for name, value in query.items())
+        fault = state.strike(target, poisoned)
+        honest = page_response(page) if isinstance(page, Page) else page
+        if fault is None:
+            return honest, None, extra
+        return faulty_response(fault, honest, page, target), fault, extra
 
-    def control(self, path: str, query: Mapping[str, str], body: bytes) -> Answer:
-        """The endpoints under /_simulator/, for whoever runs the simulator as a process of its own."""
-        from datetime import timedelta
-
-        if path == "/_simulator/advance":
-            try:
-                hours = float(query.get("hours", "1"))
-            except ValueError:
-                return message_answer(400, "hours must be a number")
-            self.world.advance(timedelta(hours=hours))
-            return json_answer(200, {"now": self.world.now.isoformat()})
-        if path == "/_simulator/faults":
-            try:
-                specs: list[dict[str, Any]] = json.loads(body or b"[]")
-                self.faults = [Fault(**spec) for spec in specs]
-            except (ValueError, TypeError) as error:
-                return message_answer(400, str(error))
-            return json_answer(200, {"faults": len(self.faults)})
-        if path == "/_simulator/requests":
-            return json_answer(
-                200, {"requests": self.request_counts, "total": sum(self.request_counts.values())}
-            )
-        return message_answer(404, "no such control")
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-    simulator: Simulator
-
-    def __init__(self, address: tuple[str, int], handler: type[Handler]) -> None:
-        super().__init__(address, handler)
-        self._open: set[socket.socket] = set()
-        self._open_lock = threading.Lock()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._open_lock:
-            self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._open_lock:
-            self._open.discard(request)
-        super().shutdown_request(request)
-
-    def close_connections(self) -> None:
-        """Wake the threads that wait for another request on a kept-alive connection."""
-        with self._open_lock:
-            waiting = list(self._open)
-        for connection in waiting:
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
+    def _refusal(self, route: Route, headers: Mapping[str, str]) -> Response | None:
+        if headers.get("authorization") != f"Token {self.token}":
+            return message_response(401, "Invalid or missing API token")
+        if route.name in self.behaviour.login_only:
+            return json_response(401, {"message": "Invalid token.", "status_code": 401, "data": None})
+        handle = headers.get("org-handle")
+        if route.name not in NEEDS_ORG_HANDLE or handle == self.org_handle:
+            return None
+        if handle is None:
+            return message_response(400, "Org-Handle header is required")
+        return access_response("You don't have access to this organization")

@@ -9,10 +9,10 @@ from random import Random
 from typing import Any, Final
 
 from unpod_sync.simulator import ids
-from unpod_sync.simulator.cast import Agent
+from unpod_sync.simulator.campaigns import Agent
+from unpod_sync.simulator.contacts import Contact
 from unpod_sync.simulator.dialogue import Talk
-from unpod_sync.simulator.people import Contact
-from unpod_sync.simulator.shelf import JsonObject
+from unpod_sync.simulator.rows import JsonObject
 
 _CHARACTERS_A_SECOND: Final = 14.5
 _ENDS: Final = (

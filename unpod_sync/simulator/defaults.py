@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import orjson
+from msgspec.json import decode, encode
 
 from unpod_sync.simulator import ids
+from unpod_sync.simulator.rows import JsonObject
 from unpod_sync.simulator.secrets import user_info
-from unpod_sync.simulator.shelf import JsonObject
 
 
 def copied(value: Mapping[str, Any]) -> JsonObject:
     """A copy that shares nothing."""
-    result: JsonObject = orjson.loads(orjson.dumps(value))
+    result: JsonObject = decode(encode(value))
     return result
 
 
@@ -35,12 +35,14 @@ def set_field(target: JsonObject, name: str, value: object) -> None:
 
 def fill_run(run: JsonObject, *, uuid: str, at: datetime, space_token: str) -> None:
     """Give a run the fields it lacks."""
-    run.setdefault("run_id", "R" + uuid)
-    run.setdefault("collection_ref", f"collection_data_{space_token}")
-    run.setdefault("run_mode", "prefect")
-    run.setdefault("status", "pending")
-    run.setdefault("created", ids.naive_time(at))
-    run.setdefault("modified", run["created"])
+    defaults = {
+        "run_id": "R" + uuid,
+        "collection_ref": f"collection_data_{space_token}",
+        "run_mode": "prefect",
+        "status": "pending",
+        "created": ids.naive_time(at),
+    }
+    _fill(run, defaults)
 
 
 def fill_task(
@@ -64,23 +66,23 @@ def fill_task(
         "retry_attempt": 0,
         "created": ids.naive_time(at),
     }
+    _fill(task, defaults)
+
+
+def _fill(target: JsonObject, defaults: JsonObject) -> None:
     for name, value in defaults.items():
-        task.setdefault(name, value)
-    task.setdefault("modified", task["created"])
+        target.setdefault(name, value)
+    target.setdefault("modified", target["created"])
 
 
 def execution(run: JsonObject, total: int, completed: int) -> JsonObject:
     """A run as the executions endpoint shows it."""
-    return {
-        "run_id": run.get("run_id"),
-        "status": run.get("status"),
-        "total_tasks": total,
-        "completed_tasks": completed,
-        "created": run.get("created"),
-    }
+    counts = {"total_tasks": total, "completed_tasks": completed}
+    return {**{name: run.get(name) for name in ("run_id", "status")}, **counts, "created": run.get("created")}
 
 
 _UNDOCUMENTED = ("_id", "status", "assignee", "run_mode")
+_RECORD = ("created", "modified", "user_info")
 _MINIMAL = ("_id", "task_id", "run_id", "assignee", "status", "execution_type")
 
 
@@ -96,11 +98,10 @@ def minimal_form(task: JsonObject) -> JsonObject:
 
 def agent_task_form(task: JsonObject) -> JsonObject:
     """What the tasks of an agent show: no times of the record, but the retry fields."""
-    reduced = {
-        name: value for name, value in task.items() if name not in ("created", "modified", "user_info")
+    reduced: JsonObject = {
+        "retry_attempt": 0,
+        "failure_count": 0,
+        "last_failure_reason": None,
+        "last_status_change": task.get("created"),
     }
-    reduced.setdefault("retry_attempt", 0)
-    reduced.setdefault("failure_count", 0)
-    reduced.setdefault("last_failure_reason", None)
-    reduced.setdefault("last_status_change", task.get("created"))
-    return reduced
+    return reduced | {name: value for name, value in task.items() if name not in _RECORD}

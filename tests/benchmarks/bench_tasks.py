@@ -1,4 +1,4 @@
-"""The tasks of a bench world: uniform finished calls, computed from their number when asked for.
+"""The tasks of a benchmark's world: uniform finished calls, computed from their number when asked for.
 
 Nothing is stored per task, so a million tasks cost no memory. Every task has 20 messages with times and
 about 6.2 KB of JSON. The expensive part, the conversation, comes from a pool of encoded blocks in which
@@ -46,7 +46,6 @@ class BenchTasks:
     def __init__(
         self, *, seed: int, space_index: int, agents: Sequence[str], start: datetime, step_seconds: float
     ) -> None:
-        """One task every `step_seconds` from `start` on."""
         """Tasks created every `step_seconds` from `start` on."""
         self._space_index = space_index
         self._machine = 0x5CA1AB1E00 + space_index
@@ -66,7 +65,7 @@ class BenchTasks:
 
     def key(self, index: int) -> int:
         """The sort key, equal to the document id read as a number."""
-        return int(self.object_id(index), 16)
+        return (self.created(index) & 0xFFFFFFFF) << 64 | self._machine << 24 | index
 
     def object_id(self, index: int) -> str:
         """The task's `_id`."""

@@ -3,43 +3,14 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any, Final
+from typing import Any
 
-import orjson
+from msgspec.json import encode
 
-from unpod_sync.simulator.cast import Agent, Campaign
+from unpod_sync.simulator.campaigns import OUTCOMES, Agent, Campaign
+from unpod_sync.simulator.contacts import Contact
 from unpod_sync.simulator.dialogue import Talk
-from unpod_sync.simulator.people import Contact
-from unpod_sync.simulator.shelf import JsonObject
-
-_STATUS: Final = {
-    "interested": "Interested",
-    "call_back": "Call Back",
-    "send_details": "Send Details",
-    "not_interested": "Not Interested",
-    "voicemail": "Not Connected",
-    "dropped": "Dropped",
-    "no_answer": "Not Connected",
-    "busy": "Not Connected",
-}
-_PROFILE: Final = {
-    "interested": ("Connected", "High", "Interested"),
-    "call_back": ("Callback Requested", "Medium", "Unclear"),
-    "send_details": ("Information Sent", "Medium", "Curious"),
-    "not_interested": ("Not Interested", "Low", "None"),
-}
-_SENTIMENT: Final = {
-    "interested": ("positive", "positive", "neutral"),
-    "call_back": ("neutral",),
-    "send_details": ("neutral", "positive"),
-    "not_interested": ("negative", "neutral"),
-}
-_SCORES: Final = {
-    "interested": (8, 1.0),
-    "call_back": (6, 1.2),
-    "send_details": (6, 1.1),
-    "not_interested": (3, 1.2),
-}
+from unpod_sync.simulator.rows import JsonObject
 
 
 def analyse(
@@ -59,16 +30,18 @@ def analyse(
     required: object = "follow_up disabled"
     if talk.callback_at is not None:
         required = rng.choice((True, "true"))
+    label = campaign.labels[OUTCOMES[talk.outcome].grade if rng.random() < 0.75 else 3]
     data: JsonObject = {
-        "classification": {"labels": [_label(rng, talk, campaign)], "summary": summary["summary"]},
+        "classification": {"labels": [label], "summary": summary["summary"]},
         "summary": summary,
         "success_evaluator": evaluate(rng, talk.outcome, agent.style),
         "follow_up": {"required": required},
         "profile_summary": _profile(rng, talk, contact),
         "structured_data": _structured(rng, talk, agent),
     }
-    if rng.random() < 0.25 and talk.outcome in _SENTIMENT:
-        data["sentiment"] = rng.choice(_SENTIMENT[talk.outcome])
+    sentiments = OUTCOMES[talk.outcome].sentiments
+    if rng.random() < 0.25 and sentiments:
+        data["sentiment"] = rng.choice(sentiments)
     return data
 
 
@@ -77,8 +50,8 @@ def analyse_missed(kind: str) -> JsonObject:
     return {
         "classification": None,
         "summary": {
-            "status": _STATUS[kind],
-            "summary": "The call was not answered.",
+            "status": OUTCOMES[kind].label,
+            "summary": OUTCOMES[kind].summary,
             "name": "N/A",
             "contact": "N/A",
             "callback_datetime": "N/A",
@@ -92,7 +65,7 @@ def analyse_missed(kind: str) -> JsonObject:
 
 def status_label(rng: Random, outcome: str) -> str:
     """The model's word for the outcome; mostly the expected one."""
-    label = _STATUS[outcome]
+    label = OUTCOMES[outcome].label
     chance = rng.random()
     if chance < 0.02:
         return label.lower()
@@ -103,11 +76,11 @@ def status_label(rng: Random, outcome: str) -> str:
 
 def evaluate(rng: Random, outcome: str, style: str) -> object:
     """The success evaluator: mostly a number or a number's text, else one of the other forms."""
-    middle, width = _SCORES.get(outcome, (2, 0.8))
+    middle, width = OUTCOMES[outcome].score
     score = min(10, max(1, round(rng.gauss(middle, width))))
     form = rng.random()
     if style == "provider":
-        return orjson.dumps({"score": score, "reason": "rubric"}).decode() if form < 0.3 else f"{score}/10"
+        return encode({"score": score, "reason": "rubric"}).decode() if form < 0.3 else f"{score}/10"
     if form < 0.45:
         return score
     if form < 0.85:
@@ -121,30 +94,22 @@ def evaluate(rng: Random, outcome: str, style: str) -> object:
 
 def summarise(talk: Talk, campaign: Campaign, contact: Contact) -> str:
     """A sentence or two on the conversation."""
-    who, topic = contact.first_name, campaign.title.lower()
-    asked = f" Asked about {' and '.join(talk.topics[:3])}." if talk.topics else ""
-    match talk.outcome:
-        case "interested":
-            wishes = ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in talk.facts.items())
-            return f"{who} is interested in the {topic} and agreed to the next step ({wishes}).{asked}"
-        case "call_back":
-            return f"{who} could not talk and asked to be called {talk.callback_words}.{asked}"
-        case "send_details":
-            return f"{who} wants to read about the {topic} first; details are to be sent.{asked}"
-        case "not_interested":
-            wish = " Asked not to be called again." if talk.opted_out else ""
-            return f'{who} declined: "{talk.refusal}"{asked}{wish}'
-        case "voicemail":
-            return "Reached an answering machine."
-        case _:
-            return "The line was cut after the greeting."
+    written = OUTCOMES[talk.outcome].summary.format(
+        who=contact.first_name,
+        topic=campaign.title.lower(),
+        facts=", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in talk.facts.items()),
+        when=talk.callback_words,
+        refusal=talk.refusal,
+        asked=f" Asked about {' and '.join(talk.topics[:3])}." if talk.topics else "",
+    )
+    return written + (" Asked not to be called again." if talk.opted_out else "")
 
 
 def _documented(rng: Random, talk: Talk, campaign: Campaign, contact: Contact) -> JsonObject:
     return {
         "summary": summarise(talk, campaign, contact),
-        "outcome": _STATUS[talk.outcome].lower().replace(" ", "_"),
-        "sentiment": rng.choice(_SENTIMENT.get(talk.outcome, ("neutral",))),
+        "outcome": OUTCOMES[talk.outcome].label.lower().replace(" ", "_"),
+        "sentiment": rng.choice(OUTCOMES[talk.outcome].sentiments or ("neutral",)),
         "success_evaluator": evaluate(rng, talk.outcome, "documented"),
         "structured_data": dict(talk.facts) or None,
     }
@@ -162,29 +127,22 @@ def _callback_text(rng: Random, talk: Talk, offset: int) -> object:
     return talk.callback_words
 
 
-def _label(rng: Random, talk: Talk, campaign: Campaign) -> str:
-    best = {"interested": 0, "call_back": 1, "send_details": 1, "not_interested": 2}.get(talk.outcome, 3)
-    return campaign.labels[best if rng.random() < 0.75 else 3]
-
-
 def _profile(rng: Random, talk: Talk, contact: Contact) -> JsonObject | None:
-    if talk.outcome not in _PROFILE or rng.random() < 0.08:
+    outcome = OUTCOMES[talk.outcome]
+    if not outcome.profile or rng.random() < 0.08:
         return None
-    outcome, engagement, interest = _PROFILE[talk.outcome]
     return {
         "tone": rng.choice(("Friendly", "Neutral", "Hurried" if talk.callback_at else "Calm")),
-        "engagement": engagement,
-        "interest_level": interest,
+        "engagement": outcome.engagement,
+        "interest_level": outcome.interest,
         "objections": ["price"] if "price" in talk.topics else [],
         "questions_asked": list(talk.questions),
         "pain_points": [],
-        "outcome": outcome,
-        "next_action": {"interested": "Confirm the appointment", "call_back": "Call again"}.get(
-            talk.outcome, "None"
-        ),
+        "outcome": outcome.profile,
+        "next_action": outcome.next_action,
         "callback_requested": talk.callback_at is not None,
         "callback_time": talk.callback_words or None,
-        "summary_text": f"{contact.first_name}: {outcome.lower()}.",
+        "summary_text": f"{contact.first_name}: {outcome.profile.lower()}.",
     }
 
 
@@ -192,5 +150,5 @@ def _structured(rng: Random, talk: Talk, agent: Agent) -> Any:
     if not talk.facts:
         return None if rng.random() < 0.7 else {}
     if agent.style == "provider":
-        return orjson.dumps(talk.facts).decode()
+        return encode(talk.facts).decode()
     return dict(talk.facts)
