@@ -42,19 +42,19 @@ class Unusual:
 
 
 def attention(
-    windows: ScopedViews, chosen: Filter, period: tuple[date, date], space_names: dict[str, str]
+    scoped: ScopedViews, chosen: Filter, period: tuple[date, date], space_names: dict[str, str]
 ) -> tuple[Alert, ...]:
     """Everything that needs attention, the most urgent first.
 
     `chosen` has the spaces and agents. The period is that of unusual days and flaws only: a callback
     stays due, and stale data stay stale, whatever dates are asked for.
     """
-    days = unusual_days(windows, *period)
+    days = unusual_days(scoped, *period)
     found = [
-        *state(windows.file, chosen),
-        *_callbacks(callbacks_due(windows.file, chosen)),
+        *state(scoped.file, chosen),
+        *_callbacks(callbacks_due(scoped.file, chosen)),
         *(_anomaly(day, space_names) for day in days[-SHOWN:]),
-        *flaws(quality(windows.file, replace(chosen, since=period[0], until=period[1]))),
+        *flaws(quality(scoped.file, replace(chosen, since=period[0], until=period[1]))),
     ]
     if len(days) > SHOWN:
         text = say.plural(len(days) - SHOWN, "earlier unusual day")
@@ -70,13 +70,12 @@ def state(file: PublishedFile, chosen: Filter) -> tuple[Alert, ...]:
     return (*_freshness(rows), *_last_load(loads))
 
 
-def unusual_days(windows: ScopedViews, since: date | None, until: date | None) -> list[Unusual]:
+def unusual_days(scoped: ScopedViews, since: date | None, until: date | None) -> list[Unusual]:
     """Days below what is usual, oldest first, judged against all days before them.
 
     An unusually good day needs no attention.
     """
-    window = windows.open(None, until, others=("daily_completion", "daily_activity", "daily_anomalies"))
-    rows = window.rows(
+    rows = scoped.open(None, until).rows(
         "from daily_anomalies where direction = 'low' and (?::date is null or local_date >= ?)"
         " order by local_date, space_token",
         [since, since],

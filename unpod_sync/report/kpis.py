@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from unpod_sync.report.scoped_views import Window
+from unpod_sync.report.scoped_views import PublishedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,9 @@ class Difference:
     is_significant: bool
 
 
-def whole(window: Window) -> Kpis:
-    """The figures of a window with one label."""
-    rows = figures(window)
+def whole(views: PublishedFile) -> Kpis:
+    """The figures of a scope with one label."""
+    rows = figures(views)
     return rows[0] if rows else nothing("all")
 
 
@@ -84,9 +84,9 @@ def nothing(label: str) -> Kpis:
     return _figure({"label": label})
 
 
-def figures(window: Window) -> tuple[Kpis, ...]:
-    """One row per label of a window without dates."""
-    rows = window.rows(
+def figures(views: PublishedFile) -> tuple[Kpis, ...]:
+    """One row per label of a scope without dates."""
+    rows = views.rows(
         "select rates.agent_handle as label, funnel.*, durations.*, costs.*, rates.*"
         " from agent_scorecard as rates"
         " left join call_funnel as funnel on rates.agent_handle = funnel.agent_handle"
@@ -128,13 +128,13 @@ def _figure(row: dict[str, Any]) -> Kpis:
     )
 
 
-def differences(window: Window) -> tuple[Difference, ...]:
+def differences(views: PublishedFile) -> tuple[Difference, ...]:
     """Every pair of agents that has an interval, by connect and by interested rate, over the days both dialed.
 
     The intervals are adjusted for the number of pairs: `comparison_count` of the view.
     """
     found = []
-    for row in window.rows("from agent_comparison order by agent_handle, other_agent_handle"):
+    for row in views.rows("from agent_comparison order by agent_handle, other_agent_handle"):
         for measure, hits, cases in (
             ("connect", "connected", "dialed"),
             ("interested", "interested", "connected"),

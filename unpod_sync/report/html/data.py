@@ -143,7 +143,7 @@ class _Page:
     ) -> None:
         self._file = file
         self._chosen = chosen
-        self._windows = ScopedViews(file, chosen)
+        self._views = ScopedViews(file, chosen)
         self._spaces = Keys(names["space"], "no space")
         self._agents = Keys(names["agent"], "no agent")
         self._outcomes = Keys({}, "")
@@ -151,17 +151,17 @@ class _Page:
             self._outcomes.number(outcome)
         self._clock = Clock.read(file, chosen)
         self._is_cut = bool(request.since or request.until)
-        self._periods = asked_periods(self._windows, self._clock, request)
+        self._periods = asked_periods(self._views, self._clock, request)
         self._carried = self._periods.main if self._is_cut else self._periods.whole
 
     def content(self, path: Path) -> dict[str, Any]:
         carried, today = self._carried, self._periods.today
         dates = {"first": carried.since, "last": today or carried.until}
         tables = {
-            "calls": self._table(self._windows.rows(CALLS, dates), "hour", *COUNTS),
-            "tasks": self._table(self._windows.rows(TASKS, dates), "total", "completed"),
-            "durations": self._table(self._windows.rows(DURATIONS, dates), "seconds", "calls"),
-            "outcomes": self._table(self._windows.rows(OUTCOMES, dates), "outcome", "calls"),
+            "calls": self._table(self._views.part.rows(CALLS, dates), "hour", *COUNTS),
+            "tasks": self._table(self._views.part.rows(TASKS, dates), "total", "completed"),
+            "durations": self._table(self._views.part.rows(DURATIONS, dates), "seconds", "calls"),
+            "outcomes": self._table(self._views.part.rows(OUTCOMES, dates), "outcome", "calls"),
             "callbacks": self._callbacks(),
         }
         return tables | {
@@ -213,7 +213,7 @@ class _Page:
             now = Period.ending(self._carried.until, days)
             if self._periods.is_partial or now.before.since < self._carried.since:
                 continue
-            for label, rows in changes(self._windows.rows, now.before, now, LABELS).items():
+            for label, rows in changes(self._views.part.rows, now.before, now, LABELS).items():
                 space, agent = label.split("\x1f")
                 key = f"{days}|{self._number(self._spaces, space)}|{self._number(self._agents, agent)}"
                 found[key] = {MEASURES[row.measure]: [_short(row.low), _short(row.high)] for row in rows}
@@ -232,7 +232,7 @@ class _Page:
                 "measure": MEASURES[day.measure],
                 "text": day.text,
             }
-            for day in unusual_days(self._windows, carried.since, carried.until)
+            for day in unusual_days(self._views, carried.since, carried.until)
         ]
 
     def _flaws(self) -> list[list[Any]]:
