@@ -10,6 +10,7 @@ import duckdb
 
 from unpod_sync.errors import UnpodSyncError, UsageError
 from unpod_sync.suggest import did_you_mean
+from unpod_sync.warehouse.queries import rows_as_dicts
 
 #: Columns whose change tells nothing about the call.
 INTERNAL = {
@@ -68,14 +69,14 @@ class Story:
 def story(connection: duckdb.DuckDBPyConnection, word: str) -> Story:
     """The call whose id, or the beginning of its id, is `word`; its call_id will do as well."""
     task_id = _find(connection, word)
-    [task] = _records(
+    [task] = rows_as_dicts(
         connection,
         "select task.*, agent_name, space_name from main.tasks as task"
         " left join main.agents as agent on agent.agent_handle = task.agent_handle"
         " left join main.spaces as space on space.space_token = task.space_token where task_id = ?",
         [task_id],
     )
-    versions = _records(
+    versions = rows_as_dicts(
         connection,
         "select * from main.task_versions where task_id = ? order by observed_at, batch_id, modified_at",
         [task_id],
@@ -122,14 +123,6 @@ def _nearest(connection: duckdb.DuckDBPyConnection, word: str) -> str:
         'The newest calls: `unpod-sync query "select task_id, started_at, contact_name from calls'
         ' order by started_at desc limit 20"`; one made since the last sync is not here yet.'
     )
-
-
-def _records(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[object]
-) -> list[dict[str, Any]]:
-    cursor = connection.execute(sql, parameters)
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _chapters(versions: list[dict[str, Any]]) -> list[Revision]:

@@ -44,6 +44,8 @@ def judge(connection: duckdb.DuckDBPyConnection) -> Iterator[CheckResult]:
 def _judged(connection: duckdb.DuckDBPyConnection, name: str, text: str) -> CheckResult:
     import duckdb
 
+    from unpod_sync.warehouse.queries import rows_as_dicts
+
     claim = text.lstrip().splitlines()[0].removeprefix("--").strip()
     query = text.strip().rstrip(";")
     try:
@@ -51,9 +53,7 @@ def _judged(connection: duckdb.DuckDBPyConnection, name: str, text: str) -> Chec
         number = int(counted[0]) if counted else 0
         if not number:
             return CheckResult(name, claim, 0)
-        cursor = connection.execute(f"select * from (\n{query}\n) limit {SAMPLE}")
-        names = [column[0] for column in cursor.description or ()]
-        rows = tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchall())
+        rows = tuple(rows_as_dicts(connection, f"select * from (\n{query}\n) limit {SAMPLE}"))
     except duckdb.Error as error:
         raise WarehouseError(
             f"the claim {name} cannot be judged: {str(error).splitlines()[0]}",
