@@ -46,7 +46,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class CallMatch:
-    """One call with a match, and its first passages; `match_count` counts all matching messages."""
+    """One call with a match, and its first passages; `match_count` counts all matching messages.
+
+    Its fields are the keys of `search --json`, more than twelve.
+    """
 
     task_id: str
     called_at: datetime | None

@@ -86,7 +86,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The report whole.
+    """The report whole: its fields are the keys of `report --json`, more than twelve.
 
     `callbacks_due` are those of the spaces and agents, of whatever date: an obligation does not end
     with a period. `pairs_compared` are the pairs of agents that `comparisons` were chosen from.

@@ -6,7 +6,10 @@ First what was reached and what changed, then what to do, then the numbers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
+from operator import attrgetter, itemgetter
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.cells import cell_len
@@ -35,6 +38,44 @@ FOOT = Text(
 )
 #: The two rates of the head, in words that go on after `56% of 196`; the page has the same.
 CONNECTED, INTERESTED = "dialed calls connected", "connected calls had the outcome interested"
+
+
+@dataclass(frozen=True, slots=True)
+class KpiRow:
+    """One row of the numbers: its value, how it is written, and for a rate the measure of its change."""
+
+    label: str
+    value: Callable[[Kpis], Any]
+    write: Callable[[Any], str]
+    measure: str = ""
+
+    def number(self, kpis: Kpis) -> float | None:
+        """The value as a number."""
+        value = self.value(kpis)
+        return value.rate if isinstance(value, Rate) else value
+
+    def text(self, kpis: Kpis) -> str:
+        """The value as it is shown."""
+        return self.write(self.value(kpis))
+
+
+KPI_ROWS = (
+    KpiRow("Tasks", attrgetter("tasks"), say.count),
+    KpiRow("Completed", attrgetter("completed"), say.rate, "completed"),
+    KpiRow("Dialed", attrgetter("connected.cases"), say.count),
+    KpiRow("Connected", attrgetter("connected"), say.rate, "connect"),
+    KpiRow("Engaged", attrgetter("engaged"), say.rate, "engaged"),
+    KpiRow("Interested", attrgetter("interested"), say.rate, "interested"),
+    KpiRow("Successful", attrgetter("successful"), say.rate, "successful"),
+    KpiRow("Median call", attrgetter("durations.median"), say.clock),
+    KpiRow("9 in 10 within", attrgetter("durations.p90"), say.clock),
+    KpiRow("Talk time", attrgetter("durations.total"), say.hours),
+)
+#: Shown only where the platform sent costs.
+COST_ROWS = (
+    KpiRow("Cost", attrgetter("costs.total"), say.money),
+    KpiRow("per interested", attrgetter("costs.per_interested"), say.money),
+)
 
 
 def report(content: Report, width: int) -> Group:
@@ -154,14 +195,20 @@ def _numbers(content: Report, width: int) -> Table:
     table.add_column(_spans(content))
     if width >= WIDE:
         table.add_column("Lowest to highest", style="dim")
-    for name, show, value, change in _lines(content):
-        values = [value(figures) for figures in content.trend]
-        row: list[RenderableType] = [name, show(content.now)]
-        row += [show(content.before)] * (width >= MEDIUM) + [change, Text(say.spark(values), "cyan")]
-        known = [figures for figures, number in zip(content.trend, values, strict=True) if number is not None]
+    for row in (*KPI_ROWS, *(COST_ROWS if content.detail.costs.total is not None else ())):
+        numbers = [row.number(kpis) for kpis in content.trend]
+        cells: list[RenderableType] = [row.label, row.text(content.now)]
+        cells += [row.text(content.before)] * (width >= MEDIUM)
+        cells += [_change_of(row, content), Text(say.spark(numbers), "cyan")]
+        known = [
+            (number, row.text(kpis))
+            for kpis, number in zip(content.trend, numbers, strict=True)
+            if number is not None
+        ]
         if width >= WIDE and known:
-            row.append(f"{show(min(known, key=value))} to {show(max(known, key=value))}")  # type: ignore[arg-type]
-        table.add_row(*row)
+            first = itemgetter(0)
+            cells.append(f"{min(known, key=first)[1]} to {max(known, key=first)[1]}")
+        table.add_row(*cells)
     return table
 
 
@@ -174,86 +221,12 @@ def _spans(content: Report) -> str:
     return say.plural(number, "day") if days == 1 else f"{number} × {days} days"
 
 
-Line = tuple[str, Callable[[Kpis], str], Callable[[Kpis], float | None], Text]
-
-
-def _lines(content: Report) -> Iterator[Line]:
-    now, before = content.now, content.before
-
-    def grown(value: Callable[[Kpis], float | None]) -> Text:
-        return Text(say.growth(value(now), value(before)), "dim")
-
-    def moved(value: Callable[[Kpis], Rate], measure: str) -> Text:
-        return _moved(value(now), value(before), _change(content.changes, measure))
-
-    yield "Tasks", lambda f: say.count(f.tasks), lambda f: f.tasks, grown(lambda f: f.tasks)
-    yield (
-        "Completed",
-        lambda f: say.rate(f.completed),
-        lambda f: f.completed.rate,
-        moved(lambda f: f.completed, "completed"),
-    )
-    yield (
-        "Dialed",
-        lambda f: say.count(f.connected.cases),
-        lambda f: f.connected.cases,
-        grown(lambda f: f.connected.cases),
-    )
-    yield (
-        "Connected",
-        lambda f: say.rate(f.connected),
-        lambda f: f.connected.rate,
-        moved(lambda f: f.connected, "connect"),
-    )
-    yield (
-        "Engaged",
-        lambda f: say.rate(f.engaged),
-        lambda f: f.engaged.rate,
-        moved(lambda f: f.engaged, "engaged"),
-    )
-    yield (
-        "Interested",
-        lambda f: say.rate(f.interested),
-        lambda f: f.interested.rate,
-        moved(lambda f: f.interested, "interested"),
-    )
-    yield (
-        "Successful",
-        lambda f: say.rate(f.successful),
-        lambda f: f.successful.rate,
-        moved(lambda f: f.successful, "successful"),
-    )
-    yield (
-        "Median call",
-        lambda f: say.clock(f.durations.median),
-        lambda f: f.durations.median,
-        grown(lambda f: f.durations.median),
-    )
-    yield (
-        "9 in 10 within",
-        lambda f: say.clock(f.durations.p90),
-        lambda f: f.durations.p90,
-        grown(lambda f: f.durations.p90),
-    )
-    yield (
-        "Talk time",
-        lambda f: say.hours(f.durations.total),
-        lambda f: f.durations.total,
-        grown(lambda f: f.durations.total),
-    )
-    if content.detail.costs.total is not None:
-        yield (
-            "Cost",
-            lambda f: say.money(f.costs.total),
-            lambda f: f.costs.total,
-            grown(lambda f: f.costs.total),
-        )
-        yield (
-            "per interested",
-            lambda f: say.money(f.costs.per_interested),
-            lambda f: f.costs.per_interested,
-            grown(lambda f: f.costs.per_interested),
-        )
+def _change_of(row: KpiRow, content: Report) -> Text:
+    """The change of a number against the period before."""
+    now, before = row.value(content.now), row.value(content.before)
+    if isinstance(now, Rate) and isinstance(before, Rate):
+        return _moved(now, before, _change(content.changes, row.measure))
+    return Text(say.growth(row.number(content.now), row.number(content.before)), "dim")
 
 
 def _moved(now: Rate, before: Rate, change: Difference | None) -> Text:
