@@ -91,7 +91,7 @@ def unusual_days(scoped: ScopedViews, since: date | None, until: date | None) ->
                 most = min(1, row[f"{measure}_rate_high"])
                 text = (
                     f"{say.percent(share)} of {say.count(row[cases])} {verb},"
-                    f" usual is {say.percent(least)} to {say.percent(most)}"
+                    f" usually {say.percent(least)} to {say.percent(most)}"
                 )
                 found.append(Unusual(row["space_token"], row["local_date"], measure, text))
     return found
@@ -107,7 +107,7 @@ def _freshness(rows: list[dict[str, Any]]) -> Iterator[Alert]:
         if row["last_synced_at"] is None:
             yield Alert("stale", "act", 1, f"{name} has never been synced", "unpod-sync sync")
         elif row["age_seconds"] > STALE_HOURS * 3600:
-            text = f"{name}: the data are {_age(row['age_seconds'] / 3600)} old"
+            text = f"{name}: the data is {_age(row['age_seconds'] / 3600)} old"
             yield Alert("stale", "act", 1, text, "unpod-sync sync, or check its cron job")
         elif row["age_seconds"] < -3600:
             text = f"{name}: the last sync lies {_age(-row['age_seconds'] / 3600)} in the future"
@@ -115,12 +115,12 @@ def _freshness(rows: list[dict[str, Any]]) -> Iterator[Alert]:
         gap = (row["count_difference"] or 0) - (row["explained_gap"] or 0)
         if gap:
             tasks = say.plural(abs(gap), f"{'more' if gap > 0 else 'fewer'} task")
-            text = f"{name}: the API counts {tasks} than are here"
+            text = f"{name}: the API counts {tasks} than are stored here"
             yield Alert("count_difference", "look", abs(gap), text, "unpod-sync sync --full")
         if row["pending_sweep"]:
             number = row["pending_sweep"]
             text = f"{name}: {say.plural(number, 'task')} still to be verified"
-            yield Alert("pending_sweep", "know", number, text, "the next syncs go on by themselves")
+            yield Alert("pending_sweep", "know", number, text, "nothing to do: the next syncs continue")
 
 
 def _last_load(rows: list[dict[str, Any]]) -> Iterator[Alert]:

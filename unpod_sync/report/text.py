@@ -178,8 +178,8 @@ def _attention(items: tuple[Alert, ...], width: int) -> Iterator[RenderableType]
             text.append("  " if fits else "\n").append("→ " + item.hint, "cyan")
         table.add_row(Text(mark, style), text)
     if len(notes) > shown:
-        kinds = say.plural(len(notes) - shown, "more kind of flaw", "more kinds of flaw")
-        more = f"{kinds}: unpod-sync query 'from data_quality'"
+        issues = say.plural(len(notes) - shown, "more data quality issue")
+        more = f"{issues}: unpod-sync query 'from data_quality'"
         table.add_row("", Text(more, "dim"))
     yield table
 
