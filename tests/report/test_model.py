@@ -14,7 +14,7 @@ import pytest
 
 from tests.demo_file import changed_copy, complete_file, demo_file
 from unpod_sync.errors import UsageError, WarehouseError
-from unpod_sync.report import formatting as say
+from unpod_sync.report import formatting as fmt
 from unpod_sync.report.kpis import Rate
 from unpod_sync.report.model import Report, Request, report
 from unpod_sync.report.scoped_views import AGENT, ALL, SPACE, Filter, ScopedViews, open_file, quality
@@ -292,7 +292,7 @@ def test_only_bad_days_need_attention(tmp_path: Path, usual: str, is_bad: bool) 
     assert row
     assert row[0] > 0
     found = [item for item in report(path, Request()).attention if item.kind == "completion_anomaly"]
-    assert any(say.day(day) in item.text for item in found) == is_bad
+    assert any(fmt.day(day) in item.text for item in found) == is_bad
 
 
 def test_due_callbacks_follow_the_filters() -> None:

@@ -47,7 +47,7 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Message:
     """One message of the transcript."""
 
     position: int
@@ -58,15 +58,15 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class CallHistory:
     """Everything about one call; `task` holds the columns of `tasks`, with the names of agent and space."""
 
     task: dict[str, Any]
     chapters: list[Revision]
-    transcript: list[Said]
+    transcript: list[Message]
 
 
-def story(connection: duckdb.DuckDBPyConnection, word: str) -> Story:
+def call_history(connection: duckdb.DuckDBPyConnection, word: str) -> CallHistory:
     """The call whose id, or the beginning of its id, is `word`; its call_id will do as well."""
     task_id = _find(connection, word)
     [task] = rows_as_dicts(
@@ -86,10 +86,10 @@ def story(connection: duckdb.DuckDBPyConnection, word: str) -> Story:
         " where task_id = ? and batch_id = ? order by position",
         [task_id, task["batch_id"]],
     ).fetchall()
-    return Story(
+    return CallHistory(
         {name: value for name, value in task.items() if name not in INTERNAL or name == "task_id"},
-        _chapters(versions),
-        [Said(*message) for message in messages],
+        _revisions(versions),
+        [Message(*message) for message in messages],
     )
 
 
@@ -125,8 +125,8 @@ def _nearest(connection: duckdb.DuckDBPyConnection, word: str) -> str:
     )
 
 
-def _chapters(versions: list[dict[str, Any]]) -> list[Revision]:
-    chapters: list[Revision] = []
+def _revisions(versions: list[dict[str, Any]]) -> list[Revision]:
+    revisions: list[Revision] = []
     before: dict[str, Any] = {}
     for version in versions:
         changes = [
@@ -134,6 +134,6 @@ def _chapters(versions: list[dict[str, Any]]) -> list[Revision]:
             for name, value in version.items()
             if name not in INTERNAL and value != before.get(name)
         ]
-        chapters.append(Revision(version["observed_at"], version["modified_at"], changes))
+        revisions.append(Revision(version["observed_at"], version["modified_at"], changes))
         before = version
-    return chapters
+    return revisions

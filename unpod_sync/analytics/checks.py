@@ -32,16 +32,16 @@ class CheckResult:
         return not self.violations
 
 
-def judge(connection: duckdb.DuckDBPyConnection) -> Iterator[CheckResult]:
+def run_checks(connection: duckdb.DuckDBPyConnection) -> Iterator[CheckResult]:
     """Judges every claim, in the order of the files' names."""
     from unpod_sync.warehouse.schema import sql_files
 
     for path in sql_files("checks"):
         text = path.read_text(encoding="utf-8")
-        yield _judged(connection, path.stem, text)
+        yield _run_check(connection, path.stem, text)
 
 
-def _judged(connection: duckdb.DuckDBPyConnection, name: str, text: str) -> CheckResult:
+def _run_check(connection: duckdb.DuckDBPyConnection, name: str, text: str) -> CheckResult:
     import duckdb
 
     from unpod_sync.warehouse.queries import rows_as_dicts

@@ -73,18 +73,18 @@ class Difference:
     is_significant: bool
 
 
-def whole(views: PublishedFile) -> Kpis:
-    """The figures of a scope with one label."""
-    rows = figures(views)
-    return rows[0] if rows else nothing("all")
+def total_kpis(views: PublishedFile) -> Kpis:
+    """The KPIs of a scope with one label."""
+    rows = kpis_by_label(views)
+    return rows[0] if rows else empty_kpis("all")
 
 
-def nothing(label: str) -> Kpis:
-    """The figures of no call: counts are 0, everything else is unknown."""
-    return _figure({"label": label})
+def empty_kpis(label: str) -> Kpis:
+    """The KPIs of no call: counts are 0, everything else is unknown."""
+    return _kpis({"label": label})
 
 
-def figures(views: PublishedFile) -> tuple[Kpis, ...]:
+def kpis_by_label(views: PublishedFile) -> tuple[Kpis, ...]:
     """One row per label of a scope without dates."""
     rows = views.rows(
         "select rates.agent_handle as label, funnel.*, durations.*, costs.*, rates.*"
@@ -94,10 +94,10 @@ def figures(views: PublishedFile) -> tuple[Kpis, ...]:
         " left join call_costs as costs on rates.agent_handle = costs.agent_handle"
         " order by label"
     )
-    return tuple(_figure(row) for row in rows)
+    return tuple(_kpis(row) for row in rows)
 
 
-def _figure(row: dict[str, Any]) -> Kpis:
+def _kpis(row: dict[str, Any]) -> Kpis:
     def rate(hits: str, cases: str, name: str) -> Rate:
         return Rate(
             row.get(hits) or 0,

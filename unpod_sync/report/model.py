@@ -14,16 +14,16 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from unpod_sync.errors import UsageError
-from unpod_sync.report.alerts import Alert, attention, callbacks_due
+from unpod_sync.report.alerts import Alert, alerts, callbacks_due
 from unpod_sync.report.changes import changes
 from unpod_sync.report.kpis import (
     Difference,
     Kpis,
     Rate,
     differences,
-    figures,
-    nothing,
-    whole,
+    empty_kpis,
+    kpis_by_label,
+    total_kpis,
 )
 from unpod_sync.report.periods import Period, Periods, periods
 from unpod_sync.report.scoped_views import (
@@ -125,29 +125,29 @@ def report(path: Path, request: Request) -> Report:
         names = {"space": names_of(file, "space"), "agent": names_of(file, "agent")}
         chosen = Filter(resolve("space", names, request.spaces), resolve("agent", names, request.agents))
         scoped = ScopedViews(file, chosen)
-        return _ask(scoped, chosen, _scope(scoped, path, request, chosen, names), names)
+        return _build(scoped, chosen, _scope(scoped, path, request, chosen, names), names)
 
 
-def _ask(scoped: ScopedViews, chosen: Filter, scope: Scope, names: dict[str, dict[str, str]]) -> Report:
+def _build(scoped: ScopedViews, chosen: Filter, scope: Scope, names: dict[str, dict[str, str]]) -> Report:
     period, detail = scope.period, scope.detail
     detail_views = _open(scoped, detail, ALL)
     compared = differences(_open(scoped, detail, None))
     return Report(
         scope=scope,
-        now=whole(_open(scoped, period, ALL)),
-        before=nothing("all") if scope.is_partial else whole(_open(scoped, scope.before, ALL)),
-        today=whole(_open(scoped, Period(scope.today, scope.today), ALL)) if scope.today else None,
+        now=total_kpis(_open(scoped, period, ALL)),
+        before=empty_kpis("all") if scope.is_partial else total_kpis(_open(scoped, scope.before, ALL)),
+        today=total_kpis(_open(scoped, Period(scope.today, scope.today), ALL)) if scope.today else None,
         callbacks_due=callbacks_due(scoped.file, chosen)["due"],
         trend=_trend(scoped, period),
-        detail=whole(detail_views),
-        agents=_named(figures(_open(scoped, detail, AGENT)), names["agent"], "no agent"),
-        spaces=_named(figures(_open(scoped, detail, SPACE)), names["space"], "no space"),
+        detail=total_kpis(detail_views),
+        agents=_named(kpis_by_label(_open(scoped, detail, AGENT)), names["agent"], "no agent"),
+        spaces=_named(kpis_by_label(_open(scoped, detail, SPACE)), names["space"], "no space"),
         outcomes=_outcomes(detail_views, _open(scoped, detail.before, ALL)),
         hours=_hours(detail_views),
         changes=() if scope.is_partial else _changes(scoped, period),
-        comparisons=_apart(compared, names["agent"]),
+        comparisons=_significant(compared, names["agent"]),
         pairs_compared=len({(row.one, row.other) for row in compared}),
-        attention=attention(scoped, chosen, (period.since, period.until), names["space"]),
+        attention=alerts(scoped, chosen, (period.since, period.until), names["space"]),
     )
 
 
@@ -159,7 +159,7 @@ def _changes(scoped: ScopedViews, period: Period) -> tuple[Difference, ...]:
     return tuple(chain.from_iterable(changes(scoped.part.rows, period.before, period).values()))
 
 
-def _apart(compared: tuple[Difference, ...], names: dict[str, str]) -> tuple[Difference, ...]:
+def _significant(compared: tuple[Difference, ...], names: dict[str, str]) -> tuple[Difference, ...]:
     """The pairs of agents that the view finds apart, under their names."""
     return tuple(
         replace(row, one=names.get(row.one, row.one), other=names.get(row.other, row.other))
@@ -255,7 +255,7 @@ def _trend_days(period: Period) -> int:
 
 
 def _trend(scoped: ScopedViews, period: Period) -> tuple[Kpis, ...]:
-    """The figures of stretches of equal length up to the end of the period, oldest first.
+    """The KPIs of stretches of equal length up to the end of the period, oldest first.
 
     A week stands among the weeks before it; another period is cut into parts.
     """
@@ -265,14 +265,14 @@ def _trend(scoped: ScopedViews, period: Period) -> tuple[Kpis, ...]:
     since = period.until - timedelta(days=span * count - 1)
     label = f"strftime(local_date - ((local_date - date '{since}') % {span})::integer, '%Y-%m-%d')"
     shown = Period(since if is_week else period.since, period.until)
-    rows = {row.label: row for row in figures(_open(scoped, shown, label))}
+    rows = {row.label: row for row in kpis_by_label(_open(scoped, shown, label))}
     starts = [str(since + timedelta(days=span * number)) for number in range(count)]
-    return tuple(rows.get(start) or nothing(start) for start in starts)
+    return tuple(rows.get(start) or empty_kpis(start) for start in starts)
 
 
-def _named(figures: tuple[Kpis, ...], names: dict[str, str], nobody: str) -> tuple[Kpis, ...]:
+def _named(rows: tuple[Kpis, ...], names: dict[str, str], nobody: str) -> tuple[Kpis, ...]:
     """With names for keys, the busiest first."""
-    named = (replace(row, label=names.get(row.label, row.label) or nobody) for row in figures)
+    named = (replace(row, label=names.get(row.label, row.label) or nobody) for row in rows)
     return tuple(sorted(named, key=lambda row: (-row.connected.cases, row.label)))
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from unpod_sync.report import formatting as say
-from unpod_sync.report.alerts import flaws, state, unusual_days
+from unpod_sync.report import formatting as fmt
+from unpod_sync.report.alerts import quality_alerts, sync_alerts, unusual_days
 from unpod_sync.report.changes import changes
 from unpod_sync.report.model import Clock, Request, asked_periods, names_of, resolve
 from unpod_sync.report.periods import DEFAULT_DAYS, Period
@@ -173,7 +173,7 @@ class _Page:
             "changes": self._changes(),
             "anomalies": self._unusual(),
             "freshness": [
-                dataclasses.asdict(item) | {"space": -1} for item in state(self._file, self._chosen)
+                dataclasses.asdict(item) | {"space": -1} for item in sync_alerts(self._file, self._chosen)
             ],
             "flaws": self._flaws(),
             "metrics": self._metrics(),
@@ -238,7 +238,7 @@ class _Page:
     def _flaws(self) -> list[list[Any]]:
         cut = Filter(self._chosen.spaces, self._chosen.agents, self._carried.since, self._carried.until)
         rows = quality(self._file, cut if self._is_cut else self._chosen)
-        worth = {item.kind for item in flaws(rows)}
+        worth = {item.kind for item in quality_alerts(rows)}
         chosen = [row for row in rows if row["flaw_count"]]
         chosen.sort(key=lambda row: (row["flaw"] not in worth, -(row["flaw_rate"] or 1)))
         return [
@@ -269,4 +269,4 @@ def _short(bound: float | None) -> float | None:
 
 def _moment(value: datetime, zone: str) -> str:
     local = value.astimezone(ZoneInfo(zone))
-    return f"{say.day(local.date(), year=True)}, {local:%H:%M}"
+    return f"{fmt.day(local.date(), year=True)}, {local:%H:%M}"
