@@ -12,7 +12,7 @@ from unpod_sync.errors import UnpodSyncError, UsageError
 from unpod_sync.suggest import did_you_mean
 from unpod_sync.warehouse.queries import rows_as_dicts
 
-#: Columns whose change tells nothing about the call.
+#: Columns whose change means nothing for the call.
 INTERNAL = {
     "batch_id",
     "load_id",

@@ -1,6 +1,6 @@
 """The claims of `sql/checks/`: what must hold of every warehouse. Each file is one claim.
 
-Its first comment line says the claim, its query gives the rows that violate it.
+Its first comment line states the claim; its query returns the rows that violate it.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class AgentFields:
-    """What one agent collects; `analysed_count` is its calls with an analysis, the ground of coverage."""
+    """What one agent collects; `analysed_count` is its calls with an analysis, the base of coverage."""
 
     agent_handle: str
     agent_name: str | None

@@ -10,7 +10,7 @@ from unpod_sync.report.scoped_views import PublishedFile
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A share of cases, with its 95 % interval where the views give one; NULL without cases."""
+    """A share of cases, with its 95% interval where the views give one; NULL without cases."""
 
     hits: int
     cases: int

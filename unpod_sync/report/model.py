@@ -1,4 +1,4 @@
-"""What the report says: asked of the published file, as plain values.
+"""The report as plain values, read from the published file.
 
 Every number comes from a view of the file over a part of its calls (`scoped_views`); here rows
 become dataclasses. A rate always travels with its cases.
@@ -169,7 +169,7 @@ def _significant(compared: tuple[Difference, ...], names: dict[str, str]) -> tup
 
 
 def names_of(file: PublishedFile, kind: str) -> dict[str, str]:
-    """Key → name of the spaces or agents that the file knows."""
+    """Key → name of the spaces or agents in the file."""
     key = {"space": "space_token", "agent": "agent_handle"}[kind]
     rows = file.rows(f"select {key} as key, {kind}_name as name from {kind}s")
     used = file.rows(f"select distinct {key} as key from tasks where {key} is not null")
@@ -178,7 +178,7 @@ def names_of(file: PublishedFile, kind: str) -> dict[str, str]:
 
 
 def resolve(kind: str, names: dict[str, dict[str, str]], wanted: Sequence[str]) -> tuple[str, ...]:
-    """Keys of what the user named by key or name; every bearer of a shared name."""
+    """Keys of what the user named by key or name; all keys that share a name."""
     known = names[kind]
     found: list[str] = []
     for word in wanted:

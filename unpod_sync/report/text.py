@@ -278,7 +278,7 @@ def _parts(title: str, content: Report, rows: tuple[Kpis, ...], width: int) -> I
 
 
 def _comparisons(content: Report, width: int) -> Iterator[Text]:
-    """The clear differences of the view agent_comparison, and how many pairs they were looked for in."""
+    """The clear differences of the view agent_comparison, and how many pairs were compared."""
     if not content.pairs_compared:
         return
     nouns = {"connect": "connects", "interested": "interest"}

@@ -28,7 +28,7 @@ SCRIPTS = ("model.js", "charts.js", "app.js")
 def write(target: Path, path: Path, request: Request) -> int:
     """Writes the page about the published file at `path` to `target`; returns its size in bytes.
 
-    The page is written beside its place and renamed, so that nobody ever sees half of it.
+    The page is written to a temporary file and renamed, so that it appears whole.
     """
     refuse_precious(target)
     page = build(read(path, request)).encode()

@@ -121,7 +121,7 @@ class Keys:
 
     @property
     def labels(self) -> list[str]:
-        """Names in the order of numbers; a name that two keys share is told apart by the key's end."""
+        """Names in the order of numbers; a name that two keys share gets the end of its key."""
         shown = [self._nobody if key is None else self._names.get(key, key) for key in self._numbers]
         return [
             f"{name} …{key[-4:]}" if key and shown.count(name) > 1 else name
