@@ -1,25 +1,9 @@
 -- One row per run: its tasks by state and the rates, runs without tasks and runs known only from tasks too.
 create or replace view run_completion as
 
-with counts as (
-    select
-        run_id,
-        min(space_token) as space_token,
-        sum(total_tasks)::bigint as total_tasks,
-        sum(completed_tasks)::bigint as completed_tasks,
-        sum(failed_tasks)::bigint as failed_tasks,
-        sum(pending_tasks)::bigint as pending_tasks,
-        sum(in_progress_tasks)::bigint as in_progress_tasks,
-        sum(other_tasks)::bigint as other_tasks,
-        max(last_ended_at) as last_ended_at
-    from task_counts
-    where run_id is not null
-    group by all
-)
-
 select
     -- keys
-    coalesce(runs.run_id, counts.run_id) as run_id,
+    coalesce(runs.run_id, counts.group_key) as run_id,
     coalesce(runs.space_token, counts.space_token) as space_token,
     runs.status as run_status,
     runs.created_at,
@@ -31,15 +15,15 @@ select
     coalesce(counts.pending_tasks, 0) as pending_tasks,
     coalesce(counts.in_progress_tasks, 0) as in_progress_tasks,
     coalesce(counts.other_tasks, 0) as other_tasks,
-    counts.completed_tasks::double / nullif(counts.total_tasks, 0) as completion_rate,
-    (counts.completed_tasks + counts.failed_tasks)::double / nullif(counts.total_tasks, 0) as processed_rate,
-    case when counts.pending_tasks + counts.in_progress_tasks = 0 then counts.last_ended_at end as finished_at
+    counts.completion_rate,
+    counts.processed_rate,
+    counts.finished_at
 
 from runs
-full join counts on runs.run_id = counts.run_id
+full join completion_by(run_id) as counts on runs.run_id = counts.group_key
 where
-    runs.deleted_at is null
-    or counts.total_tasks > 0;
+    (runs.run_id is not null or counts.group_key is not null)
+    and (runs.deleted_at is null or counts.total_tasks > 0);
 
 comment on view run_completion is
 'One row per run: its tasks by state and the rates; runs without tasks and runs known only from tasks too.';

@@ -1,23 +1,9 @@
 -- One row per agent: its tasks by state and the rates, agents without tasks and tasks without an agent too.
 create or replace view agent_completion as
 
-with counts as (
-    select
-        agent_handle,
-        sum(total_tasks)::bigint as total_tasks,
-        sum(completed_tasks)::bigint as completed_tasks,
-        sum(failed_tasks)::bigint as failed_tasks,
-        sum(pending_tasks)::bigint as pending_tasks,
-        sum(in_progress_tasks)::bigint as in_progress_tasks,
-        sum(other_tasks)::bigint as other_tasks,
-        max(last_ended_at) as last_ended_at
-    from task_counts
-    group by all
-)
-
 select
     -- keys
-    coalesce(agents.agent_handle, counts.agent_handle) as agent_handle,
+    coalesce(agents.agent_handle, counts.group_key) as agent_handle,
     agents.agent_name,
 
     -- measures
@@ -27,12 +13,12 @@ select
     coalesce(counts.pending_tasks, 0) as pending_tasks,
     coalesce(counts.in_progress_tasks, 0) as in_progress_tasks,
     coalesce(counts.other_tasks, 0) as other_tasks,
-    counts.completed_tasks::double / nullif(counts.total_tasks, 0) as completion_rate,
-    (counts.completed_tasks + counts.failed_tasks)::double / nullif(counts.total_tasks, 0) as processed_rate,
-    case when counts.pending_tasks + counts.in_progress_tasks = 0 then counts.last_ended_at end as finished_at
+    counts.completion_rate,
+    counts.processed_rate,
+    counts.finished_at
 
 from agents
-full join counts on agents.agent_handle = counts.agent_handle
+full join completion_by(agent_handle) as counts on agents.agent_handle = counts.group_key
 where
     agents.deleted_at is null
     or counts.total_tasks > 0;

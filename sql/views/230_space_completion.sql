@@ -1,23 +1,9 @@
 -- One row per space: its tasks by state and the rates, spaces without tasks too.
 create or replace view space_completion as
 
-with counts as (
-    select
-        space_token,
-        sum(total_tasks)::bigint as total_tasks,
-        sum(completed_tasks)::bigint as completed_tasks,
-        sum(failed_tasks)::bigint as failed_tasks,
-        sum(pending_tasks)::bigint as pending_tasks,
-        sum(in_progress_tasks)::bigint as in_progress_tasks,
-        sum(other_tasks)::bigint as other_tasks,
-        max(last_ended_at) as last_ended_at
-    from task_counts
-    group by all
-)
-
 select
     -- keys
-    coalesce(spaces.space_token, counts.space_token) as space_token,
+    coalesce(spaces.space_token, counts.group_key) as space_token,
     spaces.space_name,
 
     -- measures
@@ -27,12 +13,12 @@ select
     coalesce(counts.pending_tasks, 0) as pending_tasks,
     coalesce(counts.in_progress_tasks, 0) as in_progress_tasks,
     coalesce(counts.other_tasks, 0) as other_tasks,
-    counts.completed_tasks::double / nullif(counts.total_tasks, 0) as completion_rate,
-    (counts.completed_tasks + counts.failed_tasks)::double / nullif(counts.total_tasks, 0) as processed_rate,
-    case when counts.pending_tasks + counts.in_progress_tasks = 0 then counts.last_ended_at end as finished_at
+    counts.completion_rate,
+    counts.processed_rate,
+    counts.finished_at
 
 from spaces
-full join counts on spaces.space_token = counts.space_token
+full join completion_by(space_token) as counts on spaces.space_token = counts.group_key
 where
     spaces.deleted_at is null
     or counts.total_tasks > 0;

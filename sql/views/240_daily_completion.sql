@@ -1,25 +1,10 @@
 -- One row per space and local date: tasks created that day by state and the rates.
 create or replace view daily_completion as
 
-with counts as (
-    select
-        space_token,
-        local_date,
-        sum(total_tasks)::bigint as total_tasks,
-        sum(completed_tasks)::bigint as completed_tasks,
-        sum(failed_tasks)::bigint as failed_tasks,
-        sum(pending_tasks)::bigint as pending_tasks,
-        sum(in_progress_tasks)::bigint as in_progress_tasks,
-        sum(other_tasks)::bigint as other_tasks,
-        max(last_ended_at) as last_ended_at
-    from task_counts
-    group by all
-)
-
 select
     -- keys
-    space_token,
-    local_date,
+    group_key[1] as space_token,
+    group_key[2] as local_date,
 
     -- measures
     total_tasks,
@@ -28,11 +13,11 @@ select
     pending_tasks,
     in_progress_tasks,
     other_tasks,
-    completed_tasks::double / nullif(total_tasks, 0) as completion_rate,
-    (completed_tasks + failed_tasks)::double / nullif(total_tasks, 0) as processed_rate,
-    case when pending_tasks + in_progress_tasks = 0 then last_ended_at end as finished_at
+    completion_rate,
+    processed_rate,
+    finished_at
 
-from counts;
+from completion_by(row(space_token, local_date));
 
 comment on view daily_completion is
 'One row per space and local date: tasks created that day by state and the rates.';

@@ -116,11 +116,11 @@ counted as (
     from (
         values
         (
-            'rejected_values', 'none', 'Values or rows that fitted no column and were refused.',
+            'rejected_values', 'none', 'Values or rows refused because they fit no column.',
             'Read meta.rejects; the payload is kept in raw.payloads.'
         ),
         (
-            'deleted_tasks', 'stored', 'Tasks that a complete sweep no longer met; left out of all views.',
+            'deleted_tasks', 'stored', 'Tasks that a complete sweep no longer found; left out of all views.',
             'Nothing; they come back when the list shows them again.'
         ),
         (
@@ -180,7 +180,7 @@ counted as (
             'Completed is no conversation: use connect_rate.'
         ),
         (
-            'verdicts_without_user', 'calls', 'Calls whose outcome tells what the user wants though no user spoke.',
+            'verdicts_without_user', 'calls', 'Calls with an outcome that only a user can give, though no user spoke.',
             'The label is not counted as interest; review the agent''s analysis prompt.'
         ),
         (

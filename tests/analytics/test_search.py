@@ -115,12 +115,6 @@ def test_filters_limits_and_context(connection: duckdb.DuckDBPyConnection) -> No
     assert len(search(connection, Request(terms), context=0)[0][0].passages) == 2
 
 
-def test_slices_find_what_one_reading_finds(connection: duckdb.DuckDBPyConnection) -> None:
-    """Where the slices end changes nothing: neither a loss nor a double."""
-    found, more = search(connection, Request(parse(["refund"])), slices=(1, 5, None))
-    assert [call.task_id for call in found] == ["T2", "T1"] and not more
-
-
 def test_the_command(run_cli: Callable[..., Ran], warehouse_file: Path) -> None:
     """Passages for people, JSON for programs, the rest on stderr."""
     arguments = ("search", "--database", warehouse_file, "speaking", "--limit", "2")

@@ -15,7 +15,7 @@ from rich.console import Console
 from tests.browser.chromium import Chromium, find
 from tests.demo_file import changed_copy, demo_file
 from tests.report.test_surfaces import CASES, as_written, of_views
-from unpod_sync.report import formatting as say
+from unpod_sync.report import formatting as fmt
 from unpod_sync.report import text as report_text
 from unpod_sync.report.html import write
 from unpod_sync.report.model import Request, report
@@ -137,7 +137,7 @@ def test_the_page_has_the_numbers_of_the_views(page: Chromium, case: str) -> Non
             place = tiles.index(name)
             assert tiles[place + 1] == value
             assert not cases or tiles[place + 2] == f"of {cases}"
-    promised = say.plural(expected["callbacks"], "promised callback was", "promised callbacks were")
+    promised = fmt.plural(expected["callbacks"], "promised callback was", "promised callbacks were")
     listed = page.run("document.getElementById('attention').innerText")
     assert (promised in listed) == bool(expected["callbacks"])
 
@@ -217,13 +217,13 @@ def test_both_languages_compute_and_write_alike(page: Chromium) -> None:
         )
     )
     assert written == [
-        [say.percent(share) for share in shares],
-        [say.money(amount) for amount in amounts],
-        [say.clock(seconds) for seconds in times],
-        [say.points(change) for change in changes],
-        [say.growth(now, before) for now, before in growths],
-        [say.plural(count, "call") for count in (1, 2, 1234)],
-        say.between(-0.125, 0.031),
+        [fmt.percent(share) for share in shares],
+        [fmt.money(amount) for amount in amounts],
+        [fmt.clock(seconds) for seconds in times],
+        [fmt.points(change) for change in changes],
+        [fmt.growth(now, before) for now, before in growths],
+        [fmt.plural(count, "call") for count in (1, 2, 1234)],
+        fmt.between(-0.125, 0.031),
     ]
 
 

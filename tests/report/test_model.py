@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,12 +14,29 @@ import pytest
 
 from tests.demo_file import changed_copy, complete_file, demo_file
 from unpod_sync.errors import UsageError, WarehouseError
-from unpod_sync.report import formatting as say
+from unpod_sync.report import formatting as fmt
 from unpod_sync.report.kpis import Rate
 from unpod_sync.report.model import Report, Request, report
-from unpod_sync.report.scoped_views import ALL, OTHERS, SCORES, Filter, ScopedViews, open_file, quality
+from unpod_sync.report.scoped_views import AGENT, ALL, SPACE, Filter, ScopedViews, open_file, quality
 
 EMPTY = tuple(f"delete from {table}" for table in ("tasks", "runs", "task_versions", "transcript_messages"))
+
+#: The views that a scope can filter: those above `calls` and `task_counts` alone.
+SCOPED = (
+    "agent_completion",
+    "call_counts",
+    "call_durations",
+    "call_outcomes",
+    "call_funnel",
+    "connect_heatmap",
+    "call_costs",
+    "agent_rates",
+    "agent_scorecard",
+    "agent_comparison",
+    "daily_completion",
+    "daily_activity",
+    "daily_anomalies",
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +57,60 @@ def by_hand(sql: str) -> tuple[object, ...]:
         return connection.execute(sql).fetchone() or ()
 
 
-@pytest.mark.parametrize("view", [*SCORES, *OTHERS])
-def test_a_window_on_everything_has_the_rows_of_the_file(view: str) -> None:
-    """A view seen through a window without filter is the view of the file, up to the order of sums."""
+@pytest.mark.parametrize("view", SCOPED)
+def test_a_scope_on_everything_has_the_rows_of_the_file(view: str) -> None:
+    """A view over a scope without filter is the view of the file, up to the order of sums."""
     columns = "* exclude (agent_name)" if view == "agent_completion" else "*"
     with open_file(demo_file()) as file:
-        window = ScopedViews(file, Filter()).open(None, None, others=OTHERS)
+        views = ScopedViews(file, Filter()).open(None, None)
         sql = f"select {columns} from {view} order by all"
-        assert _rounded(window.rows(sql)) == _rounded(file.rows(sql))
-        assert view in ("agent_comparison",) or window.rows(sql)
+        assert _rounded(views.rows(sql)) == _rounded(file.rows(sql))
+        assert view in ("agent_comparison",) or views.rows(sql)
+
+
+@pytest.mark.parametrize("label", [None, ALL, AGENT, SPACE])
+@pytest.mark.parametrize("part", ["everything", "a space", "an agent on some days"])
+def test_a_scope_has_the_rows_of_a_file_that_holds_nothing_else(
+    tmp_path: Path, part: str, label: str | None
+) -> None:
+    """Every scoped view equals that of a file whose `calls` and `task_counts` are tables with just these rows."""
+    space = str(by_hand("select space_token from spaces where space_name = 'Growth Outreach'")[0])
+    agent = str(by_hand("select agent_handle from agents where agent_name = 'Asha'")[0])
+    last = by_hand("select max(local_date) from calls")[0]
+    assert isinstance(last, date)
+    chosen, where = {
+        "everything": (Filter(), "true"),
+        "a space": (Filter(spaces=(space,)), f"space_token = '{space}'"),
+        "an agent on some days": (
+            Filter(agents=(agent,), since=last - timedelta(days=40), until=last - timedelta(days=5)),
+            f"agent_handle = '{agent}' and local_date between '{last}'::date - 40 and '{last}'::date - 5",
+        ),
+    }[part]
+    statements = ["delete from agents"]
+    for table, weekday in (("calls", ", started_local_weekday = 0"), ("task_counts", "")):
+        statements += [
+            f"create table kept as from {table} where {where}",
+            f"drop view {table}",
+            f"alter table kept rename to {table}",
+        ]
+        if label:
+            values = f"space_token = 'all', agent_handle = {label}, local_date = '1970-01-01'{weekday}"
+            statements.append(f"update {table} set {values}")
+    alone = changed_copy(tmp_path / "alone.duckdb", *statements)
+    with open_file(demo_file()) as file, open_file_of_tables(alone) as expected:
+        views = ScopedViews(file, chosen).open(chosen.since, chosen.until, label=label)
+        for view in SCOPED:
+            sql = f"select * from {view} order by all"
+            rows = views.rows(sql)
+            assert _rounded(rows) == _rounded(expected(sql)), view
+            assert rows or view == "agent_comparison" or (label and view == "daily_anomalies"), view
+
+
+@contextmanager
+def open_file_of_tables(path: Path) -> Iterator[Callable[[str], list[dict[str, object]]]]:
+    """Answers SQL on a file in plain DuckDB."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        yield lambda sql: connection.sql(sql).to_arrow_table().to_pylist()
 
 
 def test_quality_of_everything_is_the_view() -> None:
@@ -228,7 +292,7 @@ def test_only_bad_days_need_attention(tmp_path: Path, usual: str, is_bad: bool) 
     assert row
     assert row[0] > 0
     found = [item for item in report(path, Request()).attention if item.kind == "completion_anomaly"]
-    assert any(say.day(day) in item.text for item in found) == is_bad
+    assert any(fmt.day(day) in item.text for item in found) == is_bad
 
 
 def test_due_callbacks_follow_the_filters() -> None:
@@ -272,8 +336,8 @@ def test_the_report_has_stable_keys(whole: Report) -> None:
 
 
 def test_one_label_for_all_is_the_sum() -> None:
-    """A window labelled as one has one row in each view of rates, also in those by date."""
+    """A scope labelled as one has one row in each view of rates, also in those by date."""
     with open_file(demo_file()) as file:
-        window = ScopedViews(file, Filter()).open(None, None, label=ALL)
+        views = ScopedViews(file, Filter()).open(None, None, label=ALL)
         for view in ("agent_scorecard", "call_funnel", "call_durations", "call_costs"):
-            assert len(window.rows(f"from {view}")) == 1
+            assert len(views.rows(f"from {view}")) == 1

@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import Ran
 from tests.demo_file import demo_file
-from unpod_sync.report import formatting as say
+from unpod_sync.report import formatting as fmt
 from unpod_sync.report.html.data import read
 from unpod_sync.report.kpis import Rate
 from unpod_sync.report.model import Request
@@ -142,18 +142,18 @@ def as_written(numbers: Numbers) -> dict[str, str]:
 
     def share(hits: str, cases: str) -> str:
         hit, case = numbers[hits], numbers[cases]
-        return say.rate(Rate(hit, case, hit / case if case else None))
+        return fmt.rate(Rate(hit, case, hit / case if case else None))
 
     return {
-        "Tasks": say.count(numbers["tasks"]),
+        "Tasks": fmt.count(numbers["tasks"]),
         "Completed": share("completed", "tasks"),
-        "Dialed": say.count(numbers["dialed"]),
+        "Dialed": fmt.count(numbers["dialed"]),
         "Connected": share("connected", "dialed"),
         "Engaged": share("engaged", "connected"),
         "Interested": share("interested", "connected"),
         "Successful": share("successful", "scored"),
-        "Median call": say.clock(numbers["median"] if numbers["connected"] else None),
-        "Cost": say.money(numbers["cost"] or None),
+        "Median call": fmt.clock(numbers["median"] if numbers["connected"] else None),
+        "Cost": fmt.money(numbers["cost"] or None),
     }
 
 
@@ -173,12 +173,12 @@ def test_every_surface_has_the_numbers_of_the_views(
     content = read(demo_file(), request)
     assert of_page(content, period) == pytest.approx(expected, abs=0.001)
     lines = run_cli(*asked).out.splitlines()
-    assert lines[0].startswith(say.days(period.since, period.until))
+    assert lines[0].startswith(fmt.days(period.since, period.until))
     for name, value in as_written(expected).items():
         line = next((line for line in lines if line.startswith(name)), None)
         assert line is not None or (name == "Cost" and not expected["cost"])
         assert line is None or line.removeprefix(name).strip().startswith(value), line
-    promised = say.plural(expected["callbacks"], "promised callback is", "promised callbacks are")
+    promised = fmt.plural(expected["callbacks"], "promised callback is", "promised callbacks are")
     assert any(promised in line for line in lines) == bool(expected["callbacks"])
 
 
@@ -200,7 +200,7 @@ def test_today_is_apart_on_every_surface(run_cli: Callable[..., Ran]) -> None:
     assert found["scope"]["today"] == str(today())
     assert found["today"]["tasks"] == expected["tasks"]
     assert found["today"]["connected"]["cases"] == expected["dialed"]
-    line = f"so far: {say.plural(expected['tasks'], 'task')}, {say.count(expected['dialed'])} dialed"
+    line = f"so far: {fmt.plural(expected['tasks'], 'task')}, {fmt.count(expected['dialed'])} dialed"
     assert line in run_cli(*asked).out
     content = read(demo_file(), Request())
     assert date.fromisoformat(content["first"]) + timedelta(days=content["today"]) == today()

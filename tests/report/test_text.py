@@ -14,9 +14,9 @@ from rich.console import Console
 
 from tests.demo_file import changed_copy, demo_file
 from unpod_sync.cli import group
-from unpod_sync.report import formatting as say
+from unpod_sync.report import formatting as fmt
 from unpod_sync.report import text as report_text
-from unpod_sync.report.kpis import Difference, Rate, nothing
+from unpod_sync.report.kpis import Difference, Rate, empty_kpis
 from unpod_sync.report.model import Report, Request, report
 
 
@@ -73,9 +73,9 @@ def test_every_part_is_there(content: Report) -> None:
 
 def test_unknown_is_a_dash(content: Report) -> None:
     """What is not known is shown as – and never as 0."""
-    empty = dataclasses.replace(content, now=dataclasses.replace(nothing("all"), calls=3, tasks=3))
+    empty = dataclasses.replace(content, now=dataclasses.replace(empty_kpis("all"), calls=3, tasks=3))
     line = next(line for line in text_of(empty, 80).splitlines() if line.startswith("Connected"))
-    assert line.split()[1] == say.UNKNOWN, "the share of this period; the one before it follows"
+    assert line.split()[1] == fmt.UNKNOWN, "the share of this period; the one before it follows"
 
 
 def test_names_are_only_names(content: Report) -> None:
@@ -165,19 +165,19 @@ def test_one_rule_for_sentences_and_marks(content: Report) -> None:
 
 def test_wording() -> None:
     """How numbers read."""
-    assert say.rate(Rate(228, 373, 228 / 373)) == "61% of 373"
-    assert say.rate(Rate(0, 0, None)) == say.UNKNOWN
-    assert say.percent(0.0) == "0%"
-    assert say.percent(0.003) == "0.3%"
-    assert say.percent(0.9999) == "> 99.9%"
-    assert (say.percent(0.125), say.percent(0.135)) == ("13%", "14%"), "half is rounded up, as on the page"
-    assert (say.plural(1, "day"), say.plural(2000, "day")) == ("1 day", "2,000 days")
-    assert say.clock(84) == "1:24"
-    assert say.clock(3684) == "1:01:24"
-    assert say.points(-0.123) == "−12 pts"
-    assert say.growth(3, 0) == say.UNKNOWN
-    assert say.days(date(2026, 11, 14), date(2026, 11, 20)) == "Sat 14 – Fri 20 Nov 2026"
-    assert say.days(date(2025, 12, 30), date(2026, 1, 5)) == "Tue 30 Dec 2025 – Mon 5 Jan 2026"
-    assert say.spark([None, 0, 1]) == "·▁█"
-    assert say.whisker(Rate(5, 10, 0.5, 0.25, 0.75), 9) == "  ├─●─┤  "
-    assert say.money(None) == say.UNKNOWN
+    assert fmt.rate(Rate(228, 373, 228 / 373)) == "61% of 373"
+    assert fmt.rate(Rate(0, 0, None)) == fmt.UNKNOWN
+    assert fmt.percent(0.0) == "0%"
+    assert fmt.percent(0.003) == "0.3%"
+    assert fmt.percent(0.9999) == "> 99.9%"
+    assert (fmt.percent(0.125), fmt.percent(0.135)) == ("13%", "14%"), "half is rounded up, as on the page"
+    assert (fmt.plural(1, "day"), fmt.plural(2000, "day")) == ("1 day", "2,000 days")
+    assert fmt.clock(84) == "1:24"
+    assert fmt.clock(3684) == "1:01:24"
+    assert fmt.points(-0.123) == "−12 pts"
+    assert fmt.growth(3, 0) == fmt.UNKNOWN
+    assert fmt.days(date(2026, 11, 14), date(2026, 11, 20)) == "Sat 14 – Fri 20 Nov 2026"
+    assert fmt.days(date(2025, 12, 30), date(2026, 1, 5)) == "Tue 30 Dec 2025 – Mon 5 Jan 2026"
+    assert fmt.spark([None, 0, 1]) == "·▁█"
+    assert fmt.whisker(Rate(5, 10, 0.5, 0.25, 0.75), 9) == "  ├─●─┤  "
+    assert fmt.money(None) == fmt.UNKNOWN

@@ -15,7 +15,9 @@ from unpod_sync.warehouse import schema
 
 PLAIN = {"VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP"}
 HEADER = re.compile(r"-- (One row.*?)\ncreate or replace view (\w+) as\n", re.DOTALL)
-VIEW_FILES = schema.sql_files("views")
+MACRO = re.compile(r"-- One row .*\ncreate or replace macro (\w+)\(\w+\) as table\n")
+MACRO_FILES = [path for path in schema.sql_files("views") if MACRO.match(path.read_text(encoding="utf-8"))]
+VIEW_FILES = [path for path in schema.sql_files("views") if path not in MACRO_FILES]
 CHECK_FILES = schema.sql_files("checks")
 
 PROMISED = {
@@ -139,6 +141,17 @@ def test_everything_has_a_comment(warehouse: Warehouse) -> None:
         "select table_name, column_name from duckdb_columns() where not internal and comment is null"
     )
     assert [row for row in warehouse.rows(uncommented) if row[0] in warehouse.views()] == []
+
+
+def test_the_one_macro_is_in_a_file_named_for_it(warehouse: Warehouse) -> None:
+    """The completion views share `completion_by`; its file holds nothing else."""
+    (path,) = MACRO_FILES
+    header = MACRO.match(path.read_text(encoding="utf-8"))
+    assert header
+    assert path.stem[4:] == header[1] == "completion_by"
+    assert path.read_text(encoding="utf-8").count(";\n") == 1
+    rows = warehouse.rows("select function_name from duckdb_functions() where not internal")
+    assert rows == [("completion_by",)]
 
 
 @pytest.mark.parametrize("path", VIEW_FILES, ids=lambda path: path.stem)

@@ -10,8 +10,9 @@ import duckdb
 
 from unpod_sync.errors import UnpodSyncError, UsageError
 from unpod_sync.suggest import did_you_mean
+from unpod_sync.warehouse.queries import rows_as_dicts
 
-#: Columns whose change tells nothing about the call.
+#: Columns whose change means nothing for the call.
 INTERNAL = {
     "batch_id",
     "load_id",
@@ -46,7 +47,7 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Message:
     """One message of the transcript."""
 
     position: int
@@ -57,25 +58,25 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class CallHistory:
     """Everything about one call; `task` holds the columns of `tasks`, with the names of agent and space."""
 
     task: dict[str, Any]
     chapters: list[Revision]
-    transcript: list[Said]
+    transcript: list[Message]
 
 
-def story(connection: duckdb.DuckDBPyConnection, word: str) -> Story:
+def call_history(connection: duckdb.DuckDBPyConnection, word: str) -> CallHistory:
     """The call whose id, or the beginning of its id, is `word`; its call_id will do as well."""
     task_id = _find(connection, word)
-    [task] = _records(
+    [task] = rows_as_dicts(
         connection,
         "select task.*, agent_name, space_name from main.tasks as task"
         " left join main.agents as agent on agent.agent_handle = task.agent_handle"
         " left join main.spaces as space on space.space_token = task.space_token where task_id = ?",
         [task_id],
     )
-    versions = _records(
+    versions = rows_as_dicts(
         connection,
         "select * from main.task_versions where task_id = ? order by observed_at, batch_id, modified_at",
         [task_id],
@@ -85,10 +86,10 @@ def story(connection: duckdb.DuckDBPyConnection, word: str) -> Story:
         " where task_id = ? and batch_id = ? order by position",
         [task_id, task["batch_id"]],
     ).fetchall()
-    return Story(
+    return CallHistory(
         {name: value for name, value in task.items() if name not in INTERNAL or name == "task_id"},
-        _chapters(versions),
-        [Said(*message) for message in messages],
+        _revisions(versions),
+        [Message(*message) for message in messages],
     )
 
 
@@ -124,16 +125,8 @@ def _nearest(connection: duckdb.DuckDBPyConnection, word: str) -> str:
     )
 
 
-def _records(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[object]
-) -> list[dict[str, Any]]:
-    cursor = connection.execute(sql, parameters)
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
-def _chapters(versions: list[dict[str, Any]]) -> list[Revision]:
-    chapters: list[Revision] = []
+def _revisions(versions: list[dict[str, Any]]) -> list[Revision]:
+    revisions: list[Revision] = []
     before: dict[str, Any] = {}
     for version in versions:
         changes = [
@@ -141,6 +134,6 @@ def _chapters(versions: list[dict[str, Any]]) -> list[Revision]:
             for name, value in version.items()
             if name not in INTERNAL and value != before.get(name)
         ]
-        chapters.append(Revision(version["observed_at"], version["modified_at"], changes))
+        revisions.append(Revision(version["observed_at"], version["modified_at"], changes))
         before = version
-    return chapters
+    return revisions

@@ -1,6 +1,6 @@
 """The claims of `sql/checks/`: what must hold of every warehouse. Each file is one claim.
 
-Its first comment line says the claim, its query gives the rows that violate it.
+Its first comment line states the claim; its query returns the rows that violate it.
 """
 
 from __future__ import annotations
@@ -32,17 +32,19 @@ class CheckResult:
         return not self.violations
 
 
-def judge(connection: duckdb.DuckDBPyConnection) -> Iterator[CheckResult]:
+def run_checks(connection: duckdb.DuckDBPyConnection) -> Iterator[CheckResult]:
     """Judges every claim, in the order of the files' names."""
     from unpod_sync.warehouse.schema import sql_files
 
     for path in sql_files("checks"):
         text = path.read_text(encoding="utf-8")
-        yield _judged(connection, path.stem, text)
+        yield _run_check(connection, path.stem, text)
 
 
-def _judged(connection: duckdb.DuckDBPyConnection, name: str, text: str) -> CheckResult:
+def _run_check(connection: duckdb.DuckDBPyConnection, name: str, text: str) -> CheckResult:
     import duckdb
+
+    from unpod_sync.warehouse.queries import rows_as_dicts
 
     claim = text.lstrip().splitlines()[0].removeprefix("--").strip()
     query = text.strip().rstrip(";")
@@ -51,9 +53,7 @@ def _judged(connection: duckdb.DuckDBPyConnection, name: str, text: str) -> Chec
         number = int(counted[0]) if counted else 0
         if not number:
             return CheckResult(name, claim, 0)
-        cursor = connection.execute(f"select * from (\n{query}\n) limit {SAMPLE}")
-        names = [column[0] for column in cursor.description or ()]
-        rows = tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchall())
+        rows = tuple(rows_as_dicts(connection, f"select * from (\n{query}\n) limit {SAMPLE}"))
     except duckdb.Error as error:
         raise WarehouseError(
             f"the claim {name} cannot be judged: {str(error).splitlines()[0]}",

@@ -104,7 +104,7 @@ def run_sql(connection: duckdb.DuckDBPyConnection, sql: str) -> Result:
         reader = relation.to_arrow_reader(BATCH_ROWS)
     except duckdb.Error as error:
         raise sql_error(connection, error) from None
-    schema = _each_once(reader.schema)
+    schema = _with_unique_names(reader.schema)
     return Result(schema, _batches(connection, reader, schema))
 
 
@@ -118,7 +118,7 @@ def _batches(
         raise sql_error(connection, error) from None
 
 
-def _each_once(schema: pa.Schema) -> pa.Schema:
+def _with_unique_names(schema: pa.Schema) -> pa.Schema:
     """The schema with repeated names numbered: `name`, `name_1`."""
     names: list[str] = []
     taken = set(schema.names)

@@ -1,9 +1,4 @@
-"""Finding calls by what was said in them, newest first.
-
-Twenty million messages are not read when a few thousand answer: tasks are taken in slices from
-the newest on, each slice names the write batches that hold its messages, and DuckDB skips the
-rest. Only a search that finds too little reads everything, once.
-"""
+"""Finding calls by what was said in them, newest first."""
 
 from __future__ import annotations
 
@@ -20,16 +15,8 @@ from unpod_sync.analytics.search_query import SearchTerm, highlight_spans
 from unpod_sync.errors import UsageError
 from unpod_sync.suggest import did_you_mean
 
-#: Tasks per slice; the last takes what is left.
-SLICES: tuple[int | None, ...] = (20_000, 200_000, None)
-
 #: Passages kept of one call.
 PASSAGES = 3
-
-#: Batches named one by one; more are bounded by the lowest and highest.
-NAMED_BATCHES = 200
-
-_AT = "coalesce(started_at, created_at)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +45,11 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One call that says it, with the first passages; `match_count` counts all matching messages."""
+class CallMatch:
+    """One call with a match, and its first passages; `match_count` counts all matching messages.
+
+    Its fields are the keys of `search --json`, more than twelve.
+    """
 
     task_id: str
     called_at: datetime | None
@@ -76,43 +66,33 @@ class Found:
     passages: list[list[Line]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Hit:
-    task_id: str
-    batch_id: int
-    count: int
-    positions: list[int]
-
-
 def search(
-    connection: duckdb.DuckDBPyConnection,
-    request: Request,
-    *,
-    limit: int = 20,
-    context: int = 1,
-    slices: tuple[int | None, ...] = SLICES,
-) -> tuple[list[Found], bool]:
+    connection: duckdb.DuckDBPyConnection, request: Request, *, limit: int = 20, context: int = 1
+) -> tuple[list[CallMatch], bool]:
     """The newest calls that match, `limit` at most, and whether there are more."""
-    condition, parameters = _task_condition(connection, request)
-    hits: list[_Hit] = []
-    done = 0
-    for size in slices:
-        amount = f"limit {size} offset {done}" if size else f"offset {done}"
-        connection.execute(
-            "create or replace temp table slice as"
-            f" select task_id, batch_id, {_AT} as called_at from main.tasks where {condition}"
-            f" order by called_at desc nulls last, task_id {amount}",
-            parameters,
-        ).fetchall()
-        hits += _hits(connection, request, limit + 1 - len(hits))
-        if len(hits) > limit or size is None:
-            break
-        done += size
-    more = len(hits) > limit
-    return list(_found(connection, hits[:limit], request.terms, context)), more
+    where, values = _task_condition(connection, request)
+    spoken, words = _message_condition(request)
+    rows = connection.execute(
+        f"with chosen as (select * from main.tasks where {where}),"
+        " hits as (select task_id, count(*) as match_count, list(position order by position) as positions"
+        " from main.transcript_messages as message join chosen using (task_id, batch_id)"
+        f" where {spoken} group by task_id)"
+        " select chosen.batch_id, positions, task_id, coalesce(started_at, chosen.created_at) as called_at,"
+        " contact_name, contact_number, agent_handle, agent_name, chosen.space_token, outcome, status,"
+        " duration_seconds, recording_url, match_count"
+        " from hits join chosen using (task_id) left join main.agents using (agent_handle)"
+        " order by called_at desc nulls last, task_id limit ?",
+        [*values, *words, limit + 1],
+    ).fetchall()
+    messages = _messages(connection, rows[:limit])
+    found = []
+    for _, positions, task_id, *columns in rows[:limit]:
+        passages = _passages(messages[task_id], positions, request.terms, context)
+        found.append(CallMatch(*(task_id, *columns, list(passages))))
+    return found, len(rows) > limit
 
 
-def as_result(calls: Sequence[Found]) -> Result:
+def as_result(calls: Sequence[CallMatch]) -> Result:
     """The calls as rows for files: one per call, times in UTC, the passages as text."""
     columns = {
         "task_id": pa.string(),
@@ -128,7 +108,7 @@ def as_result(calls: Sequence[Found]) -> Result:
     return Result(schema, iter([pa.RecordBatch.from_pylist(rows, schema)]))
 
 
-def _text(call: Found) -> str:
+def _text(call: CallMatch) -> str:
     """The passages as lines `role: content`."""
     return "\n…\n".join(
         "\n".join(f"{line.role or '?'}: {line.content}" for line in passage) for passage in call.passages
@@ -200,51 +180,8 @@ def _known(word: str, spelled: list[str], names: list[str]) -> str:
     return f"{did_you_mean(word, spelled)} There are: {', '.join(names) or 'none yet'}.".strip()
 
 
-def _hits(connection: duckdb.DuckDBPyConnection, request: Request, limit: int) -> list[_Hit]:
-    """The newest tasks of the slice whose messages match."""
-    where, parameters = _batches(connection)
-    if where is None:
-        return []
-    said, values = _said(request)
-    if _is_selective(connection, where, parameters):
-        # A condition on both sides of the join is not pushed below it: it sees no other task's texts.
-        said = f"case when slice.task_id is not null then {said} end"
-    rows = connection.execute(
-        "select message.task_id, any_value(message.batch_id), count(*),"
-        " list(message.position order by message.position)"
-        " from main.transcript_messages as message"
-        " join slice on message.task_id = slice.task_id and message.batch_id = slice.batch_id"
-        f" where message.{where} and {said}"
-        " group by message.task_id"
-        " order by any_value(slice.called_at) desc nulls last, message.task_id limit ?",
-        [*parameters, *values, limit],
-    ).fetchall()
-    return [_Hit(task, batch, count, positions) for task, batch, count, positions in rows]
-
-
-def _batches(connection: duckdb.DuckDBPyConnection) -> tuple[str | None, list[object]]:
-    """A condition on `batch_id` that holds for the slice, None when the slice is empty."""
-    batches = [
-        row[0] for row in connection.execute("select distinct batch_id from slice order by 1").fetchall()
-    ]
-    if not batches:
-        return None, []
-    if len(batches) <= NAMED_BATCHES:
-        return f"batch_id in ({', '.join(str(int(batch)) for batch in batches)})", []
-    return "batch_id between ? and ?", [batches[0], batches[-1]]
-
-
-def _is_selective(connection: duckdb.DuckDBPyConnection, where: str, parameters: list[object]) -> bool:
-    """Whether the slice holds few of the tasks in its batches."""
-    chosen, total = connection.execute(
-        "select (select count(*) from slice),"
-        f" (select count(*) from main.tasks where message_count > 0 and {where})",
-        parameters,
-    ).fetchall()[0]
-    return bool(chosen * 3 < total)
-
-
-def _said(request: Request) -> tuple[str, list[object]]:
+def _message_condition(request: Request) -> tuple[str, list[object]]:
+    """SQL over `transcript_messages as message` for the terms and the role."""
     parameters: list[object] = []
     parts = [term.condition("message.content", parameters) for term in request.terms]
     if request.role:
@@ -253,36 +190,23 @@ def _said(request: Request) -> tuple[str, list[object]]:
     return " and ".join(parts), parameters
 
 
-def _found(
-    connection: duckdb.DuckDBPyConnection, hits: Sequence[_Hit], terms: tuple[SearchTerm, ...], context: int
-) -> Iterator[Found]:
-    """The hits with what is known of their calls, and their passages."""
-    if not hits:
-        return
-    batches = ", ".join(str(batch) for batch in sorted({hit.batch_id for hit in hits}))
-    ids = [hit.task_id for hit in hits]
-    tasks: dict[str, tuple[Any, ...]] = {
-        row[0]: row
-        for row in connection.execute(
-            "select task_id, coalesce(started_at, task.created_at), contact_name, contact_number,"
-            " agent_handle, agent_name, task.space_token,"
-            " outcome, status, duration_seconds, recording_url"
-            " from main.tasks as task left join main.agents as agent using (agent_handle)"
-            f" where task.batch_id in ({batches}) and task_id in (select unnest(?::varchar[]))",
-            [ids],
-        ).fetchall()
-    }
+def _messages(
+    connection: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Any, ...]]
+) -> dict[str, list[tuple[Any, ...]]]:
+    """Task id → its messages in order; `rows` begin with a batch id, positions and a task id."""
+    if not rows:
+        return {}
+    # DuckDB skips row groups without these batches
+    batches = ", ".join(str(batch) for batch in sorted({row[0] for row in rows}))
     messages: dict[str, list[tuple[Any, ...]]] = {}
-    for row in connection.execute(
+    for task_id, *message in connection.execute(
         "select task_id, position, role, content, sent_at from main.transcript_messages"
         f" where batch_id in ({batches}) and task_id in (select unnest(?::varchar[]))"
         " order by task_id, position",
-        [ids],
+        [[row[2] for row in rows]],
     ).fetchall():
-        messages.setdefault(row[0], []).append(row[1:])
-    for hit in hits:
-        passages = list(_passages(messages.get(hit.task_id, []), hit.positions, terms, context))
-        yield Found(*(*tasks[hit.task_id], hit.count, passages))
+        messages.setdefault(task_id, []).append(tuple(message))
+    return messages
 
 
 def _passages(

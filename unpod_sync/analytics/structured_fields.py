@@ -67,7 +67,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class AgentFields:
-    """What one agent collects; `analysed_count` is its calls with an analysis, the ground of coverage."""
+    """What one agent collects; `analysed_count` is its calls with an analysis, the base of coverage."""
 
     agent_handle: str
     agent_name: str | None
@@ -87,7 +87,7 @@ def fields(connection: duckdb.DuckDBPyConnection, handles: Sequence[str] | None 
         " where main.tasks.deleted_at is null and agent_handle is not null"
         " group by agent_handle order by agent_handle"
     ).fetchall()
-    views = _each_once(f"fields_{identifier(name or handle)}" for handle, name, _ in agents)
+    views = _unique_names(f"fields_{identifier(name or handle)}" for handle, name, _ in agents)
     return [
         AgentFields(handle, name, view, analysed, _fields(rows[handle], analysed))
         for (handle, name, analysed), view in zip(agents, views, strict=True)
@@ -96,7 +96,9 @@ def fields(connection: duckdb.DuckDBPyConnection, handles: Sequence[str] | None 
 
 
 def _fields(rows: list[tuple[Any, ...]], analysed: int) -> list[Field]:
-    columns = _each_once((identifier(row[0]) for row in rows), taken=("task_id", "called_at", "agent_handle"))
+    columns = _unique_names(
+        (identifier(row[0]) for row in rows), taken=("task_id", "called_at", "agent_handle")
+    )
     return [
         Field(
             key,
@@ -109,10 +111,6 @@ def _fields(rows: list[tuple[Any, ...]], analysed: int) -> list[Field]:
         )
         for (key, filled, distinct, example, *kinds), column in zip(rows, columns, strict=True)
     ]
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
 
 
 def _type(
@@ -141,7 +139,7 @@ def identifier(text: str) -> str:
     return folded if re.match("[a-z]", folded) else f"f_{folded}".rstrip("_")
 
 
-def _each_once(names: Iterator[str], taken: Sequence[str] = ()) -> list[str]:
+def _unique_names(names: Iterator[str], taken: Sequence[str] = ()) -> list[str]:
     """The names, repeated ones numbered: `price`, `price_2`."""
     used = set(taken)
     unique = []

@@ -157,7 +157,7 @@ def _grouped(batches: Iterator[pa.RecordBatch], size: int = 64 << 20) -> Iterato
         yield group
 
 
-#: Forms by name; a workbook is made by `workbook.write_xlsx`.
+#: Forms by name; a workbook is made by `excel.write_xlsx`.
 WRITERS: dict[str, Writer] = {"csv": write_csv, "json": write_json, "parquet": write_parquet}
 
 #: The bytes at offset 8 of every DuckDB file (https://duckdb.org/docs/stable/internals/storage).

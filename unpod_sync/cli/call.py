@@ -19,7 +19,7 @@ from unpod_sync.cli.output import Output
 from unpod_sync.config import Settings
 
 if TYPE_CHECKING:
-    from unpod_sync.analytics.call_history import Revision, Story
+    from unpod_sync.analytics.call_history import CallHistory, Revision
 
 #: What the first version tells; later ones tell every change.
 FIRST = ("status", "call_status", "outcome", "message_count", "recording_url")
@@ -48,11 +48,11 @@ def command(settings: Settings, output: Output, *, task_id: str) -> None:
 
     The beginning of a TASK_ID is enough when it is the only one; a call's own id will do as well.
     """
-    from unpod_sync.analytics.call_history import story
+    from unpod_sync.analytics.call_history import call_history
     from unpod_sync.analytics.query import open_published
 
     with open_published(published(settings)) as connection:
-        told = story(connection, task_id)
+        told = call_history(connection, task_id)
     if output.json:
         output.dump(dataclasses.asdict(told))
         return
@@ -64,7 +64,7 @@ def command(settings: Settings, output: Output, *, task_id: str) -> None:
             output.data(line)
 
 
-def _head(told: Story, zone: ZoneInfo) -> Iterator[str]:
+def _head(told: CallHistory, zone: ZoneInfo) -> Iterator[str]:
     """Who, when, how long, how it ended, where to hear it."""
     from unpod_sync.cli.terminal import clock, local
     from unpod_sync.escaping import escape_control_chars
@@ -152,7 +152,7 @@ def _structured(text: str | None) -> list[tuple[str, object]]:
     ]
 
 
-def _dialogue(told: Story, width: int) -> Iterator[str]:
+def _dialogue(told: CallHistory, width: int) -> Iterator[str]:
     """The transcript: time from the first message, who, what; long gaps as such."""
     from unpod_sync.cli.terminal import clock
     from unpod_sync.escaping import escape_control_chars

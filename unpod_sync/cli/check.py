@@ -32,13 +32,13 @@ def command(settings: Settings, output: Output, *, offline: bool) -> int:
     Exit status: 0 when all holds, 1 when a claim is violated, 3 when the API counts something
     else and the difference is not explained.
     """
-    from unpod_sync.analytics.checks import judge
+    from unpod_sync.analytics.checks import run_checks
     from unpod_sync.analytics.query import open_published
     from unpod_sync.operations.count_check import compare_executions
 
     connection = open_published(published(settings))
     try:
-        verdicts = list(judge(connection))
+        verdicts = list(run_checks(connection))
         groups = compare_executions(connection)
         lists = [] if offline else _compare(connection, settings)
     finally:

@@ -23,7 +23,7 @@ from unpod_sync.cli.output import Output, Part, Styled, as_json
 from unpod_sync.config import Settings
 
 if TYPE_CHECKING:
-    from unpod_sync.analytics.search import Found, Line
+    from unpod_sync.analytics.search import CallMatch, Line
 
 FORMATS = ("table", "csv", "json", "parquet", "xlsx")
 
@@ -126,7 +126,7 @@ def _plain(part: Part) -> str:
     return escape_control_chars(part if isinstance(part, str) else part.text)
 
 
-def _call(call: Found, zone: ZoneInfo) -> Iterator[tuple[Part, ...]]:
+def _call(call: CallMatch, zone: ZoneInfo) -> Iterator[tuple[Part, ...]]:
     """A call: a line about it, its passages, where to hear it."""
     from unpod_sync.cli.terminal import NOTHING, clock, local
 

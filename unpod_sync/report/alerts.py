@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from unpod_sync.report import formatting as say
+from unpod_sync.report import formatting as fmt
 from unpod_sync.report.scoped_views import Filter, PublishedFile, ScopedViews, quality
 
 STALE_HOURS = 24
@@ -32,7 +32,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Unusual:
+class UnusualDay:
     """A day of a space whose connect or completion rate lies below what was usual before it."""
 
     space_token: str
@@ -41,28 +41,28 @@ class Unusual:
     text: str
 
 
-def attention(
-    windows: ScopedViews, chosen: Filter, period: tuple[date, date], space_names: dict[str, str]
+def alerts(
+    scoped: ScopedViews, chosen: Filter, period: tuple[date, date], space_names: dict[str, str]
 ) -> tuple[Alert, ...]:
     """Everything that needs attention, the most urgent first.
 
     `chosen` has the spaces and agents. The period is that of unusual days and flaws only: a callback
     stays due, and stale data stay stale, whatever dates are asked for.
     """
-    days = unusual_days(windows, *period)
+    days = unusual_days(scoped, *period)
     found = [
-        *state(windows.file, chosen),
-        *_callbacks(callbacks_due(windows.file, chosen)),
+        *sync_alerts(scoped.file, chosen),
+        *_callbacks(callbacks_due(scoped.file, chosen)),
         *(_anomaly(day, space_names) for day in days[-SHOWN:]),
-        *flaws(quality(windows.file, replace(chosen, since=period[0], until=period[1]))),
+        *quality_alerts(quality(scoped.file, replace(chosen, since=period[0], until=period[1]))),
     ]
     if len(days) > SHOWN:
-        text = say.plural(len(days) - SHOWN, "earlier unusual day")
+        text = fmt.plural(len(days) - SHOWN, "earlier unusual day")
         found.append(Alert("more_anomalies", "look", len(days) - SHOWN, text, ANOMALIES))
     return tuple(sorted(found, key=lambda item: LEVELS.index(item.level)))
 
 
-def state(file: PublishedFile, chosen: Filter) -> tuple[Alert, ...]:
+def sync_alerts(file: PublishedFile, chosen: Filter) -> tuple[Alert, ...]:
     """What is wrong with the syncs themselves: stale, failed or incomplete ones."""
     spaces = Filter(spaces=chosen.spaces).places
     rows = file.rows(f"select *, (select now_at from utc_clock) as now_at from sync_freshness where {spaces}")
@@ -70,13 +70,12 @@ def state(file: PublishedFile, chosen: Filter) -> tuple[Alert, ...]:
     return (*_freshness(rows), *_last_load(loads))
 
 
-def unusual_days(windows: ScopedViews, since: date | None, until: date | None) -> list[Unusual]:
+def unusual_days(scoped: ScopedViews, since: date | None, until: date | None) -> list[UnusualDay]:
     """Days below what is usual, oldest first, judged against all days before them.
 
     An unusually good day needs no attention.
     """
-    window = windows.open(None, until, others=("daily_completion", "daily_activity", "daily_anomalies"))
-    rows = window.rows(
+    rows = scoped.open(None, until).rows(
         "from daily_anomalies where direction = 'low' and (?::date is null or local_date >= ?)"
         " order by local_date, space_token",
         [since, since],
@@ -91,10 +90,10 @@ def unusual_days(windows: ScopedViews, since: date | None, until: date | None) -
             if row[f"is_{measure}_anomaly"] and share < least:
                 most = min(1, row[f"{measure}_rate_high"])
                 text = (
-                    f"{say.percent(share)} of {say.count(row[cases])} {verb},"
-                    f" usual is {say.percent(least)} to {say.percent(most)}"
+                    f"{fmt.percent(share)} of {fmt.count(row[cases])} {verb},"
+                    f" usually {fmt.percent(least)} to {fmt.percent(most)}"
                 )
-                found.append(Unusual(row["space_token"], row["local_date"], measure, text))
+                found.append(UnusualDay(row["space_token"], row["local_date"], measure, text))
     return found
 
 
@@ -108,20 +107,20 @@ def _freshness(rows: list[dict[str, Any]]) -> Iterator[Alert]:
         if row["last_synced_at"] is None:
             yield Alert("stale", "act", 1, f"{name} has never been synced", "unpod-sync sync")
         elif row["age_seconds"] > STALE_HOURS * 3600:
-            text = f"{name}: the data are {_age(row['age_seconds'] / 3600)} old"
+            text = f"{name}: the data is {_age(row['age_seconds'] / 3600)} old"
             yield Alert("stale", "act", 1, text, "unpod-sync sync, or check its cron job")
         elif row["age_seconds"] < -3600:
             text = f"{name}: the last sync lies {_age(-row['age_seconds'] / 3600)} in the future"
             yield Alert("stale", "act", 1, text, "correct the clock of this machine, then unpod-sync sync")
         gap = (row["count_difference"] or 0) - (row["explained_gap"] or 0)
         if gap:
-            tasks = say.plural(abs(gap), f"{'more' if gap > 0 else 'fewer'} task")
-            text = f"{name}: the API counts {tasks} than are here"
+            tasks = fmt.plural(abs(gap), f"{'more' if gap > 0 else 'fewer'} task")
+            text = f"{name}: the API counts {tasks} than are stored here"
             yield Alert("count_difference", "look", abs(gap), text, "unpod-sync sync --full")
         if row["pending_sweep"]:
             number = row["pending_sweep"]
-            text = f"{name}: {say.plural(number, 'task')} still to be verified"
-            yield Alert("pending_sweep", "know", number, text, "the next syncs go on by themselves")
+            text = f"{name}: {fmt.plural(number, 'task')} still to be verified"
+            yield Alert("pending_sweep", "know", number, text, "nothing to do: the next syncs continue")
 
 
 def _last_load(rows: list[dict[str, Any]]) -> Iterator[Alert]:
@@ -142,20 +141,20 @@ def callbacks_due(file: PublishedFile, chosen: Filter) -> dict[str, Any]:
 
 def _callbacks(row: dict[str, Any]) -> Iterator[Alert]:
     if row["due"]:
-        promised = say.plural(row["due"], "promised callback is", "promised callbacks are")
+        promised = fmt.plural(row["due"], "promised callback is", "promised callbacks are")
         text = (
-            f"{promised} due, {say.count(row['fresh'])} since yesterday; the oldest for {_age(row['oldest'])}"
+            f"{promised} due, {fmt.count(row['fresh'])} since yesterday; the oldest for {_age(row['oldest'])}"
         )
         yield Alert("callbacks_due", "act", row["due"], text, "unpod-sync query 'from callbacks_due'")
 
 
-def _anomaly(unusual: Unusual, space_names: dict[str, str]) -> Alert:
+def _anomaly(unusual: UnusualDay, space_names: dict[str, str]) -> Alert:
     name = space_names.get(unusual.space_token, unusual.space_token)
-    text = f"{say.day(unusual.local_date)}, {name}: {unusual.text}"
+    text = f"{fmt.day(unusual.local_date)}, {name}: {unusual.text}"
     return Alert(f"{unusual.measure}_anomaly", "look", 1, text, ANOMALIES)
 
 
-def flaws(rows: list[dict[str, Any]]) -> list[Alert]:
+def quality_alerts(rows: list[dict[str, Any]]) -> list[Alert]:
     """The flaws that touch more than a few cases, the widest first."""
     found = []
     for row in sorted(rows, key=lambda row: -(row["flaw_rate"] or 1)):
@@ -171,4 +170,4 @@ def flaws(rows: list[dict[str, Any]]) -> list[Alert]:
 
 
 def _age(hours: float) -> str:
-    return say.plural(round(hours), "hour") if hours < 48 else say.plural(round(hours / 24), "day")
+    return fmt.plural(round(hours), "hour") if hours < 48 else fmt.plural(round(hours / 24), "day")

@@ -20,7 +20,7 @@ from unpod_sync.report.periods import Period
 
 Rows = Callable[[str, Mapping[str, object]], list[dict[str, Any]]]
 
-#: A period with fewer days that have cases says nothing of how days differ.
+#: A period with fewer days that have cases does not show how days differ.
 MIN_DAYS = 3
 ONE_LABEL = "['']"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from unpod_sync.report.scoped_views import Window
+from unpod_sync.report.scoped_views import PublishedFile
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A share of cases, with its 95 % interval where the views give one; NULL without cases."""
+    """A share of cases, with its 95% interval where the views give one; NULL without cases."""
 
     hits: int
     cases: int
@@ -73,20 +73,20 @@ class Difference:
     is_significant: bool
 
 
-def whole(window: Window) -> Kpis:
-    """The figures of a window with one label."""
-    rows = figures(window)
-    return rows[0] if rows else nothing("all")
+def total_kpis(views: PublishedFile) -> Kpis:
+    """The KPIs of a scope with one label."""
+    rows = kpis_by_label(views)
+    return rows[0] if rows else empty_kpis("all")
 
 
-def nothing(label: str) -> Kpis:
-    """The figures of no call: counts are 0, everything else is unknown."""
-    return _figure({"label": label})
+def empty_kpis(label: str) -> Kpis:
+    """The KPIs of no call: counts are 0, everything else is unknown."""
+    return _kpis({"label": label})
 
 
-def figures(window: Window) -> tuple[Kpis, ...]:
-    """One row per label of a window without dates."""
-    rows = window.rows(
+def kpis_by_label(views: PublishedFile) -> tuple[Kpis, ...]:
+    """One row per label of a scope without dates."""
+    rows = views.rows(
         "select rates.agent_handle as label, funnel.*, durations.*, costs.*, rates.*"
         " from agent_scorecard as rates"
         " left join call_funnel as funnel on rates.agent_handle = funnel.agent_handle"
@@ -94,10 +94,10 @@ def figures(window: Window) -> tuple[Kpis, ...]:
         " left join call_costs as costs on rates.agent_handle = costs.agent_handle"
         " order by label"
     )
-    return tuple(_figure(row) for row in rows)
+    return tuple(_kpis(row) for row in rows)
 
 
-def _figure(row: dict[str, Any]) -> Kpis:
+def _kpis(row: dict[str, Any]) -> Kpis:
     def rate(hits: str, cases: str, name: str) -> Rate:
         return Rate(
             row.get(hits) or 0,
@@ -128,13 +128,13 @@ def _figure(row: dict[str, Any]) -> Kpis:
     )
 
 
-def differences(window: Window) -> tuple[Difference, ...]:
+def differences(views: PublishedFile) -> tuple[Difference, ...]:
     """Every pair of agents that has an interval, by connect and by interested rate, over the days both dialed.
 
     The intervals are adjusted for the number of pairs: `comparison_count` of the view.
     """
     found = []
-    for row in window.rows("from agent_comparison order by agent_handle, other_agent_handle"):
+    for row in views.rows("from agent_comparison order by agent_handle, other_agent_handle"):
         for measure, hits, cases in (
             ("connect", "connected", "dialed"),
             ("interested", "interested", "connected"),

@@ -1,7 +1,7 @@
-"""What the report says: asked of the published file, as plain values.
+"""The report as plain values, read from the published file.
 
-Every number comes from a view of the file, seen through a window (`window.py`); here rows become
-dataclasses, and what needs attention is chosen. A rate always travels with its cases.
+Every number comes from a view of the file over a part of its calls (`scoped_views`); here rows
+become dataclasses. A rate always travels with its cases.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from unpod_sync.errors import UsageError
-from unpod_sync.report.alerts import Alert, attention, callbacks_due
+from unpod_sync.report.alerts import Alert, alerts, callbacks_due
 from unpod_sync.report.changes import changes
 from unpod_sync.report.kpis import (
     Difference,
     Kpis,
     Rate,
     differences,
-    figures,
-    nothing,
-    whole,
+    empty_kpis,
+    kpis_by_label,
+    total_kpis,
 )
 from unpod_sync.report.periods import Period, Periods, periods
 from unpod_sync.report.scoped_views import (
@@ -33,7 +33,6 @@ from unpod_sync.report.scoped_views import (
     Filter,
     PublishedFile,
     ScopedViews,
-    Window,
     open_file,
 )
 
@@ -87,7 +86,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The report whole.
+    """The report whole: its fields are the keys of `report --json`, more than twelve.
 
     `callbacks_due` are those of the spaces and agents, of whatever date: an obligation does not end
     with a period. `pairs_compared` are the pairs of agents that `comparisons` were chosen from.
@@ -125,42 +124,42 @@ def report(path: Path, request: Request) -> Report:
     with open_file(path) as file:
         names = {"space": names_of(file, "space"), "agent": names_of(file, "agent")}
         chosen = Filter(resolve("space", names, request.spaces), resolve("agent", names, request.agents))
-        windows = ScopedViews(file, chosen)
-        return _ask(windows, chosen, _scope(windows, path, request, chosen, names), names)
+        scoped = ScopedViews(file, chosen)
+        return _build(scoped, chosen, _scope(scoped, path, request, chosen, names), names)
 
 
-def _ask(windows: ScopedViews, chosen: Filter, scope: Scope, names: dict[str, dict[str, str]]) -> Report:
+def _build(scoped: ScopedViews, chosen: Filter, scope: Scope, names: dict[str, dict[str, str]]) -> Report:
     period, detail = scope.period, scope.detail
-    detail_window = _open(windows, detail, ALL)
-    compared = differences(_open(windows, detail, None, "agent_comparison"))
+    detail_views = _open(scoped, detail, ALL)
+    compared = differences(_open(scoped, detail, None))
     return Report(
         scope=scope,
-        now=whole(_open(windows, period, ALL)),
-        before=nothing("all") if scope.is_partial else whole(_open(windows, scope.before, ALL)),
-        today=whole(_open(windows, Period(scope.today, scope.today), ALL)) if scope.today else None,
-        callbacks_due=callbacks_due(windows.file, chosen)["due"],
-        trend=_trend(windows, period),
-        detail=whole(detail_window),
-        agents=_named(figures(_open(windows, detail, AGENT)), names["agent"], "no agent"),
-        spaces=_named(figures(_open(windows, detail, SPACE)), names["space"], "no space"),
-        outcomes=_outcomes(detail_window, _open(windows, detail.before, ALL)),
-        hours=_hours(detail_window),
-        changes=() if scope.is_partial else _changes(windows, period),
-        comparisons=_apart(compared, names["agent"]),
+        now=total_kpis(_open(scoped, period, ALL)),
+        before=empty_kpis("all") if scope.is_partial else total_kpis(_open(scoped, scope.before, ALL)),
+        today=total_kpis(_open(scoped, Period(scope.today, scope.today), ALL)) if scope.today else None,
+        callbacks_due=callbacks_due(scoped.file, chosen)["due"],
+        trend=_trend(scoped, period),
+        detail=total_kpis(detail_views),
+        agents=_named(kpis_by_label(_open(scoped, detail, AGENT)), names["agent"], "no agent"),
+        spaces=_named(kpis_by_label(_open(scoped, detail, SPACE)), names["space"], "no space"),
+        outcomes=_outcomes(detail_views, _open(scoped, detail.before, ALL)),
+        hours=_hours(detail_views),
+        changes=() if scope.is_partial else _changes(scoped, period),
+        comparisons=_significant(compared, names["agent"]),
         pairs_compared=len({(row.one, row.other) for row in compared}),
-        attention=attention(windows, chosen, (period.since, period.until), names["space"]),
+        attention=alerts(scoped, chosen, (period.since, period.until), names["space"]),
     )
 
 
-def _open(windows: ScopedViews, period: Period, label: str | None, *others: str) -> Window:
-    return windows.open(period.since, period.until, label=label, others=others)
+def _open(scoped: ScopedViews, period: Period, label: str | None) -> PublishedFile:
+    return scoped.open(period.since, period.until, label=label)
 
 
-def _changes(windows: ScopedViews, period: Period) -> tuple[Difference, ...]:
-    return tuple(chain.from_iterable(changes(windows.rows, period.before, period).values()))
+def _changes(scoped: ScopedViews, period: Period) -> tuple[Difference, ...]:
+    return tuple(chain.from_iterable(changes(scoped.part.rows, period.before, period).values()))
 
 
-def _apart(compared: tuple[Difference, ...], names: dict[str, str]) -> tuple[Difference, ...]:
+def _significant(compared: tuple[Difference, ...], names: dict[str, str]) -> tuple[Difference, ...]:
     """The pairs of agents that the view finds apart, under their names."""
     return tuple(
         replace(row, one=names.get(row.one, row.one), other=names.get(row.other, row.other))
@@ -170,7 +169,7 @@ def _apart(compared: tuple[Difference, ...], names: dict[str, str]) -> tuple[Dif
 
 
 def names_of(file: PublishedFile, kind: str) -> dict[str, str]:
-    """Key → name of the spaces or agents that the file knows."""
+    """Key → name of the spaces or agents in the file."""
     key = {"space": "space_token", "agent": "agent_handle"}[kind]
     rows = file.rows(f"select {key} as key, {kind}_name as name from {kind}s")
     used = file.rows(f"select distinct {key} as key from tasks where {key} is not null")
@@ -179,7 +178,7 @@ def names_of(file: PublishedFile, kind: str) -> dict[str, str]:
 
 
 def resolve(kind: str, names: dict[str, dict[str, str]], wanted: Sequence[str]) -> tuple[str, ...]:
-    """Keys of what the user named by key or name; every bearer of a shared name."""
+    """Keys of what the user named by key or name; all keys that share a name."""
     known = names[kind]
     found: list[str] = []
     for word in wanted:
@@ -192,10 +191,10 @@ def resolve(kind: str, names: dict[str, dict[str, str]], wanted: Sequence[str]) 
 
 
 def _scope(
-    windows: ScopedViews, path: Path, request: Request, chosen: Filter, names: dict[str, dict[str, str]]
+    scoped: ScopedViews, path: Path, request: Request, chosen: Filter, names: dict[str, dict[str, str]]
 ) -> Scope:
-    clock = Clock.read(windows.file, chosen)
-    found = asked_periods(windows, clock, request)
+    clock = Clock.read(scoped.file, chosen)
+    found = asked_periods(scoped, clock, request)
     return Scope(
         database=str(path),
         asked_at=clock.now_at,
@@ -241,9 +240,9 @@ class Clock:
         return self.synced_at and self.synced_at.astimezone(ZoneInfo(self.zone)).date()
 
 
-def asked_periods(windows: ScopedViews, clock: Clock, request: Request) -> Periods:
+def asked_periods(scoped: ScopedViews, clock: Clock, request: Request) -> Periods:
     """The periods of a request to this file, for the terminal and the page."""
-    dates = windows.rows(
+    dates = scoped.part.rows(
         "select min(local_date) as first, max(local_date) as last from"
         " (select local_date from part_calls union all select local_date from part_task_counts)"
     )[0]
@@ -255,8 +254,8 @@ def _trend_days(period: Period) -> int:
     return WEEK if period.days == WEEK else -(-period.days // BUCKETS)
 
 
-def _trend(windows: ScopedViews, period: Period) -> tuple[Kpis, ...]:
-    """The figures of stretches of equal length up to the end of the period, oldest first.
+def _trend(scoped: ScopedViews, period: Period) -> tuple[Kpis, ...]:
+    """The KPIs of stretches of equal length up to the end of the period, oldest first.
 
     A week stands among the weeks before it; another period is cut into parts.
     """
@@ -266,20 +265,20 @@ def _trend(windows: ScopedViews, period: Period) -> tuple[Kpis, ...]:
     since = period.until - timedelta(days=span * count - 1)
     label = f"strftime(local_date - ((local_date - date '{since}') % {span})::integer, '%Y-%m-%d')"
     shown = Period(since if is_week else period.since, period.until)
-    rows = {row.label: row for row in figures(_open(windows, shown, label))}
+    rows = {row.label: row for row in kpis_by_label(_open(scoped, shown, label))}
     starts = [str(since + timedelta(days=span * number)) for number in range(count)]
-    return tuple(rows.get(start) or nothing(start) for start in starts)
+    return tuple(rows.get(start) or empty_kpis(start) for start in starts)
 
 
-def _named(figures: tuple[Kpis, ...], names: dict[str, str], nobody: str) -> tuple[Kpis, ...]:
+def _named(rows: tuple[Kpis, ...], names: dict[str, str], nobody: str) -> tuple[Kpis, ...]:
     """With names for keys, the busiest first."""
-    named = (replace(row, label=names.get(row.label, row.label) or nobody) for row in figures)
+    named = (replace(row, label=names.get(row.label, row.label) or nobody) for row in rows)
     return tuple(sorted(named, key=lambda row: (-row.connected.cases, row.label)))
 
 
-def _outcomes(window: Window, before: Window) -> tuple[Outcome, ...]:
+def _outcomes(views: PublishedFile, before: PublishedFile) -> tuple[Outcome, ...]:
     earlier = {row["outcome"]: row["outcome_share"] for row in before.rows("from call_outcomes")}
-    rows = window.rows("from call_outcomes order by outcome is null, call_count desc, outcome")
+    rows = views.rows("from call_outcomes order by outcome is null, call_count desc, outcome")
     return tuple(
         Outcome(
             row["outcome"],
@@ -293,8 +292,8 @@ def _outcomes(window: Window, before: Window) -> tuple[Outcome, ...]:
     )
 
 
-def _hours(window: Window) -> tuple[Hour, ...]:
-    rows = window.rows("from connect_heatmap order by local_hour")
+def _hours(views: PublishedFile) -> tuple[Hour, ...]:
+    rows = views.rows("from connect_heatmap order by local_hour")
     return tuple(
         Hour(
             row["local_hour"],

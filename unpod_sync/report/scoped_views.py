@@ -1,18 +1,20 @@
-"""Windows on the published file: its own views, over a part of its calls.
+"""The views of a published file, over a part of its calls.
 
-A view of the file has no parameter: `call_funnel` counts every call there is. A window is an
-empty in-memory database in which `calls` and `task_counts` hold a part of the file (some spaces,
-agents, dates), and above which the file's views are built again from the SQL that the file
-itself holds. So each filtered number is defined where the unfiltered one is.
+A view of the file has no parameter: `call_funnel` counts every call there is. But a temporary
+table named `calls` shadows the `calls` that the file's own views read, and so for `task_counts`.
+So each filtered number is defined where the unfiltered one is. Temporary tables belong to one
+connection: each scope has a cursor of its own, and the file itself stays unfiltered.
 
-Grouping works the same way: all views of rates and durations keep the agent, so a window that
+Only views that read nothing but `calls`, `task_counts` and `agents` are scoped this way.
+
+Grouping works in the same way: all views of rates and durations keep the agent, so a scope that
 puts another label in its place (one for all, the space, the week) has them by that label.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,33 +23,19 @@ from typing import Any
 import duckdb
 
 from unpod_sync.errors import WarehouseError
+from unpod_sync.warehouse.queries import Parameters, rows_as_dicts
+from unpod_sync.warehouse.schema import quote
 
-#: The views a window has above `calls` and `task_counts`, each after those it reads.
-SCORES = (
-    "agent_completion",
-    "call_counts",
-    "call_durations",
-    "call_outcomes",
-    "call_funnel",
-    "connect_heatmap",
-    "call_costs",
-    "agent_rates",
-    "agent_scorecard",
-)
-#: The views it has on request.
-OTHERS = ("agent_comparison", "daily_completion", "daily_activity", "daily_anomalies")
-#: The columns of `calls` that these views read.
+#: The columns of `calls` that the scoped views read.
 CALL_COLUMNS = (
     "space_token, agent_handle, local_date, started_local_hour, started_local_weekday, outcome,"
     " is_dialed, is_voicemail, is_connected, is_answered, is_engaged, is_short, is_interested,"
     " is_successful, success_points, duration_seconds, cost, contact_key, task_id"
 )
-#: Labels of a window, each an SQL expression over the columns that `calls` and `task_counts` share.
+#: Labels of a scope, each an SQL expression over the columns that `calls` and `task_counts` share.
 ALL = "'all'"
 AGENT = "coalesce(agent_handle, '')"
 SPACE = "coalesce(space_token, '')"
-
-Parameters = Sequence[object] | Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,158 +60,112 @@ class Filter:
 
 
 class PublishedFile:
-    """A published file, open for reading."""
+    """A published file, or a part of it, open for reading."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Use `open_file`."""
-        self.connection = connection
-        self._views: dict[str, str] = dict(
-            connection.execute(
-                "select view_name, sql from duckdb_views()"
-                " where database_name = 'warehouse' and schema_name = 'main'"
-            ).fetchall()
-        )
-        if "calls" not in self._views:
-            raise WarehouseError(
-                "the file was not made by unpod-sync", "Name the published file with --database."
-            )
-
-    def rows(
-        self, sql: str, parameters: Parameters = (), *, database: str = "warehouse"
-    ) -> list[dict[str, Any]]:
-        """The rows of a query on the file itself, or on a window."""
-        self.connection.execute(f"use {database}")
-        cursor = self.connection.execute(sql, parameters)
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-    def build(self, database: str, statements: Sequence[str]) -> None:
-        """Makes an empty in-memory database and builds it."""
-        self.connection.execute(f"attach ':memory:' as {database}")
-        self.connection.execute(f"use {database}")
-        for sql in statements:
-            self.connection.execute(sql)
-
-    def view(self, name: str) -> str:
-        """The SQL that builds a view, as the file holds it."""
-        if name not in self._views:
-            raise WarehouseError(
-                f"the file has no view {name}", "An older version made it: run `unpod-sync rebuild`."
-            )
-        return self._views[name]
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """One window; `rows` asks its views."""
-
-    file: PublishedFile
-    name: str
+    def __init__(self, connection: duckdb.DuckDBPyConnection, cursors: ExitStack) -> None:
+        """Use `open_file`, `ScopedViews` or `scoped`; `cursors` are closed with the file."""
+        self._connection = connection
+        self._cursors = cursors
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[dict[str, Any]]:
-        """The rows of a query on this window."""
-        return self.file.rows(sql, parameters, database=self.name)
+        """The rows of a query."""
+        try:
+            return rows_as_dicts(self._connection, sql, parameters)
+        except duckdb.CatalogException as error:
+            raise WarehouseError(
+                f"the file lacks a table or view of this version: {str(error).splitlines()[0]}",
+                "An older version made it: run `unpod-sync rebuild`.",
+            ) from None
+
+    def scoped(self, *statements: str) -> PublishedFile:
+        """The file with the temporary tables and views that `statements` create."""
+        cursor = self._cursors.enter_context(self._connection.cursor())
+        cursor.execute("use warehouse")
+        for sql in statements:
+            cursor.execute(sql)
+        return PublishedFile(cursor, self._cursors)
 
 
 class ScopedViews:
-    """Windows on some spaces and agents of a file. Their calls are read once, here."""
+    """Scopes within some spaces and agents of a file. Their calls are read once, here.
 
-    def __init__(self, file: PublishedFile, chosen: Filter, *, name: str = "part") -> None:
-        """Reads the calls that `chosen` admits into a database `name`."""
+    `part` has them as `part_calls` and `part_task_counts`, and its `tasks` are theirs.
+    """
+
+    def __init__(self, file: PublishedFile, chosen: Filter) -> None:
+        """Reads the calls that `chosen` admits."""
         self.file = file
-        self._part = name
-        self._count = 0
-        file.build(
-            name,
-            (
-                "create schema meta",
-                "create view meta.settings as from warehouse.meta.settings",
-                f"create view tasks as from warehouse.tasks where {chosen.places}",
-                *map(file.view, ("thresholds", "calls", "task_counts")),
-                f"create table part_calls as select {CALL_COLUMNS} from calls where {chosen.dates()}",
-                f"create table part_task_counts as from task_counts where {chosen.dates()}",
-                "create table settings as select * from thresholds",
-            ),
+        self.part = file.scoped(
+            f"create temp view tasks as from warehouse.main.tasks where {chosen.places}",
+            f"create table memory.part_calls as select {CALL_COLUMNS} from calls where {chosen.dates()}",
+            f"create table memory.part_task_counts as from task_counts where {chosen.dates()}",
+            "create temp view part_calls as from memory.part_calls",
+            "create temp view part_task_counts as from memory.part_task_counts",
         )
 
-    def rows(self, sql: str, parameters: Parameters = ()) -> list[dict[str, Any]]:
-        """The rows of a query on the calls read (`part_calls`, `part_task_counts`) and their `tasks`."""
-        return self.file.rows(sql, parameters, database=self._part)
-
-    def open(
-        self, since: date | None, until: date | None, *, label: str | None = None, others: Sequence[str] = ()
-    ) -> Window:
-        """A window on some dates. `others` names the views beyond `SCORES` that are needed.
+    def open(self, since: date | None, until: date | None, *, label: str | None = None) -> PublishedFile:
+        """The views over some dates.
 
         With a `label`, agents give way to it, and spaces, dates and weekdays to a single one, so
         that the views by agent, also those by date, have one row per label.
         """
-        self._count += 1
-        name = f"{self._part}_{self._count}"
         dates = Filter(since=since, until=until).dates()
-        alike = f"* replace ('all' as space_token, {label} as agent_handle, date '1970-01-01' as local_date"
+        merged = f"'all' as space_token, {label} as agent_handle, date '1970-01-01' as local_date"
         tasks, calls = (
-            ("*", "*") if label is None else (alike + ")", alike + ", 0::bigint as started_local_weekday)")
+            ("*", "*")
+            if label is None
+            else (f"* replace ({merged})", f"* replace ({merged}, 0::bigint as started_local_weekday)")
         )
-        self.file.build(
-            name,
-            (
-                f"create view thresholds as from {self._part}.settings",
-                "create view agents as from warehouse.agents where false",
-                f"create table calls as select {calls} from {self._part}.part_calls where {dates}",
-                f"create table task_counts as select {tasks} from {self._part}.part_task_counts"
-                f" where {dates}",
-                *map(self.file.view, SCORES),
-                *(self.file.view(view) for view in OTHERS if view in others),
-            ),
+        return self.file.scoped(
+            f"create temp table calls as select {calls} from memory.part_calls where {dates}",
+            f"create temp table task_counts as select {tasks} from memory.part_task_counts where {dates}",
+            # an agent without tasks of this part has no row
+            "create temp table agents as from warehouse.main.agents limit 0",
         )
-        return Window(self.file, name)
 
 
 def quality(file: PublishedFile, chosen: Filter) -> list[dict[str, Any]]:
     """The rows of `data_quality` for the tasks created or called in a part of the file."""
+    if chosen == Filter():
+        return file.rows("from data_quality")
     created, called = (
         chosen.dates("created_local_date"),
         chosen.dates("coalesce(started_local_date, created_local_date)"),
     )
-    if chosen == Filter():
-        return file.rows("from data_quality")
-    file.build(
-        "quality",
-        (
-            "create schema meta",
-            "create view meta.settings as from warehouse.meta.settings",
-            f"create view tasks as from warehouse.tasks where {chosen.places} and ({created} or {called})",
-            "create view runs as from warehouse.runs",
-            "create view meta.rejects as from warehouse.meta.rejects"
-            " where kind = 'task' and id in (select task_id from tasks)",
-            *map(file.view, ("utc_clock", "thresholds")),
-            file.view("calls").replace("CREATE VIEW calls ", "CREATE VIEW all_calls ", 1),
-            f"create view calls as from all_calls where {chosen.dates()}",
-            file.view("data_quality"),
-        ),
+    part = file.scoped(
+        f"create temp table tasks as from warehouse.main.tasks where {chosen.places} and ({created} or {called})",
+        f"create temp table calls as from warehouse.main.calls where {chosen.dates()}",
     )
-    return file.rows("from data_quality", database="quality")
+    # the view names meta.rejects with its schema, which nothing can shadow
+    rejects = (
+        "select count(*) as n from meta.rejects where kind = 'task' and id in (select task_id from tasks)"
+    )
+    rejected = {"flaw_count": part.rows(rejects)[0]["n"]}
+    return [
+        row | rejected if row["flaw"] == "rejected_values" else row for row in part.rows("from data_quality")
+    ]
 
 
 @contextmanager
 def open_file(path: Path) -> Iterator[PublishedFile]:
     """Opens a published file for reading."""
-    connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
-    try:
-        connection.execute(f"set temp_directory = {_quote(f'{path}.tmp')}")  # not the working directory
+    with ExitStack() as cursors:
+        connection = cursors.enter_context(
+            duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
+        )
+        connection.execute(f"set temp_directory = {quote(f'{path}.tmp')}")  # not the working directory
         try:
-            connection.execute(f"attach {_quote(str(path))} as warehouse (read_only)")
+            connection.execute(f"attach {quote(str(path))} as warehouse (read_only)")
         except (duckdb.IOException, duckdb.InvalidInputException) as error:
             raise WarehouseError(f"{path} cannot be read: {error}", "Run `unpod-sync doctor`.") from None
-        yield PublishedFile(connection)
-    finally:
-        connection.close()
+        connection.execute("use warehouse")
+        views = "select 1 from duckdb_views() where database_name = 'warehouse' and view_name = 'calls'"
+        if not connection.execute(views).fetchall():
+            raise WarehouseError(
+                "the file was not made by unpod-sync", "Name the published file with --database."
+            )
+        yield PublishedFile(connection, cursors)
 
 
 def _in(column: str, values: tuple[str, ...]) -> str:
-    return f"{column} in ({', '.join(map(_quote, values))})" if values else "true"
-
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return f"{column} in ({', '.join(map(quote, values))})" if values else "true"

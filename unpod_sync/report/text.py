@@ -6,7 +6,10 @@ First what was reached and what changed, then what to do, then the numbers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
+from operator import attrgetter, itemgetter
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.cells import cell_len
@@ -14,7 +17,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from unpod_sync.report import formatting as say
+from unpod_sync.report import formatting as fmt
 from unpod_sync.report.alerts import Alert
 from unpod_sync.report.kpis import Difference, Kpis, Rate
 from unpod_sync.report.model import WEEK, Hour, Report, Scope
@@ -37,6 +40,44 @@ FOOT = (
 CONNECTED, INTERESTED = "dialed calls connected", "connected calls had the outcome interested"
 
 
+@dataclass(frozen=True, slots=True)
+class KpiRow:
+    """One row of the numbers: its value, how it is written, and for a rate the measure of its change."""
+
+    label: str
+    value: Callable[[Kpis], Any]
+    write: Callable[[Any], str]
+    measure: str = ""
+
+    def number(self, kpis: Kpis) -> float | None:
+        """The value as a number."""
+        value = self.value(kpis)
+        return value.rate if isinstance(value, Rate) else value
+
+    def text(self, kpis: Kpis) -> str:
+        """The value as it is shown."""
+        return self.write(self.value(kpis))
+
+
+KPI_ROWS = (
+    KpiRow("Tasks", attrgetter("tasks"), fmt.count),
+    KpiRow("Completed", attrgetter("completed"), fmt.rate, "completed"),
+    KpiRow("Dialed", attrgetter("connected.cases"), fmt.count),
+    KpiRow("Connected", attrgetter("connected"), fmt.rate, "connect"),
+    KpiRow("Engaged", attrgetter("engaged"), fmt.rate, "engaged"),
+    KpiRow("Interested", attrgetter("interested"), fmt.rate, "interested"),
+    KpiRow("Successful", attrgetter("successful"), fmt.rate, "successful"),
+    KpiRow("Median call", attrgetter("durations.median"), fmt.clock),
+    KpiRow("9 in 10 within", attrgetter("durations.p90"), fmt.clock),
+    KpiRow("Talk time", attrgetter("durations.total"), fmt.hours),
+)
+#: Shown only where the platform sent costs.
+COST_ROWS = (
+    KpiRow("Cost", attrgetter("costs.total"), fmt.money),
+    KpiRow("per interested", attrgetter("costs.per_interested"), fmt.money),
+)
+
+
 def report(content: Report, width: int) -> Group:
     """The whole report for a terminal of `width` columns."""
     parts: list[RenderableType] = [*_head(content), Text()]
@@ -57,25 +98,25 @@ def report(content: Report, width: int) -> Group:
 def _head(content: Report) -> Iterator[Text]:
     scope = content.scope
     yield Text.assemble(
-        (say.days(scope.period.since, scope.period.until), "bold"), ("  " + _filters(scope), "dim")
+        (fmt.days(scope.period.since, scope.period.until), "bold"), ("  " + _filters(scope), "dim")
     )
     yield Text(_freshness(scope), "dim")
     yield Text()
     now = content.now
     if now.calls or now.tasks:
-        yield _sentence(content, CONNECTED, lambda figures: figures.connected, "connect")
-        yield _sentence(content, INTERESTED, lambda figures: figures.interested, "interested")
+        yield _sentence(content, CONNECTED, lambda kpis: kpis.connected, "connect")
+        yield _sentence(content, INTERESTED, lambda kpis: kpis.interested, "interested")
     else:
         yield Text("No calls in this period.", "bold")
     if content.today is not None and content.scope.today is not None:
         yield _today(content.today, content.scope.today)
 
 
-def _today(figures: Kpis, today: date) -> Text:
+def _today(kpis: Kpis, today: date) -> Text:
     """The day of the last sync, which is no part of any period."""
-    connected = f", {say.percent(figures.connected.rate)} connected" if figures.connected.cases else ""
-    counts = f"{say.plural(figures.tasks, 'task')}, {say.count(figures.connected.cases)} dialed"
-    return Text(f"{say.day(today)} so far: {counts}{connected}.", "dim")
+    connected = f", {fmt.percent(kpis.connected.rate)} connected" if kpis.connected.cases else ""
+    counts = f"{fmt.plural(kpis.tasks, 'task')}, {fmt.count(kpis.connected.cases)} dialed"
+    return Text(f"{fmt.day(today)} so far: {counts}{connected}.", "dim")
 
 
 def _filters(scope: Scope) -> str:
@@ -86,12 +127,12 @@ def _freshness(scope: Scope) -> str:
     against = (
         "a part of a day, compared with nothing"
         if scope.is_partial
-        else f"against {say.days(scope.before.since, scope.before.until)}"
+        else f"against {fmt.days(scope.before.since, scope.before.until)}"
     )
     if scope.synced_at is None:
         return f"never synced · {against}"
     local = scope.synced_at.astimezone(ZoneInfo(scope.time_zone))
-    return f"synced {say.ago(scope.synced_at, scope.asked_at)}, {local:%H:%M} {scope.time_zone} · {against}"
+    return f"synced {fmt.ago(scope.synced_at, scope.asked_at)}, {local:%H:%M} {scope.time_zone} · {against}"
 
 
 def _change(changes: Iterable[Difference], measure: str) -> Difference | None:
@@ -102,18 +143,18 @@ def _sentence(content: Report, what: str, value: Callable[[Kpis], Rate], measure
     now, before, change = value(content.now), value(content.before), _change(content.changes, measure)
     if now.rate is None:
         return Text(f"No {what.split(' ', 1)[0]} calls.", "bold")
-    text = Text.assemble((say.percent(now.rate), "bold"), f" of {say.count(now.cases)} {what}")
+    text = Text.assemble((fmt.percent(now.rate), "bold"), f" of {fmt.count(now.cases)} {what}")
     if change is None:
         return text.append("." if content.scope.is_partial else "; nothing to compare with.")
     if change.low is None or change.high is None:
-        return text.append(f"; {say.rate(before)} before, too few days to judge a change.")
+        return text.append(f"; {fmt.rate(before)} before, too few days to judge a change.")
     if not change.is_significant:
-        return text.append(f"; {say.rate(before)} before, no clear change.")
+        return text.append(f"; {fmt.rate(before)} before, no clear change.")
     risen = change.difference > 0
     return (
         text.append("; ")
-        .append(f"{'up' if risen else 'down'} from {say.rate(before)}", "bold green" if risen else "bold red")
-        .append(f" (95% interval {say.between(change.low, change.high)}).")
+        .append(f"{'up' if risen else 'down'} from {fmt.rate(before)}", "bold green" if risen else "bold red")
+        .append(f" (95% interval {fmt.between(change.low, change.high)}).")
     )
 
 
@@ -141,14 +182,14 @@ def _attention(items: tuple[Alert, ...], width: int) -> Iterator[RenderableType]
         else:
             table.add_row(Text(mark, style), text)
     if len(notes) > shown:
-        kinds = say.plural(len(notes) - shown, "more kind of flaw", "more kinds of flaw")
-        more = f"{kinds}: unpod-sync query 'from data_quality'"
+        issues = fmt.plural(len(notes) - shown, "more data quality issue")
+        more = f"{issues}: unpod-sync query 'from data_quality'"
         table.add_row("", Text(more, "dim"))
     yield table
 
 
 def _numbers(content: Report, width: int) -> Table:
-    """The figures of the period, of the one before, the change and the trend."""
+    """The KPIs of the period, of the one before, the change and the trend."""
     table = _table()
     table.add_column("", style="bold")
     table.add_column("Now", justify="right")
@@ -158,14 +199,20 @@ def _numbers(content: Report, width: int) -> Table:
     table.add_column(_spans(content))
     if width >= WIDE:
         table.add_column("Lowest to highest", style="dim")
-    for name, show, value, change in _lines(content):
-        values = [value(figures) for figures in content.trend]
-        row: list[RenderableType] = [name, show(content.now)]
-        row += [show(content.before)] * (width >= MEDIUM) + [change, Text(say.spark(values), "cyan")]
-        known = [figures for figures, number in zip(content.trend, values, strict=True) if number is not None]
+    for row in (*KPI_ROWS, *(COST_ROWS if content.detail.costs.total is not None else ())):
+        numbers = [row.number(kpis) for kpis in content.trend]
+        cells: list[RenderableType] = [row.label, row.text(content.now)]
+        cells += [row.text(content.before)] * (width >= MEDIUM)
+        cells += [_change_of(row, content), Text(fmt.spark(numbers), "cyan")]
+        known = [
+            (number, row.text(kpis))
+            for kpis, number in zip(content.trend, numbers, strict=True)
+            if number is not None
+        ]
         if width >= WIDE and known:
-            row.append(f"{show(min(known, key=value))} to {show(max(known, key=value))}")  # type: ignore[arg-type]
-        table.add_row(*row)
+            first = itemgetter(0)
+            cells.append(f"{min(known, key=first)[1]} to {max(known, key=first)[1]}")
+        table.add_row(*cells)
     return table
 
 
@@ -174,108 +221,34 @@ def _spans(content: Report) -> str:
     days = content.scope.trend_days
     number = len(content.trend)
     if days == WEEK:
-        return say.plural(number, "week")
-    return say.plural(number, "day") if days == 1 else f"{number} × {days} days"
+        return fmt.plural(number, "week")
+    return fmt.plural(number, "day") if days == 1 else f"{number} × {days} days"
 
 
-Line = tuple[str, Callable[[Kpis], str], Callable[[Kpis], float | None], Text]
-
-
-def _lines(content: Report) -> Iterator[Line]:
-    now, before = content.now, content.before
-
-    def grown(value: Callable[[Kpis], float | None]) -> Text:
-        return Text(say.growth(value(now), value(before)), "dim")
-
-    def moved(value: Callable[[Kpis], Rate], measure: str) -> Text:
-        return _moved(value(now), value(before), _change(content.changes, measure))
-
-    yield "Tasks", lambda f: say.count(f.tasks), lambda f: f.tasks, grown(lambda f: f.tasks)
-    yield (
-        "Completed",
-        lambda f: say.rate(f.completed),
-        lambda f: f.completed.rate,
-        moved(lambda f: f.completed, "completed"),
-    )
-    yield (
-        "Dialed",
-        lambda f: say.count(f.connected.cases),
-        lambda f: f.connected.cases,
-        grown(lambda f: f.connected.cases),
-    )
-    yield (
-        "Connected",
-        lambda f: say.rate(f.connected),
-        lambda f: f.connected.rate,
-        moved(lambda f: f.connected, "connect"),
-    )
-    yield (
-        "Engaged",
-        lambda f: say.rate(f.engaged),
-        lambda f: f.engaged.rate,
-        moved(lambda f: f.engaged, "engaged"),
-    )
-    yield (
-        "Interested",
-        lambda f: say.rate(f.interested),
-        lambda f: f.interested.rate,
-        moved(lambda f: f.interested, "interested"),
-    )
-    yield (
-        "Successful",
-        lambda f: say.rate(f.successful),
-        lambda f: f.successful.rate,
-        moved(lambda f: f.successful, "successful"),
-    )
-    yield (
-        "Median call",
-        lambda f: say.clock(f.durations.median),
-        lambda f: f.durations.median,
-        grown(lambda f: f.durations.median),
-    )
-    yield (
-        "9 in 10 within",
-        lambda f: say.clock(f.durations.p90),
-        lambda f: f.durations.p90,
-        grown(lambda f: f.durations.p90),
-    )
-    yield (
-        "Talk time",
-        lambda f: say.hours(f.durations.total),
-        lambda f: f.durations.total,
-        grown(lambda f: f.durations.total),
-    )
-    if content.detail.costs.total is not None:
-        yield (
-            "Cost",
-            lambda f: say.money(f.costs.total),
-            lambda f: f.costs.total,
-            grown(lambda f: f.costs.total),
-        )
-        yield (
-            "per interested",
-            lambda f: say.money(f.costs.per_interested),
-            lambda f: f.costs.per_interested,
-            grown(lambda f: f.costs.per_interested),
-        )
+def _change_of(row: KpiRow, content: Report) -> Text:
+    """The change of a number against the period before."""
+    now, before = row.value(content.now), row.value(content.before)
+    if isinstance(now, Rate) and isinstance(before, Rate):
+        return _moved(now, before, _change(content.changes, row.measure))
+    return Text(fmt.growth(row.number(content.now), row.number(content.before)), "dim")
 
 
 def _moved(now: Rate, before: Rate, change: Difference | None) -> Text:
     """A change of a rate; ▲ ▼ by the rule of the sentences: its clustered interval excludes 0."""
     if now.rate is None or before.rate is None:
-        return Text(say.UNKNOWN, "dim")
+        return Text(fmt.UNKNOWN, "dim")
     difference = now.rate - before.rate
     if change is None or not change.is_significant:
-        return Text(say.points(difference), "dim")
+        return Text(fmt.points(difference), "dim")
     return Text(
-        f"{'▲' if difference > 0 else '▼'} {say.points(difference)}", "green" if difference > 0 else "red"
+        f"{'▲' if difference > 0 else '▼'} {fmt.points(difference)}", "green" if difference > 0 else "red"
     )
 
 
 def _parts(title: str, content: Report, rows: tuple[Kpis, ...], width: int) -> Iterator[RenderableType]:
     """Agents or spaces beside each other."""
     detail = content.scope.detail
-    yield _title(title, say.days(detail.since, detail.until))
+    yield _title(title, fmt.days(detail.since, detail.until))
     table = _table()
     table.add_column(
         "", style="bold", no_wrap=True, overflow="ellipsis", max_width=24 if width >= MEDIUM else 18
@@ -295,13 +268,13 @@ def _parts(title: str, content: Report, rows: tuple[Kpis, ...], width: int) -> I
         table.add_column("Cost", justify="right")
         table.add_column("per interested", justify="right")
     for row in rows[:ROWS]:
-        cells = [row.label, say.rate(row.connected), say.interval(row.connected)]
-        cells += [say.whisker(row.connected, room)] if is_drawn else []
-        cells.append(say.rate(row.interested))
+        cells = [row.label, fmt.rate(row.connected), fmt.interval(row.connected)]
+        cells += [fmt.whisker(row.connected, room)] if is_drawn else []
+        cells.append(fmt.rate(row.interested))
         if width >= MEDIUM:
-            cells += [say.interval(row.interested), say.rate(row.completed), say.clock(row.durations.median)]
+            cells += [fmt.interval(row.interested), fmt.rate(row.completed), fmt.clock(row.durations.median)]
         if width >= WIDE:
-            cells += [say.money(row.costs.total), say.money(row.costs.per_interested)]
+            cells += [fmt.money(row.costs.total), fmt.money(row.costs.per_interested)]
         table.add_row(*map(Text, cells))
     yield table
     if len(rows) > ROWS:
@@ -309,7 +282,7 @@ def _parts(title: str, content: Report, rows: tuple[Kpis, ...], width: int) -> I
 
 
 def _comparisons(content: Report, width: int) -> Iterator[Text]:
-    """The clear differences of the view agent_comparison, and how many pairs they were looked for in."""
+    """The clear differences of the view agent_comparison, and how many pairs were compared."""
     if not content.pairs_compared:
         return
     nouns = {"connect": "connects", "interested": "interest"}
@@ -317,18 +290,18 @@ def _comparisons(content: Report, width: int) -> Iterator[Text]:
     shown = NOTES - 1 if width >= MEDIUM else 1
     for row in strongest[:shown]:
         one, other = (row.one, row.other) if row.difference > 0 else (row.other, row.one)
-        low, high = sorted(abs(say.rounded(100 * bound)) for bound in (row.low or 0, row.high or 0))
-        points = say.plural(int(say.rounded(abs(100 * row.difference))), "point")
+        low, high = sorted(abs(fmt.rounded(100 * bound)) for bound in (row.low or 0, row.high or 0))
+        points = fmt.plural(int(fmt.rounded(abs(100 * row.difference))), "point")
         yield Text(
             f"{one} is {points} above {other} in {nouns[row.measure]}"
             f" on the days both dialed ({low:.0f} to {high:.0f}).",
             "dim",
         )
-    pairs = say.plural(content.pairs_compared, "pair of agents", "pairs of agents")
+    pairs = fmt.plural(content.pairs_compared, "pair of agents", "pairs of agents")
     more = len(strongest) - shown
     if more > 0:
         hint = ": unpod-sync query 'from agent_comparison'" if width >= MEDIUM else "."
-        found = say.plural(more, "more clear difference") + hint
+        found = fmt.plural(more, "more clear difference") + hint
     else:
         found = "no other clear difference." if strongest else "no clear difference."
     yield Text(f"{pairs} compared; {found}", "dim")
@@ -336,7 +309,7 @@ def _comparisons(content: Report, width: int) -> Iterator[Text]:
 
 def _outcomes(content: Report, width: int) -> Iterator[RenderableType]:
     labelled = next((row.cases for row in content.outcomes), 0)
-    yield _title("Outcomes", f"of {say.count(labelled)} calls that have one")
+    yield _title("Outcomes", f"of {fmt.count(labelled)} calls that have one")
     table = _table(header=False)
     table.add_column("", style="bold")
     table.add_column("", justify="right")
@@ -347,9 +320,9 @@ def _outcomes(content: Report, width: int) -> Iterator[RenderableType]:
     room = 40 if width >= WIDE else 24 if width >= MEDIUM else 12
     for row in content.outcomes:
         change = None if row.share is None or row.share_before is None else row.share - row.share_before
-        name = "no outcome" if row.outcome is None else say.words(row.outcome)
-        cells = (say.percent(row.share), say.count(row.calls), "" if change is None else say.points(change))
-        table.add_row(name, *cells, say.bar((row.share or 0) / top, room))
+        name = "no outcome" if row.outcome is None else fmt.words(row.outcome)
+        cells = (fmt.percent(row.share), fmt.count(row.calls), "" if change is None else fmt.points(change))
+        table.add_row(name, *cells, fmt.bar((row.share or 0) / top, room))
     yield table
 
 
@@ -357,16 +330,16 @@ def _hours(content: Report) -> Iterator[RenderableType]:
     """The hours in which calls connect, as a line of sparks above the clock."""
     yield _title("Connected by hour", content.scope.time_zone)
     if not content.hours:
-        yield Text(say.UNKNOWN)
+        yield Text(fmt.UNKNOWN)
         return
     reliable = [row for row in content.hours if row.is_reliable]
     rates = {row.hour: row.connected.rate for row in reliable}
     ends = [row.hour for row in reliable or content.hours]
     shown = range(min(ends), max(ends) + 1)
-    marks = say.spark([rates.get(hour) for hour in shown])
-    yield Text("".join((mark if mark == say.GAP else mark * 2).ljust(3) for mark in marks), "cyan")
+    marks = fmt.spark([rates.get(hour) for hour in shown])
+    yield Text("".join((mark if mark == fmt.GAP else mark * 2).ljust(3) for mark in marks), "cyan")
     yield Text("".join(f"{hour:02} " for hour in shown), "dim")
-    text = f"{say.GAP}: too few calls for a narrow interval." if len(rates) < len(shown) else ""
+    text = f"{fmt.GAP}: too few calls for a narrow interval." if len(rates) < len(shown) else ""
     if len(reliable) > 1:
         ordered = sorted(reliable, key=lambda row: row.connected.rate or 0)
         best, worst = ordered[-1], ordered[0]
@@ -376,8 +349,8 @@ def _hours(content: Report) -> Iterator[RenderableType]:
 
 def _hour(row: Hour) -> str:
     """`11:00, 62% of 80 (51–72)`, with the interval of the view."""
-    span = say.interval(row.connected)
-    return f"{row.hour:02}:00, {say.rate(row.connected)}" + (f" ({span})" if span else "")
+    span = fmt.interval(row.connected)
+    return f"{row.hour:02}:00, {fmt.rate(row.connected)}" + (f" ({span})" if span else "")
 
 
 def _title(title: str, note: str) -> Text:

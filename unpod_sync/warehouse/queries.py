@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import duckdb
 
 from unpod_sync import tables
 from unpod_sync.model import SUPPRESSED_PREFIX, Resource
 from unpod_sync.warehouse.database import first_row
+
+Parameters = Sequence[object] | Mapping[str, object]
 
 
 def scope(resource: Resource) -> tuple[str, list[str]]:
@@ -86,3 +90,12 @@ def remove_suppressed(connection: duckdb.DuckDBPyConnection, ids: list[str]) -> 
 def has_tasks(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether any task is stored."""
     return first_row(connection, "select 1 from main.tasks limit 1") is not None
+
+
+def rows_as_dicts(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Parameters = ()
+) -> list[dict[str, Any]]:
+    """The rows of a query, each as column name → value."""
+    cursor = connection.execute(sql, parameters)
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -133,7 +133,7 @@ function agents(now, groups) {
   const measure = MEASURES[by("agents-measure").value];
   const rows = groups.map(([key, sums]) => ({ name: agentName(key), rate: measure.of(sums) })).sort((one, other) => other.rate.rate - one.rate.rate);
   const figure = drawDots(rows, measure.of(now), measure);
-  note(figure, `${measure.name}, of ${measure.cases}. Dashed: all together. Band: 95% interval of each agent alone. Agents may have different lists; for pairs on the same days see unpod-sync report.`);
+  note(figure, `${measure.name}, of ${measure.cases}. Dashed line: all agents. Band: 95% interval of each agent alone. Agents may have different lists; for pairs on the same days see unpod-sync report.`);
   table(figure, ["Agent", [measure.name, measure.metric], measure.cases, "Rate", "95%"], rows.map((row) => [row.name, number(row.rate.hits), number(row.rate.cases), percent(row.rate.rate), span(row.rate)]));
 }
 
@@ -199,7 +199,7 @@ function flaws() {
   for (const name of ["Found", "of", "What", "What to do"]) put(head, "th", {}, name);
   const body = put(grid, "tbody");
   for (const row of DATA.flaws) { const line = put(body, "tr"); for (const cell of row) put(line, "td", {}, cell === null ? "–" : typeof cell === "number" ? number(cell) : cell); }
-  put(by("flaws"), "p", { class: "note" }, DATA.flaws.length ? `${plural(DATA.flaws.length, "kind of flaw", "kinds of flaw")} in the data of this page; the filters above do not act on them.` : "No flaws found.");
+  put(by("flaws"), "p", { class: "note" }, DATA.flaws.length ? `${plural(DATA.flaws.length, "data quality issue")} in the data of this page; the filters above do not act on them.` : "No data quality issues found.");
 }
 
 function setUp() {

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from unpod_sync.report import formatting as say
-from unpod_sync.report.alerts import flaws, state, unusual_days
+from unpod_sync.report import formatting as fmt
+from unpod_sync.report.alerts import quality_alerts, sync_alerts, unusual_days
 from unpod_sync.report.changes import changes
 from unpod_sync.report.model import Clock, Request, asked_periods, names_of, resolve
 from unpod_sync.report.periods import DEFAULT_DAYS, Period
@@ -121,7 +121,7 @@ class Keys:
 
     @property
     def labels(self) -> list[str]:
-        """Names in the order of numbers; a name that two keys share is told apart by the key's end."""
+        """Names in the order of numbers; a name that two keys share gets the end of its key."""
         shown = [self._nobody if key is None else self._names.get(key, key) for key in self._numbers]
         return [
             f"{name} …{key[-4:]}" if key and shown.count(name) > 1 else name
@@ -143,7 +143,7 @@ class _Page:
     ) -> None:
         self._file = file
         self._chosen = chosen
-        self._windows = ScopedViews(file, chosen)
+        self._views = ScopedViews(file, chosen)
         self._spaces = Keys(names["space"], "no space")
         self._agents = Keys(names["agent"], "no agent")
         self._outcomes = Keys({}, "")
@@ -151,17 +151,17 @@ class _Page:
             self._outcomes.number(outcome)
         self._clock = Clock.read(file, chosen)
         self._is_cut = bool(request.since or request.until)
-        self._periods = asked_periods(self._windows, self._clock, request)
+        self._periods = asked_periods(self._views, self._clock, request)
         self._carried = self._periods.main if self._is_cut else self._periods.whole
 
     def content(self, path: Path) -> dict[str, Any]:
         carried, today = self._carried, self._periods.today
         dates = {"first": carried.since, "last": today or carried.until}
         tables = {
-            "calls": self._table(self._windows.rows(CALLS, dates), "hour", *COUNTS),
-            "tasks": self._table(self._windows.rows(TASKS, dates), "total", "completed"),
-            "durations": self._table(self._windows.rows(DURATIONS, dates), "seconds", "calls"),
-            "outcomes": self._table(self._windows.rows(OUTCOMES, dates), "outcome", "calls"),
+            "calls": self._table(self._views.part.rows(CALLS, dates), "hour", *COUNTS),
+            "tasks": self._table(self._views.part.rows(TASKS, dates), "total", "completed"),
+            "durations": self._table(self._views.part.rows(DURATIONS, dates), "seconds", "calls"),
+            "outcomes": self._table(self._views.part.rows(OUTCOMES, dates), "outcome", "calls"),
             "callbacks": self._callbacks(),
         }
         return tables | {
@@ -173,7 +173,7 @@ class _Page:
             "changes": self._changes(),
             "anomalies": self._unusual(),
             "freshness": [
-                dataclasses.asdict(item) | {"space": -1} for item in state(self._file, self._chosen)
+                dataclasses.asdict(item) | {"space": -1} for item in sync_alerts(self._file, self._chosen)
             ],
             "flaws": self._flaws(),
             "metrics": self._metrics(),
@@ -213,7 +213,7 @@ class _Page:
             now = Period.ending(self._carried.until, days)
             if self._periods.is_partial or now.before.since < self._carried.since:
                 continue
-            for label, rows in changes(self._windows.rows, now.before, now, LABELS).items():
+            for label, rows in changes(self._views.part.rows, now.before, now, LABELS).items():
                 space, agent = label.split("\x1f")
                 key = f"{days}|{self._number(self._spaces, space)}|{self._number(self._agents, agent)}"
                 found[key] = {MEASURES[row.measure]: [_short(row.low), _short(row.high)] for row in rows}
@@ -232,13 +232,13 @@ class _Page:
                 "measure": MEASURES[day.measure],
                 "text": day.text,
             }
-            for day in unusual_days(self._windows, carried.since, carried.until)
+            for day in unusual_days(self._views, carried.since, carried.until)
         ]
 
     def _flaws(self) -> list[list[Any]]:
         cut = Filter(self._chosen.spaces, self._chosen.agents, self._carried.since, self._carried.until)
         rows = quality(self._file, cut if self._is_cut else self._chosen)
-        worth = {item.kind for item in flaws(rows)}
+        worth = {item.kind for item in quality_alerts(rows)}
         chosen = [row for row in rows if row["flaw_count"]]
         chosen.sort(key=lambda row: (row["flaw"] not in worth, -(row["flaw_rate"] or 1)))
         return [
@@ -269,4 +269,4 @@ def _short(bound: float | None) -> float | None:
 
 def _moment(value: datetime, zone: str) -> str:
     local = value.astimezone(ZoneInfo(zone))
-    return f"{say.day(local.date(), year=True)}, {local:%H:%M}"
+    return f"{fmt.day(local.date(), year=True)}, {local:%H:%M}"
