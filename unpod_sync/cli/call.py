@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 #: What the first version tells; later ones tell every change.
 FIRST = ("status", "call_status", "outcome", "message_count", "recording_url")
 
-#: Where the call stands and how it ended.
-STATES = ("status", "call_status", "call_end_reason", "error_message")
-
 #: A silence in the transcript worth a line, in seconds.
 LONG_GAP = 10
 

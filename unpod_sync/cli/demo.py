@@ -5,7 +5,6 @@ It touches nothing of the user's: settings are built here, neither file nor envi
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import click
 from unpod_sync.cli.common import output_options, started
 from unpod_sync.cli.invocation import quoted
 from unpod_sync.cli.output import Output, Styled, echo
+from unpod_sync.cli.simulate import serve
 from unpod_sync.config import Secret, Settings
 from unpod_sync.errors import LockedError, WarehouseError
 from unpod_sync.warehouse import publish
@@ -138,12 +138,7 @@ def _next_steps(database: Path, output: Output, seconds: float) -> None:
 
 def _keep(demo: Demo, output: Output) -> None:
     output.say()
-    output.say("The simulator stays up until Ctrl-C. In another terminal:")
-    output.data(f"export UNPOD_BASE_URL={demo.simulator.base_url}")
-    output.data(f"export UNPOD_API_TOKEN={demo.simulator.token} UNPOD_ORG_HANDLE={demo.simulator.org_handle}")
-    output.data(f"export UNPOD_TIMEZONE={demo.settings.timezone}")
-    output.data(output.hint("unpod-sync sync"))
-    threading.Event().wait()
+    serve(demo.simulator, output, f"export UNPOD_TIMEZONE={demo.settings.timezone}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from unpod_sync.cli.common import (
     write_result,
 )
 from unpod_sync.cli.dates import period_options
-from unpod_sync.cli.output import Output, Part, Styled, as_json
+from unpod_sync.cli.output import Output, Part, Styled, as_json, plain
 from unpod_sync.config import Settings
 
 if TYPE_CHECKING:
@@ -103,7 +103,9 @@ def command(
     if form == "json" and target is not None:
         write_text(as_json([dataclasses.asdict(call) for call in calls]) + "\n", target)
     elif form == "table" and target is not None:
-        lines = ["".join(map(_plain, line)) for call in calls for line in _call(call, settings.zone)]
+        lines = [
+            "".join(plain(part) for part in line) for call in calls for line in _call(call, settings.zone)
+        ]
         write_text("\n".join([*lines, ""]), target)
     elif form == "table":
         for call in calls:
@@ -118,12 +120,6 @@ def _count(number: int, more: bool, limit: int, output: Output) -> None:
     """How many calls, on stderr."""
     many = "no call says that" if not number else f"{number:,} {'call' if number == 1 else 'calls'}"
     output.say(f"({many}{f'; there are more, see --limit {limit * 5}' if more else ''})")
-
-
-def _plain(part: Part) -> str:
-    from unpod_sync.escaping import escape_control_chars
-
-    return escape_control_chars(part if isinstance(part, str) else part.text)
 
 
 def _call(call: Found, zone: ZoneInfo) -> Iterator[tuple[Part, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import click
 
 from unpod_sync.cli.common import database_option, output_options
 from unpod_sync.cli.output import Output, Part, Styled
+from unpod_sync.cli.terminal import columns
 from unpod_sync.config import Settings
 from unpod_sync.errors import EXIT_DONE, EXIT_FAILED
 
@@ -124,7 +124,7 @@ def _spaces(spaces: list[dict[str, Any]], zone: ZoneInfo) -> list[str]:
         )
         for space in spaces
     ]
-    return table(("SPACE", ">TASKS", "READ", "NEWEST TASK", "STILL TO READ"), rows)
+    return columns(("SPACE", ">TASKS", "READ", "NEWEST TASK", "STILL TO READ"), rows)
 
 
 def _backlog(space: dict[str, Any]) -> str:
@@ -163,7 +163,7 @@ def _loads(loads: list[dict[str, Any]], zone: ZoneInfo) -> list[str]:
                 f"{load['tasks_deleted'] or 0:,}",
             )
         )
-    return table(("LAST SYNCS", "ENDED", ">TOOK", ">REQUESTS", ">READ", ">CHANGED", ">DELETED"), rows)
+    return columns(("LAST SYNCS", "ENDED", ">TOOK", ">REQUESTS", ">READ", ">CHANGED", ">DELETED"), rows)
 
 
 def _foot(status: dict[str, Any]) -> list[str]:
@@ -190,20 +190,4 @@ def _notices(notices: list[dict[str, Any]], zone: ZoneInfo, output: Output) -> l
     return [
         f"Note ({shown(notice['first_seen_at'], zone)[:10]}): {output.hint(notice['text'])}"
         for notice in notices[-5:]
-    ]
-
-
-def table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Columns in plain text; a head that begins with `>` stands over numbers."""
-    if not rows:
-        return []
-    right = [head.startswith(">") for head in heads]
-    every = [tuple(head.lstrip(">") for head in heads), *rows]
-    widths = [max(len(row[place]) for row in every) for place in range(len(heads))]
-    return [
-        "  ".join(
-            cell.rjust(width) if at_right else cell.ljust(width)
-            for cell, width, at_right in zip(row, widths, right, strict=True)
-        ).rstrip()
-        for row in every
     ]
