@@ -18,7 +18,7 @@ import pyarrow as pa
 from unpod_sync.analytics.query import Result
 from unpod_sync.analytics.search_query import SearchTerm, highlight_spans
 from unpod_sync.errors import UsageError
-from unpod_sync.suggest import did_you_mean
+from unpod_sync.suggest import find_keys, name_hint
 
 #: Tasks per slice; the last takes what is left.
 SLICES: tuple[int | None, ...] = (20_000, 200_000, None)
@@ -173,12 +173,9 @@ def spaces_named(connection: duckdb.DuckDBPyConnection, word: str) -> list[Any]:
 
 
 def _named(word: str, known: Sequence[tuple[Any, ...]], kind: str) -> list[Any]:
-    folded = word.casefold()
-    found = [key for key, name in known if word == key or folded == (name or "").casefold()]
+    found = find_keys(word, known)
     if not found:
-        names = [f"{name} ({key})" if name else str(key) for key, name in known]
-        spelled = [str(text) for pair in known for text in pair if text]
-        raise UsageError(f"there is no {kind} {word!r}", _known(word, spelled, names))
+        raise UsageError(f"there is no {kind} {word!r}", name_hint(word, known))
     return found
 
 
@@ -191,13 +188,8 @@ def _outcome(connection: duckdb.DuckDBPyConnection, word: str) -> str:
     ]
     folded = word.lower().replace(" ", "_").replace("-", "_")
     if folded not in known:
-        raise UsageError(f"no call has the outcome {word!r}", _known(folded, known, known))
+        raise UsageError(f"no call has the outcome {word!r}", name_hint(folded, [(name,) for name in known]))
     return folded
-
-
-def _known(word: str, spelled: list[str], names: list[str]) -> str:
-    """A hint that proposes what looks like `word`, then lists all there is."""
-    return f"{did_you_mean(word, spelled)} There are: {', '.join(names) or 'none yet'}.".strip()
 
 
 def _hits(connection: duckdb.DuckDBPyConnection, request: Request, limit: int) -> list[_Hit]:

@@ -224,11 +224,7 @@ class _Interview:
                 note = "" if offer.holds_calls else "  (holds no calls)"
                 self._output.say(f"  {number:3}  {offer.name}  {offer.token}{note}")
             given = ask("Spaces: all, or numbers or names with commas", default="all")
-        try:
-            return choose(given if isinstance(given, str) else ",".join(given), offers)
-        except ValueError as error:
-            names = ", ".join(offer.name for offer in offers)
-            raise ConfigurationError(str(error), f"The token sees: {names}.") from None
+        return choose(given if isinstance(given, str) else ",".join(given), offers)
 
     def _timezone(self) -> str:
         from unpod_sync.operations.config_file import guess_zone
