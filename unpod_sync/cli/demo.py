@@ -21,6 +21,7 @@ from unpod_sync.cli.output import Output, Styled, echo
 from unpod_sync.cli.simulate import serve
 from unpod_sync.config import Secret, Settings
 from unpod_sync.errors import LockedError, WarehouseError
+from unpod_sync.operations.formatting import format_bytes
 from unpod_sync.warehouse import publish
 
 if TYPE_CHECKING:
@@ -126,11 +127,9 @@ def _report(demo: Demo, output: Output) -> None:
 
 
 def _next_steps(database: Path, output: Output, seconds: float) -> None:
-    from unpod_sync.operations.status import size_of
-
     sql = '"select * from daily_completion order by local_date desc limit 7"'
     output.say()
-    output.say(f"{database} ({size_of(database.stat().st_size)}) is ready after {seconds:.0f} s. Next:")
+    output.say(f"{database} ({format_bytes(database.stat().st_size)}) is ready after {seconds:.0f} s. Next:")
     output.say(f"  ask it         unpod-sync query {sql}")
     output.say(f"  see it         open {quoted(database.with_suffix('.html'))} in a browser: the dashboard")
     output.say("  your account   unpod-sync init")

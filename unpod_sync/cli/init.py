@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from unpod_sync.cli.common import output_options
+from unpod_sync.cli.common import BASE_URL, ORG_HANDLE, SPACES, output_options
 from unpod_sync.cli.output import Output, ask, confirm
 from unpod_sync.config import DEFAULT_BASE_URL, FILE_NAME, Secret, Settings, find_file
 from unpod_sync.errors import (
@@ -37,11 +37,11 @@ TRIES = 5
 @click.option(
     "--file", type=click.Path(path_type=Path), default=FILE_NAME, show_default=True, help="File to write."
 )
-@click.option("--org-handle", help="Domain handle of the organisation.")
-@click.option("--space", "spaces", multiple=True, help="Only this space (token or name); repeatable.")
+@ORG_HANDLE
+@SPACES
 @click.option("--timezone", help="IANA time zone of local dates and hours, such as Asia/Kolkata.")
 @click.option("--database", help="The published DuckDB file.")
-@click.option("--base-url", help="Address of the API.")
+@BASE_URL
 @click.option(
     "--yes", is_flag=True, help="Ask nothing: flags, environment and defaults; token from stdin if piped."
 )

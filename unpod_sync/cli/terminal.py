@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from unpod_sync.escaping import escape_control_chars
-
-#: What NULL looks like.
-NOTHING = "–"
+from unpod_sync.operations.formatting import UNKNOWN
 
 
 def width_of(text: str) -> int:
@@ -64,7 +60,7 @@ def table(
     (rich draws the same table 20 times slower, and people ask for every row of a result.)
     """
     heads = [escape_control_chars(name) for name in names]
-    cells = [[NOTHING if value is None else escape_control_chars(value) for value in row] for row in rows]
+    cells = [[UNKNOWN if value is None else escape_control_chars(value) for value in row] for row in rows]
     widths = [max(map(width_of, column)) for column in zip(heads, *cells, strict=True)]
     if width is not None:
         fitted = _fit(widths, heads, width)
@@ -103,19 +99,3 @@ def _records(heads: Sequence[str], cells: Sequence[Sequence[str]], width: int) -
         ]
         blocks.append("\n".join(lines))
     return "\n".join(blocks)
-
-
-def local(moment: datetime | None, zone: ZoneInfo) -> str:
-    """A moment stored in UTC, as the clock on the wall showed it."""
-    if moment is None:
-        return NOTHING
-    return moment.replace(tzinfo=UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
-
-
-def clock(seconds: float | None) -> str:
-    """A length of time as minutes and seconds, or with hours."""
-    if seconds is None:
-        return NOTHING
-    whole = round(seconds)
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
