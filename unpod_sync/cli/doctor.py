@@ -9,6 +9,7 @@ import click
 
 from unpod_sync.cli.common import BASE_URL, DATABASE, ORG_HANDLE, SPACES, output_options, started
 from unpod_sync.cli.output import Output, Styled
+from unpod_sync.operations.formatting import plural
 
 if TYPE_CHECKING:
     from unpod_sync.operations import Finding
@@ -55,7 +56,7 @@ def run(flags: dict[str, Any], output: Output, *, offline: bool = False) -> int:
         output.say(
             "All well: a sync will work."
             if not failures
-            else f"{failures} to be corrected before a sync will work."
+            else f"{plural(failures, 'problem')} must be fixed before a sync will work."
         )
     return status
 

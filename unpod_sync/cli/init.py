@@ -22,6 +22,7 @@ from unpod_sync.errors import (
     CredentialsError,
     UsageError,
 )
+from unpod_sync.operations.formatting import plural
 
 if TYPE_CHECKING:
     from unpod_sync.operations.account import SpaceChoice
@@ -186,7 +187,9 @@ class _Interview:
         settings = Settings(api_token=Secret(token), base_url=base_url, org_handle=handle or None)
         offers = spaces(settings)
         found = (
-            "no list of spaces is shown to this token (401)" if offers is None else f"{len(offers)} spaces"
+            "no list of spaces is shown to this token (401)"
+            if offers is None
+            else plural(len(offers), "space")
         )
         self._output.say(f"  {handle or 'The organisation'}: {found}.")
         return settings, offers

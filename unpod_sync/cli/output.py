@@ -203,7 +203,7 @@ class Output:
 
 
 def show_usage_error(error: click.ClickException, invocation: Invocation) -> None:
-    """What click says of a wrong call, on stderr."""
+    """Click's message about a usage error, on stderr."""
     text = io.StringIO()
     error.show(text)
     for line in text.getvalue().splitlines():
@@ -246,7 +246,7 @@ def _plain(value: object) -> object:
         return value.isoformat()
     if isinstance(value, Path):
         return str(value)
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
 
 
 @functools.lru_cache(maxsize=1)

@@ -103,7 +103,7 @@ def _sql(sql: str | None, path: Path | None) -> str:
     try:
         return sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UsageError("what stands on stdin is no UTF-8 text", "Write the SQL in UTF-8.") from None
+        raise UsageError("the input on stdin is not UTF-8 text", "Write the SQL in UTF-8.") from None
 
 
 def _show(result: Result, output: Output, target: Path | None, max_rows: int) -> None:

@@ -48,7 +48,7 @@ def command(settings: Settings, output: Output, *, max_age: timedelta | None) ->
             output.data(line)
     stale = status.staleness(max_age) if max_age is not None else ""
     if stale:
-        output.complain(stale, "Run `unpod-sync sync`; if it fails, `unpod-sync doctor` tells why.")
+        output.complain(stale, "Run `unpod-sync sync`; if it fails, `unpod-sync doctor` shows why.")
     return EXIT_FAILED if stale else EXIT_DONE
 
 

@@ -29,6 +29,7 @@ from unpod_sync.model import (
     space_tasks,
 )
 from unpod_sync.operations.finding import Finding, Level, fail, failed, ok, warn
+from unpod_sync.operations.formatting import plural
 from unpod_sync.operations.time_zone_check import call_offset
 from unpod_sync.suggest import Named, find_keys, name_hint
 
@@ -51,7 +52,7 @@ def open_probe(settings: Settings) -> Client:
 
 
 def findings(settings: Settings, now: datetime) -> Iterator[Finding]:
-    """What the API says to these settings, from one request per list."""
+    """What the API answers to these settings, from one request per list."""
     try:
         client = open_probe(settings)
     except ConfigurationError as error:
@@ -74,7 +75,7 @@ def _examined(client: Client, settings: Settings, now: datetime) -> Iterator[Fin
     started = time.monotonic()
     page = _page(client, ORGANIZATIONS)
     if isinstance(page, ApiError) and not isinstance(page, AccessError):
-        # Some servers want the Org-Handle even for the list that tells it (docs/api-behaviour.md, section 6).
+        # Some servers want the Org-Handle even for the list that contains it (docs/api-behaviour.md, section 6).
         organizations, page = page, _page(client, SPACES)
         accepting = accepting_answer(client, settings) if isinstance(page, CredentialsError) else None
         if isinstance(page, ApiError) and accepting is None:
@@ -237,7 +238,7 @@ def _call_times(calls: list[Mapping[str, Any]]) -> Iterator[Finding]:
         return
     found = call_offset(calls)
     if found is None:
-        yield ok("call times", f"look like UTC, as far as the newest {len(calls):,} tasks tell")
+        yield ok("call times", f"look like UTC in the newest {plural(len(calls), 'task')}")
         return
     sign = "+" if found.minutes > 0 else "-"
     hours, minutes = divmod(abs(found.minutes), 60)

@@ -149,7 +149,7 @@ def _version(path: Path) -> Iterator[Finding]:
             "published",
             f"{path} cannot be read with DuckDB {duckdb.__version__}: {text}",
             "Made by a newer DuckDB: pip install --upgrade duckdb. Damaged, or not ours: move it away, "
-            "the next sync publishes it anew.",
+            "the next sync publishes a new one.",
         )
         return
     newer = made - {migration.stem for migration in sql_files("migrations")}
