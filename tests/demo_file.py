@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from unpod_sync.cli.demonstration import Demo, demo_settings, make_world
+from unpod_sync.cli.demo import Demo, demo_settings, make_world
 from unpod_sync.simulator import Simulator
 
 #: When the demo ends: noon of a Saturday, where most of its people are.

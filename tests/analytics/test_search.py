@@ -123,7 +123,7 @@ def test_the_command(run_cli: Callable[..., Ran], warehouse_file: Path) -> None:
     assert ran.err == "(2 calls; there are more, see --limit 10)\n"
     calls = json.loads(run_cli(*arguments, "--json").out)
     assert len(calls) == 2 and calls[0]["called_at"] > calls[1]["called_at"]
-    assert run_cli("search", "--database", warehouse_file, "xyzzy").err == "(no call says that)\n"
+    assert run_cli("search", "--database", warehouse_file, "xyzzy").err == "(no call matches)\n"
 
 
 @pytest.mark.parametrize("wrong", [["--agent", "nobody"], ["--outcome", "joy"], ["--space", "none"]])

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import NOW
+from unpod_sync.errors import ConfigurationError
 from unpod_sync.operations.account import SpaceChoice, choose
 from unpod_sync.operations.config_file import cron_line, render
 from unpod_sync.simulator import Simulator, World
@@ -41,8 +42,9 @@ def test_spaces_are_chosen_by_number_name_or_token(answer: str, tokens: tuple[st
 
 
 def test_an_unknown_space_is_named() -> None:
-    with pytest.raises(ValueError, match="no space 3, Salles"):
-        choose("3, Salles", OFFERS)
+    with pytest.raises(ConfigurationError, match="no space Salles, 3") as caught:
+        choose("Salles, 3", OFFERS)
+    assert caught.value.hint == "Did you mean Sales? There are: Sales (AAA), Care (BBB)."
 
 
 def test_the_file_says_what_each_setting_means_and_reads_back() -> None:
@@ -100,7 +102,7 @@ def test_without_questions_the_token_comes_from_a_pipe(run_cli: Callable[..., An
             ("--space", "Nowhere"),
             "simulator-token-0",
             78,
-            "The token sees: Care & Collections, Growth Outreach",
+            "Care & Collections (W4URK7AA7HTTX3DEESY77AFW), Growth Outreach (X4WPSYECW45RL2FJUJU1W0W4)",
         ),
         (("--org-handle", "other"), "simulator-token-0", 78, "It belongs to sim-org"),
         (("--timezone", "Mars/Base"), "simulator-token-0", 78, "no IANA time zone"),

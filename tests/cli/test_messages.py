@@ -63,7 +63,7 @@ def test_dates_are_read_as_people_write_them(text: str, day: date) -> None:
 
 @pytest.mark.parametrize("text", ["", "soon", "2026-02-30", "7", "d", "-1d", "7 d", "2026-3", "99999w"])
 def test_other_dates_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no date"):
+    with pytest.raises(ValueError, match="is not a date"):
         read_day(text, TODAY)
 
 
@@ -222,7 +222,7 @@ def test_every_ending_gives_its_form(
         assert ran.status == 2 and ".csv, .json, .parquet, .xlsx, .txt (a table)" in ran.err
         assert not (tmp_path / name).exists()
     ran = run_cli(*call, "--format", "csv", "--output", tmp_path / "b.xlsx")
-    assert ran.status == 2 and "ends as xlsx, and csv was asked for" in ran.err
+    assert ran.status == 2 and "ends in .xlsx, but the format is csv" in ran.err
     assert run_cli(*call, "--format", "csv", "--output", tmp_path / "rows.data").status == 0
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import NOW, settings_for
+from unpod_sync.cli.dates import read_age
 from unpod_sync.config import Settings
-from unpod_sync.operations.status import age_of, read_age, read_status, size_of, spoken, staleness
+from unpod_sync.operations.formatting import format_bytes, format_duration, plural
+from unpod_sync.operations.status import age_of, read_status
 from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync.pipeline import sync
 from unpod_sync.warehouse import publish
@@ -47,37 +50,37 @@ def test_ages_are_read_as_people_write_them(text: str, seconds: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "2", "h", "2 h", "-1h", "2y", "1h-"])
 def test_other_ages_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no age"):
+    with pytest.raises(ValueError, match="not an age"):
         read_age(text)
 
 
 def test_a_warehouse_that_is_not_there_is_no_error(tmp_path: Path) -> None:
     status = read_status(Settings(database=tmp_path / "none.duckdb"), datetime(2026, 3, 12))
-    assert status.keys() == KEYS
-    assert (status["source"], status["last_success_at"], status["rows"]) == ("none", None, {})
-    assert "no sync" in staleness(status, timedelta(days=1))
+    assert asdict(status).keys() == KEYS
+    assert (status.source, status.last_success_at, status.rows) == ("none", None, {})
+    assert "no sync" in status.staleness(timedelta(days=1))
 
 
 def test_the_keys_are_stable_and_the_counts_right(synced: Path) -> None:
     status = read_status(Settings(database=synced, requests_per_day=500), NOW.replace(tzinfo=None))
-    assert status.keys() == KEYS
-    assert status["source"] == "state"
-    assert status["rows"]["tasks"] == 60
-    assert sum(space["tasks"] for space in status["spaces"]) == 60
-    assert all(space.keys() == SPACE_KEYS for space in status["spaces"])
-    assert status["requests_today"]["budget"] == 500
-    assert status["requests_today"]["requests"] == status["loads"][0]["requests"]
-    assert status["loads"][0]["status"] == status["last_sync"]["status"] == "done"
-    assert status["files"]["published"]["bytes"] == synced.stat().st_size
-    json.dumps(status)
+    assert asdict(status).keys() == KEYS
+    assert status.source == "state"
+    assert status.rows["tasks"] == 60
+    assert sum(space["tasks"] for space in status.spaces) == 60
+    assert all(space.keys() == SPACE_KEYS for space in status.spaces)
+    assert status.requests_today["budget"] == 500
+    assert status.requests_today["requests"] == status.loads[0]["requests"]
+    assert status.loads[0]["status"] == status.last_sync["status"] == "done"
+    assert status.files["published"]["bytes"] == synced.stat().st_size
+    json.dumps(asdict(status))
 
 
 def test_without_a_state_file_the_published_one_tells(synced: Path) -> None:
     publish.Files(synced).state.unlink()
     status = read_status(Settings(database=synced), NOW.replace(tzinfo=None))
-    assert status["source"] == "published"
-    assert status["rows"]["tasks"] == 60
-    assert status["age_seconds"] is not None
+    assert status.source == "published"
+    assert status.rows["tasks"] == 60
+    assert status.age_seconds is not None
 
 
 def test_freshness_follows_syncs_that_publish_nothing(tmp_path: Path) -> None:
@@ -87,7 +90,7 @@ def test_freshness_follows_syncs_that_publish_nothing(tmp_path: Path) -> None:
         sync(settings_for(simulator, path), now=lambda: datetime(2026, 3, 12, 12))
         later = sync(settings_for(simulator, path), now=lambda: datetime(2026, 3, 12, 18))
     assert not later.published
-    assert read_status(Settings(database=path), datetime(2026, 3, 12, 18, 30))["age_seconds"] == 1800
+    assert read_status(Settings(database=path), datetime(2026, 3, 12, 18, 30)).age_seconds == 1800
 
 
 def test_max_age_is_for_monitors(run_cli: Callable[..., Any], synced: Path) -> None:
@@ -135,7 +138,7 @@ def test_new_words_and_fields_are_told_once(tmp_path: Path) -> None:
         )
         world.add_task(world.spaces[0]["token"], {"status": "Zombie Mode", "aura": 2})
         assert sync(settings).notes == ()
-    notices = read_status(settings, NOW.replace(tzinfo=None))["notices"]
+    notices = read_status(settings, NOW.replace(tzinfo=None)).notices
     assert len(notices) == 2
 
 
@@ -148,19 +151,20 @@ def test_free_text_is_no_word_to_show() -> None:
 
 
 def test_times_and_sizes_for_people() -> None:
-    assert [spoken(s) for s in (1, 59, 60, 7300, 90_000)] == [
+    assert [format_duration(s) for s in (1, 59, 60, 7300, 90_000)] == [
         "1 second",
         "59 seconds",
         "1 minute",
         "2 hours",
         "1 day",
     ]
-    assert [size_of(n) for n in (512, 2048, 10_000_000, 3_400_000_000)] == [
+    assert [format_bytes(n) for n in (512, 2048, 10_000_000, 3_400_000_000)] == [
         "512 B",
         "2.0 kB",
         "10 MB",
         "3.4 GB",
     ]
+    assert [plural(n, "space") for n in (0, 1, 1234)] == ["0 spaces", "1 space", "1,234 spaces"]
     assert age_of(None, datetime(2026, 3, 12)) is None
 
 

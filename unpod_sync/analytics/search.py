@@ -13,7 +13,7 @@ import pyarrow as pa
 from unpod_sync.analytics.query import Result
 from unpod_sync.analytics.search_query import SearchTerm, highlight_spans
 from unpod_sync.errors import UsageError
-from unpod_sync.suggest import did_you_mean
+from unpod_sync.suggest import find_keys, name_hint
 
 #: Passages kept of one call.
 PASSAGES = 3
@@ -153,12 +153,9 @@ def spaces_named(connection: duckdb.DuckDBPyConnection, word: str) -> list[Any]:
 
 
 def _named(word: str, known: Sequence[tuple[Any, ...]], kind: str) -> list[Any]:
-    folded = word.casefold()
-    found = [key for key, name in known if word == key or folded == (name or "").casefold()]
+    found = find_keys(word, known)
     if not found:
-        names = [f"{name} ({key})" if name else str(key) for key, name in known]
-        spelled = [str(text) for pair in known for text in pair if text]
-        raise UsageError(f"there is no {kind} {word!r}", _known(word, spelled, names))
+        raise UsageError(f"there is no {kind} {word!r}", name_hint(word, known))
     return found
 
 
@@ -171,13 +168,8 @@ def _outcome(connection: duckdb.DuckDBPyConnection, word: str) -> str:
     ]
     folded = word.lower().replace(" ", "_").replace("-", "_")
     if folded not in known:
-        raise UsageError(f"no call has the outcome {word!r}", _known(folded, known, known))
+        raise UsageError(f"no call has the outcome {word!r}", name_hint(folded, [(name,) for name in known]))
     return folded
-
-
-def _known(word: str, spelled: list[str], names: list[str]) -> str:
-    """A hint that proposes what looks like `word`, then lists all there is."""
-    return f"{did_you_mean(word, spelled)} There are: {', '.join(names) or 'none yet'}.".strip()
 
 
 def _message_condition(request: Request) -> tuple[str, list[object]]:

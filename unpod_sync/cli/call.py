@@ -16,16 +16,16 @@ import click
 
 from unpod_sync.cli.common import database_option, output_options, published
 from unpod_sync.cli.output import Output
+from unpod_sync.cli.terminal import cut, pad
 from unpod_sync.config import Settings
+from unpod_sync.escaping import escape_control_chars
+from unpod_sync.operations.formatting import UNKNOWN, format_clock, format_time
 
 if TYPE_CHECKING:
     from unpod_sync.analytics.call_history import CallHistory, Revision
 
 #: What the first version tells; later ones tell every change.
 FIRST = ("status", "call_status", "outcome", "message_count", "recording_url")
-
-#: Where the call stands and how it ended.
-STATES = ("status", "call_status", "call_end_reason", "error_message")
 
 #: A silence in the transcript worth a line, in seconds.
 LONG_GAP = 10
@@ -66,9 +66,6 @@ def command(settings: Settings, output: Output, *, task_id: str) -> None:
 
 def _head(told: CallHistory, zone: ZoneInfo) -> Iterator[str]:
     """Who, when, how long, how it ended, where to hear it."""
-    from unpod_sync.cli.terminal import clock, local
-    from unpod_sync.escaping import escape_control_chars
-
     task = told.task
     yield escape_control_chars(f"Call {task['task_id']}") + (
         "  (no longer listed by the API)" if task["deleted_at"] else ""
@@ -83,10 +80,10 @@ def _head(told: CallHistory, zone: ZoneInfo) -> Iterator[str]:
                 "status",
                 _join(task["status"], task["call_status"], task["call_end_reason"], task["error_message"]),
             ),
-            ("created", local(task["created_at"], zone)),
-            ("scheduled", task["scheduled_at"] and local(task["scheduled_at"], zone)),
-            ("called", task["started_at"] and local(task["started_at"], zone)),
-            ("duration", clock(task["duration_seconds"])),
+            ("created", format_time(task["created_at"], zone)),
+            ("scheduled", task["scheduled_at"] and format_time(task["scheduled_at"], zone)),
+            ("called", task["started_at"] and format_time(task["started_at"], zone)),
+            ("duration", format_clock(task["duration_seconds"])),
             ("cost", task["cost"]),
             ("recording", task["recording_url"]),
         ]
@@ -95,8 +92,6 @@ def _head(told: CallHistory, zone: ZoneInfo) -> Iterator[str]:
 
 def _chapters(chapters: Sequence[Revision], zone: ZoneInfo) -> Iterator[str]:
     """What changed, and when a sync saw it."""
-    from unpod_sync.cli.terminal import local
-
     yield "Story, as the syncs saw it"
     for number, chapter in enumerate(chapters):
         changes = (
@@ -108,16 +103,13 @@ def _chapters(chapters: Sequence[Revision], zone: ZoneInfo) -> Iterator[str]:
             else f"{change.column}: {_short(change.before)} → {_short(change.after)}"
             for change in changes
         ]
-        when = local(chapter.observed_at, zone)
+        when = format_time(chapter.observed_at, zone)
         yield f"  {when}  {told[0] if told else 'content outside the columns changed'}"
         yield from (f"  {' ' * len(when)}  {line}" for line in told[1:])
 
 
 def _analysis(task: dict[str, Any], zone: ZoneInfo, width: int) -> Iterator[str]:
     """What the analysis after the call says."""
-    from unpod_sync.cli.terminal import local
-    from unpod_sync.escaping import escape_control_chars
-
     yield "Analysis"
     if not task["has_analysis"]:
         yield "  none yet" if task["status"] != "failed" else "  none"
@@ -125,7 +117,7 @@ def _analysis(task: dict[str, Any], zone: ZoneInfo, width: int) -> Iterator[str]
     yield from textwrap.wrap(
         escape_control_chars(task["summary"] or ""), width, initial_indent="  ", subsequent_indent="  "
     )
-    callback = local(task["callback_at"], zone) if task["callback_at"] else task["callback_label"]
+    callback = format_time(task["callback_at"], zone) if task["callback_at"] else task["callback_label"]
     yield from _facts(
         [
             ("outcome", _join(task["outcome"], task["outcome_label"])),
@@ -154,9 +146,6 @@ def _structured(text: str | None) -> list[tuple[str, object]]:
 
 def _dialogue(told: CallHistory, width: int) -> Iterator[str]:
     """The transcript: time from the first message, who, what; long gaps as such."""
-    from unpod_sync.cli.terminal import clock
-    from unpod_sync.escaping import escape_control_chars
-
     yield f"Transcript, {len(told.transcript)} messages" if told.transcript else "No transcript"
     start = next((said.sent_at for said in told.transcript if said.sent_at), None)
     last: datetime | None = None
@@ -166,7 +155,7 @@ def _dialogue(told: CallHistory, width: int) -> Iterator[str]:
             yield f"{'':8}({gap:.0f} s later)"
         last = said.sent_at or last
         at = (
-            clock((said.sent_at - start).total_seconds())
+            format_clock((said.sent_at - start).total_seconds())
             if said.sent_at and start and said.sent_at >= start
             else ""
         )
@@ -179,9 +168,6 @@ def _dialogue(told: CallHistory, width: int) -> Iterator[str]:
 
 def _facts(facts: Sequence[tuple[str, object]]) -> Iterator[str]:
     """Labelled lines for what is known."""
-    from unpod_sync.cli.terminal import pad
-    from unpod_sync.escaping import escape_control_chars
-
     known = [(escape_control_chars(label), value) for label, value in facts if value not in (None, "", "–")]
     size = max((len(label) for label, _ in known), default=0)
     for label, value in known:
@@ -195,7 +181,4 @@ def _join(*values: object) -> str:
 
 def _short(value: object) -> str:
     """A value of the story in one line."""
-    from unpod_sync.cli.terminal import NOTHING, cut
-    from unpod_sync.escaping import escape_control_chars
-
-    return NOTHING if value is None else cut(escape_control_chars(str(value)), 60)
+    return UNKNOWN if value is None else cut(escape_control_chars(str(value)), 60)

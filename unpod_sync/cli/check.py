@@ -9,6 +9,7 @@ import click
 
 from unpod_sync.cli.common import api_options, output_options, published
 from unpod_sync.cli.output import Output, Styled
+from unpod_sync.cli.terminal import columns
 from unpod_sync.config import Settings
 from unpod_sync.errors import EXIT_DONE, EXIT_PARTIAL, CheckError
 
@@ -70,8 +71,6 @@ def _compare(connection: duckdb.DuckDBPyConnection, settings: Settings) -> list[
 def _tell(
     verdicts: list[CheckResult], lists: list[CountComparison], groups: list[ExecutionGroup], output: Output
 ) -> None:
-    from unpod_sync.cli.status import table
-
     if output.quiet:
         return
     holding = sum(verdict.holds for verdict in verdicts)
@@ -91,12 +90,12 @@ def _tell(
             )
             for item in lists
         ]
-        for line in table(("LIST", ">API", ">HERE", "DIFFERENCE"), rows):
+        for line in columns(("LIST", ">API", ">HERE", "DIFFERENCE"), rows):
             output.data(line)
     if groups:
         output.data("")
         output.data("Runs, as the executions endpoint counted them at the last sync:")
-        for line in table(
+        for line in columns(
             (">RUNS", "COMPARED WITH OURS"), [(f"{group.runs:,}", _reason(group)) for group in groups]
         ):
             output.data(line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: Forms that are no text.
+#: Forms of a result.
+FORMATS = ("table", "csv", "json", "parquet", "xlsx")
+#: Those that are not text.
 BINARY = ("parquet", "xlsx")
 #: Endings of files that hold a table for people.
 ENDINGS_OF_TABLES = ("txt",)
@@ -59,10 +61,21 @@ def output_options(function: F) -> F:
     return wrapped  # type: ignore[return-value]
 
 
+DATABASE = click.option("--database", type=click.Path(path_type=Path), help="The published DuckDB file.")
+BASE_URL = click.option("--base-url", help="Address of the API.")
+ORG_HANDLE = click.option("--org-handle", help="Domain handle of the organisation.")
+SPACES = click.option("--space", "spaces", multiple=True, help="Only this space (token or name); repeatable.")
+AGENTS = click.option(
+    "--agent", "agents", multiple=True, help="Only this agent (handle or name); repeatable."
+)
+SPACE = click.option("--space", help="Only this space (token or name).")
+AGENT = click.option("--agent", help="Only this agent (handle or name).")
+
+
 def database_option(function: F) -> F:
     """Adds --database; the command gets the settings in force as `settings`."""
 
-    @click.option("--database", type=click.Path(path_type=Path), help="The published DuckDB file.")
+    @DATABASE
     @functools.wraps(function)
     def wrapped(*args: Any, database: Path | None, **kwargs: Any) -> Any:
         return function(*args, settings=settings_in_force({"database": database}), **kwargs)
@@ -73,32 +86,38 @@ def database_option(function: F) -> F:
 def api_options(function: F) -> F:
     """Adds the flags that reach the API; the command gets the settings in force as `settings`."""
 
-    @click.option("--database", type=click.Path(path_type=Path), help="The published DuckDB file.")
-    @click.option("--base-url", help="Address of the API.")
-    @click.option("--org-handle", help="Domain handle of the organisation.")
-    @click.option("--space", "spaces", multiple=True, help="Only this space (token or name); repeatable.")
-    @click.option("--agent", "agents", multiple=True, help="Only this agent's executions; repeatable.")
+    @DATABASE
+    @BASE_URL
+    @ORG_HANDLE
+    @SPACES
+    @click.option(
+        "--agent", "agents", multiple=True, help="Only this agent's executions (handle); repeatable."
+    )
     @functools.wraps(function)
-    def wrapped(
-        *args: Any,
-        database: Path | None,
-        base_url: str | None,
-        org_handle: str | None,
-        spaces: tuple[str, ...],
-        agents: tuple[str, ...],
-        **kwargs: Any,
-    ) -> Any:
-        flags = {
-            "database": database,
-            "base_url": base_url,
-            "org_handle": org_handle,
-            "spaces": spaces,
-            "agents": agents,
-        }
-        limit = kwargs.pop("max_requests", None)
-        return function(*args, settings=settings_in_force(flags | {"max_requests": limit}), **kwargs)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        names = ("database", "base_url", "org_handle", "spaces", "agents", "max_requests")
+        flags = {name: kwargs.pop(name, None) for name in names}
+        return function(*args, settings=settings_in_force(flags), **kwargs)
 
     return wrapped  # type: ignore[return-value]
+
+
+def output_file_options(plain_form: str, file_help: str) -> Callable[[F], F]:
+    """Adds --format and --output, as `form` and `target`."""
+
+    def decorate(function: F) -> F:
+        form = click.option(
+            "--format",
+            "form",
+            type=click.Choice(FORMATS),
+            help=f"Form of the result; by default the one that --output ends as, else {plain_form}.",
+        )
+        target = click.option(
+            "--output", "target", type=click.Path(path_type=Path, dir_okay=False), help=file_help
+        )
+        return form(target(function))
+
+    return decorate
 
 
 def called_with(*more: str) -> str:
@@ -126,25 +145,27 @@ def published(settings: Settings) -> Path:
     return settings.database
 
 
-def form_of(form: str | None, target: Path | None, known: Sequence[str], *, as_json: bool = False) -> str:
+def form_of(form: str | None, target: Path | None, *, as_json: bool = False) -> str:
     """The form of a result: by --format, else --json, else the ending of --output, else a table.
 
-    Raises `UsageError` for an ending that is none of the `known` forms', or another than --format's.
+    Raises `UsageError` for an ending that is of no form, or of another than --format.
     """
     ending = target.suffix.removeprefix(".").lower() if target is not None else ""
     named = form or ("json" if as_json else None)
     if named is not None:
-        if ending in known and ending != named:
-            raise UsageError(f"{target} ends as {ending}, and {named} was asked for", "Change one of both.")
+        if ending in FORMATS and ending != named:
+            raise UsageError(
+                f"{target} ends in .{ending}, but the format is {named}", "Change one of the two."
+            )
         return named
-    if target is None or (ending in ENDINGS_OF_TABLES and "table" in known):
+    if target is None or ending in ENDINGS_OF_TABLES:
         return "table"
-    if ending not in known:
-        endings = [f".{name}" for name in known if name != "table"]
-        endings += [f".{name} (a table)" for name in ENDINGS_OF_TABLES if "table" in known]
+    if ending not in FORMATS:
+        endings = [f".{name}" for name in FORMATS if name != "table"]
+        endings += [f".{name} (a table)" for name in ENDINGS_OF_TABLES]
         raise UsageError(
-            f"no form of output is known by the ending {f'.{ending}' if ending else 'of ' + target.name!r}",
-            f"Known endings: {', '.join(endings)}; or say --format.",
+            f"{target.name} does not end in a known format",
+            f"Known endings: {', '.join(endings)}; or use --format.",
         )
     return ending
 

@@ -1,4 +1,4 @@
-"""Dates on the command line: 2026-11-01, today, yesterday, 7d, 2w."""
+"""Dates and ages on the command line: 2026-11-01, today, yesterday, 7d, 2w; 90m, 1h30m."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from unpod_sync.suggest import did_you_mean
 F = TypeVar("F", bound=Callable[..., Any])
 
 WORDS = {"today": 0, "yesterday": 1}
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGO = re.compile(r"(\d{1,4})([dw])")
 
 
@@ -35,7 +36,7 @@ def read_day(text: str, today: date) -> date:
     except ValueError:
         meant = did_you_mean(word, WORDS)
         raise ValueError(
-            f"{text!r} is no date, such as 2026-11-01, yesterday, 7d or 2w. {meant}".strip()
+            f"{text!r} is not a date, such as 2026-11-01, yesterday, 7d or 2w. {meant}".strip()
         ) from None
 
 
@@ -51,6 +52,27 @@ class Day(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic s
         except ValueError as error:
             self.fail(str(error), param, ctx)
         return str(value)
+
+
+def read_age(text: str) -> timedelta:
+    """`90m`, `2h`, `1d` or `1h30m` as a time span; `ValueError` for anything else."""
+    if not re.fullmatch(r"(\d+(\.\d+)?[smhdw])+", text):
+        raise ValueError(f"{text!r} is not an age, such as 90m, 2h or 1d")
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", text)
+    return sum((timedelta(**{UNITS[unit]: float(number)}) for number, unit in parts), timedelta())
+
+
+class Age(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.4
+    """An age such as 90m, 2h or 1d."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """The age as a time span."""
+        try:
+            return value if isinstance(value, timedelta) else read_age(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 def period_options(function: F) -> F:

@@ -1,11 +1,15 @@
-"""`unpod-sync demo`."""
+"""`unpod-sync demo`: a simulated business, synced twice with a day and a half in between.
+
+It touches nothing of the user's: settings are built here, neither file nor environment is read.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +18,19 @@ import click
 from unpod_sync.cli.common import output_options, started
 from unpod_sync.cli.invocation import quoted
 from unpod_sync.cli.output import Output, Styled, echo
+from unpod_sync.cli.simulate import serve
+from unpod_sync.config import Secret, Settings
+from unpod_sync.errors import LockedError, WarehouseError
+from unpod_sync.operations.formatting import format_bytes
+from unpod_sync.warehouse import publish
 
 if TYPE_CHECKING:
-    from unpod_sync.cli.demonstration import Demo
+    from unpod_sync.simulator import Simulator, World
     from unpod_sync.sync.result import LoadResult
 
 DATABASE = Path("data/demo.duckdb")
+HOURS_BETWEEN = 40
+MARK = "demo"
 
 
 @click.command(
@@ -41,7 +52,6 @@ def command(output: Output, *, database: Path, tasks: int, seed: int, keep: bool
     A simulated business is synced, a day and a half passes, it is synced again, and the report is
     shown. Your own configuration, token and data are not touched. May be repeated.
     """
-    from unpod_sync.cli.demonstration import HOURS_BETWEEN, Demo, clear, demo_settings, make_world
     from unpod_sync.simulator import Simulator
 
     begun = time.monotonic()
@@ -117,23 +127,76 @@ def _report(demo: Demo, output: Output) -> None:
 
 
 def _next_steps(database: Path, output: Output, seconds: float) -> None:
-    from unpod_sync.operations.status import size_of
-
     sql = '"select * from daily_completion order by local_date desc limit 7"'
     output.say()
-    output.say(f"{database} ({size_of(database.stat().st_size)}) is ready after {seconds:.0f} s. Next:")
+    output.say(f"{database} ({format_bytes(database.stat().st_size)}) is ready after {seconds:.0f} s. Next:")
     output.say(f"  ask it         unpod-sync query {sql}")
     output.say(f"  see it         open {quoted(database.with_suffix('.html'))} in a browser: the dashboard")
     output.say("  your account   unpod-sync init")
 
 
 def _keep(demo: Demo, output: Output) -> None:
-    import threading
-
     output.say()
-    output.say("The simulator stays up until Ctrl-C. In another terminal:")
-    output.data(f"export UNPOD_BASE_URL={demo.simulator.base_url}")
-    output.data(f"export UNPOD_API_TOKEN={demo.simulator.token} UNPOD_ORG_HANDLE={demo.simulator.org_handle}")
-    output.data(f"export UNPOD_TIMEZONE={demo.settings.timezone}")
-    output.data(output.hint("unpod-sync sync"))
-    threading.Event().wait()
+    serve(demo.simulator, output, f"export UNPOD_TIMEZONE={demo.settings.timezone}")
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A demo's world and where its syncs go."""
+
+    world: World
+    simulator: Simulator
+    settings: Settings
+
+    def sync(
+        self, on_page: Callable[..., None] | None = None, *, now: Callable[[], datetime] | None = None
+    ) -> LoadResult:
+        """One sync, by a clock (naive UTC) that begins at the world's present, or by `now`."""
+        from unpod_sync.clock import utc_now
+        from unpod_sync.sync.pipeline import sync
+
+        ahead = utc_now() - self.world.now.replace(tzinfo=None)
+        return sync(self.settings, now=now or (lambda: utc_now() - ahead), on_page=on_page)
+
+    def advance(self) -> None:
+        """Lets the hours pass that lie between the two syncs."""
+        self.world.advance(timedelta(hours=HOURS_BETWEEN))
+
+
+def make_world(tasks: int, seed: int, now: datetime) -> World:
+    """A business's past, ending so long before `now` (with a zone) that `advance` leads up to it."""
+    from unpod_sync.simulator import World
+
+    return World.generate(seed, tasks=tasks, now=now - timedelta(hours=HOURS_BETWEEN))
+
+
+def demo_settings(database: Path, simulator: Simulator) -> Settings:
+    """Settings that reach the simulator and nothing else."""
+    return Settings(
+        api_token=Secret(simulator.token),
+        org_handle=simulator.org_handle,
+        base_url=simulator.base_url,
+        database=database,
+        timezone="Asia/Kolkata",  # where most of its people are
+    )
+
+
+def clear(database: Path) -> None:
+    """Removes an earlier demo, so that every demo begins with a first sync.
+
+    A file that no demo made is never touched: `WarehouseError`.
+    """
+    files = publish.Files(database)
+    mark = files.beside(MARK)
+    ours = [files.published, files.work, files.work.with_name(files.work.name + ".wal"), files.state]
+    with publish.disk_errors(database):
+        if any(path.exists() for path in ours) and not mark.exists():
+            raise WarehouseError(
+                f"{database} is there already, and no demo made it", "Name another file with --database."
+            )
+        if publish.lock_holder(files) is not None:
+            raise LockedError(f"another demo is at work on {database}", "Wait for it to end.")
+        database.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch(mode=0o600)
+        for path in ours:
+            path.unlink(missing_ok=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from unpod_sync.cli.common import output_options, started
+from unpod_sync.cli.common import BASE_URL, DATABASE, ORG_HANDLE, SPACES, output_options, started
 from unpod_sync.cli.output import Output, Styled
+from unpod_sync.operations.formatting import plural
 
 if TYPE_CHECKING:
     from unpod_sync.operations import Finding
@@ -22,10 +22,10 @@ COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
     short_help="Check configuration, API, files; each finding with its remedy.",
 )
 @click.option("--offline", is_flag=True, help="Leave the API out.")
-@click.option("--database", type=click.Path(path_type=Path), help="The published DuckDB file.")
-@click.option("--base-url", help="Address of the API.")
-@click.option("--org-handle", help="Domain handle of the organisation.")
-@click.option("--space", "spaces", multiple=True, help="Only this space (token or name); repeatable.")
+@DATABASE
+@BASE_URL
+@ORG_HANDLE
+@SPACES
 @output_options
 def command(output: Output, *, offline: bool, **flags: Any) -> int:
     """Check configuration, API and files; each finding with its remedy. Changes nothing.
@@ -56,7 +56,7 @@ def run(flags: dict[str, Any], output: Output, *, offline: bool = False) -> int:
         output.say(
             "All well: a sync will work."
             if not failures
-            else f"{failures} to be corrected before a sync will work."
+            else f"{plural(failures, 'problem')} must be fixed before a sync will work."
         )
     return status
 

@@ -89,7 +89,7 @@ def _form(form: str | None, target: Path, partition_by_date: bool) -> str:
     """The form asked for, by --format or by the ending of --output."""
     form = form or target.suffix.removeprefix(".").lower()
     if form not in ("parquet", "csv", "xlsx"):
-        raise UsageError("in which form?", "Say --format parquet, csv or xlsx.")
+        raise UsageError("no output format was given", "Use --format parquet, csv or xlsx.")
     if partition_by_date and form != "parquet":
         raise UsageError("only Parquet can be partitioned", "Use --format parquet.")
     return form

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unpod_sync.cli.common import database_option, output_options, published
+from unpod_sync.cli.common import AGENT, database_option, output_options, published
 from unpod_sync.cli.output import Output
+from unpod_sync.cli.terminal import table
 from unpod_sync.config import Settings
 from unpod_sync.errors import ConfigurationError
+from unpod_sync.escaping import escape_control_chars
 
 if TYPE_CHECKING:
     from unpod_sync.analytics.structured_fields import AgentFields
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 """,
     short_help="List an agent's structured data, and make it columns.",
 )
-@click.option("--agent", help="Only this agent (handle or name).")
+@AGENT
 @click.option("--build", is_flag=True, help="Write a view per agent into the folder views_folder.")
 @database_option
 @output_options
@@ -61,9 +63,6 @@ def command(settings: Settings, output: Output, *, agent: str | None, build: boo
 
 def _show(found: list[AgentFields], output: Output) -> None:
     """A table per agent."""
-    from unpod_sync.cli.terminal import table
-    from unpod_sync.escaping import escape_control_chars
-
     width = shutil.get_terminal_size()[0] if sys.stdout.isatty() else None
     for agent in found:
         name = agent.agent_name or agent.agent_handle

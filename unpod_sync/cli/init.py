@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from unpod_sync.cli.common import output_options
+from unpod_sync.cli.common import BASE_URL, ORG_HANDLE, SPACES, output_options
 from unpod_sync.cli.output import Output, ask, confirm
 from unpod_sync.config import DEFAULT_BASE_URL, FILE_NAME, Secret, Settings, find_file
 from unpod_sync.errors import (
@@ -22,6 +22,7 @@ from unpod_sync.errors import (
     CredentialsError,
     UsageError,
 )
+from unpod_sync.operations.formatting import plural
 
 if TYPE_CHECKING:
     from unpod_sync.operations.account import SpaceChoice
@@ -37,11 +38,11 @@ TRIES = 5
 @click.option(
     "--file", type=click.Path(path_type=Path), default=FILE_NAME, show_default=True, help="File to write."
 )
-@click.option("--org-handle", help="Domain handle of the organisation.")
-@click.option("--space", "spaces", multiple=True, help="Only this space (token or name); repeatable.")
+@ORG_HANDLE
+@SPACES
 @click.option("--timezone", help="IANA time zone of local dates and hours, such as Asia/Kolkata.")
 @click.option("--database", help="The published DuckDB file.")
-@click.option("--base-url", help="Address of the API.")
+@BASE_URL
 @click.option(
     "--yes", is_flag=True, help="Ask nothing: flags, environment and defaults; token from stdin if piped."
 )
@@ -186,7 +187,9 @@ class _Interview:
         settings = Settings(api_token=Secret(token), base_url=base_url, org_handle=handle or None)
         offers = spaces(settings)
         found = (
-            "no list of spaces is shown to this token (401)" if offers is None else f"{len(offers)} spaces"
+            "no list of spaces is shown to this token (401)"
+            if offers is None
+            else plural(len(offers), "space")
         )
         self._output.say(f"  {handle or 'The organisation'}: {found}.")
         return settings, offers
@@ -224,11 +227,7 @@ class _Interview:
                 note = "" if offer.holds_calls else "  (holds no calls)"
                 self._output.say(f"  {number:3}  {offer.name}  {offer.token}{note}")
             given = ask("Spaces: all, or numbers or names with commas", default="all")
-        try:
-            return choose(given if isinstance(given, str) else ",".join(given), offers)
-        except ValueError as error:
-            names = ", ".join(offer.name for offer in offers)
-            raise ConfigurationError(str(error), f"The token sees: {names}.") from None
+        return choose(given if isinstance(given, str) else ",".join(given), offers)
 
     def _timezone(self) -> str:
         from unpod_sync.operations.config_file import guess_zone

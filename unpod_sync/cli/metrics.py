@@ -12,7 +12,9 @@ import click
 
 from unpod_sync.cli.common import database_option, output_options, published
 from unpod_sync.cli.output import Output
+from unpod_sync.cli.terminal import cut, pad
 from unpod_sync.config import Settings
+from unpod_sync.escaping import escape_control_chars
 
 if TYPE_CHECKING:
     from unpod_sync.analytics.metric_definitions import View
@@ -55,9 +57,6 @@ def command(settings: Settings, output: Output, *, name: str | None) -> None:
 
 def _listed(view: View, width: int) -> list[str]:
     """A view's metrics, one line each."""
-    from unpod_sync.cli.terminal import cut, pad
-    from unpod_sync.escaping import escape_control_chars
-
     size = max(len(metric.name) for metric in view.metrics)
     lines = [cut(f"{view.name}: {escape_control_chars(view.comment or '')}", width)]
     return lines + [
@@ -68,8 +67,6 @@ def _listed(view: View, width: int) -> list[str]:
 
 def _whole(view: View, width: int) -> list[str]:
     """A view's metrics with all that is known about them."""
-    from unpod_sync.escaping import escape_control_chars
-
     lines = textwrap.wrap(f"{view.name}: {escape_control_chars(view.comment or '')}", width)
     for metric in view.metrics:
         lines += ["", f"  {metric.name}"]

@@ -48,15 +48,19 @@ Part = str | Styled
 def echo(*parts: Part, err: bool = False) -> None:
     """One line on stdout or stderr; a line end within it is shown, too."""
     has_colours = colours(err=err)
-    click.echo("".join(_shown(part, has_colours) for part in parts), err=err, color=has_colours)
+    text = "".join(_styled(part) if has_colours else plain(part) for part in parts)
+    click.echo(text, err=err, color=has_colours)
 
 
-def _shown(part: Part, has_colours: bool) -> str:
-    if isinstance(part, str):
-        return escape_control_chars(part)
-    text = escape_control_chars(part.text)
-    has_style = has_colours and (part.fg or part.bold or part.dim)
-    return click.style(text, fg=part.fg, bold=part.bold, dim=part.dim) if has_style else text
+def plain(part: Part) -> str:
+    """The text alone, with its control characters escaped."""
+    return escape_control_chars(part if isinstance(part, str) else part.text)
+
+
+def _styled(part: Part) -> str:
+    if isinstance(part, str) or not (part.fg or part.bold or part.dim):
+        return plain(part)
+    return click.style(plain(part), fg=part.fg, bold=part.bold, dim=part.dim)
 
 
 def colours(*, err: bool = False) -> bool:
@@ -206,7 +210,7 @@ class Output:
 
 
 def show_usage_error(error: click.ClickException, invocation: Invocation) -> None:
-    """What click says of a wrong call, on stderr."""
+    """Click's message about a usage error, on stderr."""
     text = io.StringIO()
     error.show(text)
     for line in text.getvalue().splitlines():
@@ -249,7 +253,7 @@ def _plain(value: object) -> object:
         return value.isoformat()
     if isinstance(value, Path):
         return str(value)
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
 
 
 @functools.lru_cache(maxsize=1)

@@ -12,18 +12,19 @@ import click
 from unpod_sync.cli.common import (
     database_option,
     form_of,
+    output_file_options,
     output_options,
     published,
     write_result,
 )
 from unpod_sync.cli.output import Output
+from unpod_sync.cli.terminal import table
 from unpod_sync.config import Settings
 from unpod_sync.errors import UsageError
+from unpod_sync.operations.formatting import plural
 
 if TYPE_CHECKING:
     from unpod_sync.analytics.query import Result
-
-FORMATS = ("table", "csv", "json", "parquet", "xlsx")
 
 
 @click.command(
@@ -45,18 +46,7 @@ FORMATS = ("table", "csv", "json", "parquet", "xlsx")
     type=click.Path(path_type=Path, dir_okay=False),
     help="Take the SQL from this file; - is stdin.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    help="Form of the result; by default the one that --output ends as, else a table.",
-)
-@click.option(
-    "--output",
-    "target",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write to this file instead of stdout.",
-)
+@output_file_options("a table", "Write to this file instead of stdout.")
 @click.option(
     "--max-rows",
     type=click.IntRange(min=0),
@@ -86,7 +76,7 @@ def command(
     from unpod_sync.analytics.query import open_published, run_sql
 
     text = _sql(sql, path)
-    form = form_of(form, target, FORMATS, as_json=output.json)
+    form = form_of(form, target, as_json=output.json)
     with open_published(published(settings)) as connection:
         result = run_sql(connection, text)
         if form == "table":
@@ -113,13 +103,12 @@ def _sql(sql: str | None, path: Path | None) -> str:
     try:
         return sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UsageError("what stands on stdin is no UTF-8 text", "Write the SQL in UTF-8.") from None
+        raise UsageError("the input on stdin is not UTF-8 text", "Write the SQL in UTF-8.") from None
 
 
 def _show(result: Result, output: Output, target: Path | None, max_rows: int) -> None:
     """The result as a table for people, on stdout or into a file."""
     from unpod_sync.analytics.writers import rows, text_of, write_file
-    from unpod_sync.cli.terminal import table
 
     shown: list[tuple[Any, ...]] = []
     total = 0
@@ -137,7 +126,7 @@ def _show(result: Result, output: Output, target: Path | None, max_rows: int) ->
     else:
         write_file(lambda _, out: out.write(text.encode() + b"\n"), result, target)
     left_out = f"; {total - len(shown):,} more, all with --max-rows 0" if total > len(shown) else ""
-    output.say(f"({len(shown):,} {'row' if len(shown) == 1 else 'rows'}{left_out})")
+    output.say(f"({plural(len(shown), 'row')}{left_out})")
 
 
 def _is_number(type_: Any) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 import click
 
 from unpod_sync.cli import group
@@ -17,11 +15,6 @@ HEAD = """# Commands
 Data goes to stdout, everything else to stderr. Every command has `--help`.
 Settings come from flags, then the environment, then `unpod-sync.toml`.
 """
-
-
-def existing() -> list[str]:
-    """The commands whose module is there, in the order of the help."""
-    return [name for name in COMMANDS if importlib.util.find_spec(f"unpod_sync.cli.{name}")]
 
 
 def help_of(name: str) -> str:
@@ -38,8 +31,8 @@ def help_of(name: str) -> str:
 
 def reference() -> str:
     """The whole page."""
-    parts = [HEAD, "\n".join(f"- [`{name}`](#{name}): {COMMANDS[name]}" for name in existing())]
-    parts += [f"## {name}\n\n```text\n{help_of(name)}\n```" for name in existing()]
+    parts = [HEAD, "\n".join(f"- [`{name}`](#{name}): {COMMANDS[name]}" for name in COMMANDS)]
+    parts += [f"## {name}\n\n```text\n{help_of(name)}\n```" for name in COMMANDS]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unpod_sync.cli.common import database_option, output_options, published
+from unpod_sync.cli.common import AGENTS, SPACES, database_option, output_options, published
 from unpod_sync.cli.dates import period_options
 from unpod_sync.cli.output import Output, console
 from unpod_sync.config import Settings
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     epilog="Example:  unpod-sync report --since 2026-11-01 --agent Asha --html report.html",
     short_help="The numbers: completion, connects, durations, outcomes.",
 )
-@click.option("--space", "spaces", multiple=True, help="Only this space (token or name); repeatable.")
-@click.option("--agent", "agents", multiple=True, help="Only this agent (handle or name); repeatable.")
+@SPACES
+@AGENTS
 @click.option(
     "--html", type=click.Path(dir_okay=False, path_type=Path), help="Write one page with charts instead."
 )

@@ -12,20 +12,22 @@ from zoneinfo import ZoneInfo
 import click
 
 from unpod_sync.cli.common import (
+    AGENT,
+    SPACE,
     database_option,
     form_of,
+    output_file_options,
     output_options,
     published,
     write_result,
 )
 from unpod_sync.cli.dates import period_options
-from unpod_sync.cli.output import Output, Part, Styled, as_json
+from unpod_sync.cli.output import Output, Part, Styled, as_json, plain
 from unpod_sync.config import Settings
+from unpod_sync.operations.formatting import UNKNOWN, format_clock, format_time, plural
 
 if TYPE_CHECKING:
     from unpod_sync.analytics.search import CallMatch, Line
-
-FORMATS = ("table", "csv", "json", "parquet", "xlsx")
 
 
 @click.command(
@@ -43,25 +45,14 @@ FORMATS = ("table", "csv", "json", "parquet", "xlsx")
 @click.option(
     "--role", type=click.Choice(["user", "agent", "system", "tool"]), help="Only what this side said."
 )
-@click.option("--agent", help="Only this agent's calls (handle or name).")
+@AGENT
 @click.option("--outcome", help="Only calls with this outcome, such as call_back.")
-@click.option("--space", help="Only this space (token or name).")
+@SPACE
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Calls at most.")
 @click.option(
     "--context", type=click.IntRange(min=0), default=1, show_default=True, help="Messages around each match."
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    help="Form of the result; by default the one that --output ends as, else text for people.",
-)
-@click.option(
-    "--output",
-    "target",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the calls to this file, one row each.",
-)
+@output_file_options("text for people", "Write the calls to this file, one row each.")
 @database_option
 @period_options
 @output_options
@@ -89,54 +80,49 @@ def command(
     text; in CSV a text that begins like a formula gets a leading apostrophe.
     """
     from unpod_sync.analytics.query import open_published
-    from unpod_sync.analytics.search import Request, as_result, search
+    from unpod_sync.analytics.search import Request, search
     from unpod_sync.analytics.search_query import parse
-    from unpod_sync.analytics.writers import write_text
 
-    form = form_of(form, target, FORMATS, as_json=output.json)
+    form = form_of(form, target, as_json=output.json)
     request = Request(parse(text), role, agent, outcome, space, since, until)
     with open_published(published(settings)) as connection:
         calls, more = search(connection, request, limit=limit, context=context)
-    if form == "json" and target is None:
-        output.dump([dataclasses.asdict(call) for call in calls])
-        return
-    if form == "json" and target is not None:
-        write_text(as_json([dataclasses.asdict(call) for call in calls]) + "\n", target)
-    elif form == "table" and target is not None:
-        lines = ["".join(map(_plain, line)) for call in calls for line in _call(call, settings.zone)]
-        write_text("\n".join([*lines, ""]), target)
+    _write(calls, form, target, output, settings.zone)
+    found = plural(len(calls), "call") if calls else "no call matches"
+    output.say(f"({found}{f'; there are more, see --limit {limit * 5}' if more else ''})")
+
+
+def _write(calls: list[CallMatch], form: str, target: Path | None, output: Output, zone: ZoneInfo) -> None:
+    """The calls in a form, into the file or onto stdout."""
+    from unpod_sync.analytics.search import as_result
+    from unpod_sync.analytics.writers import write_text
+
+    if form == "json":
+        document = as_json([dataclasses.asdict(call) for call in calls])
+        if target is None:
+            output.block(document)
+        else:
+            write_text(document + "\n", target)
     elif form == "table":
-        for call in calls:
-            for line in _call(call, settings.zone):
+        lines = [line for call in calls for line in _call(call, zone)]
+        if target is None:
+            for line in lines:
                 output.data(*line)
+        else:
+            write_text("\n".join([*("".join(map(plain, line)) for line in lines), ""]), target)
     else:
         write_result(form, as_result(calls), target, output, for_spreadsheets=True)
-    _count(len(calls), more, limit, output)
-
-
-def _count(number: int, more: bool, limit: int, output: Output) -> None:
-    """How many calls, on stderr."""
-    many = "no call says that" if not number else f"{number:,} {'call' if number == 1 else 'calls'}"
-    output.say(f"({many}{f'; there are more, see --limit {limit * 5}' if more else ''})")
-
-
-def _plain(part: Part) -> str:
-    from unpod_sync.escaping import escape_control_chars
-
-    return escape_control_chars(part if isinstance(part, str) else part.text)
 
 
 def _call(call: CallMatch, zone: ZoneInfo) -> Iterator[tuple[Part, ...]]:
     """A call: a line about it, its passages, where to hear it."""
-    from unpod_sync.cli.terminal import NOTHING, clock, local
-
-    contact = " ".join(part for part in (call.contact_name, call.contact_number) if part) or NOTHING
+    contact = " ".join(part for part in (call.contact_name, call.contact_number) if part) or UNKNOWN
     facts = [
-        local(call.called_at, zone),
+        format_time(call.called_at, zone),
         contact,
-        call.agent_name or call.agent_handle or NOTHING,
-        call.outcome or call.status or NOTHING,
-        clock(call.duration_seconds),
+        call.agent_name or call.agent_handle or UNKNOWN,
+        call.outcome or call.status or UNKNOWN,
+        format_clock(call.duration_seconds),
     ]
     yield (Styled(" · ".join(facts), bold=True),)
     for number, passage in enumerate(call.passages):

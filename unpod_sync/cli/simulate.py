@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from typing import TYPE_CHECKING, NoReturn
+
 import click
 
 from unpod_sync.cli.common import output_options
 from unpod_sync.cli.output import Output
+
+if TYPE_CHECKING:
+    from unpod_sync.simulator import Simulator
 
 
 @click.command(
@@ -25,8 +31,6 @@ from unpod_sync.cli.output import Output
 @output_options
 def command(output: Output, *, port: int, tasks: int, seed: int, latency_ms: float) -> None:
     """Run the API simulator alone, for trying unpod-sync or testing against it. Ctrl-C ends it."""
-    import threading
-
     from unpod_sync.simulator import Simulator, World
 
     world = World.generate(seed, tasks=tasks)
@@ -35,9 +39,16 @@ def command(output: Output, *, port: int, tasks: int, seed: int, latency_ms: flo
             output.dump(
                 {"base_url": simulator.base_url, "token": simulator.token, "org_handle": simulator.org_handle}
             )
-        else:
-            output.say("The simulator is up. In another terminal:")
-            output.data(f"export UNPOD_BASE_URL={simulator.base_url}")
-            output.data(f"export UNPOD_API_TOKEN={simulator.token} UNPOD_ORG_HANDLE={simulator.org_handle}")
-            output.data(output.hint("unpod-sync sync"))
+            threading.Event().wait()
+        serve(simulator, output)
+
+
+def serve(simulator: Simulator, output: Output, *more: str) -> NoReturn:
+    """Prints how to sync from a running simulator, then waits for Ctrl-C."""
+    output.say("The simulator runs until Ctrl-C. In another terminal:")
+    output.data(f"export UNPOD_BASE_URL={simulator.base_url}")
+    output.data(f"export UNPOD_API_TOKEN={simulator.token} UNPOD_ORG_HANDLE={simulator.org_handle}")
+    for line in (*more, output.hint("unpod-sync sync")):
+        output.data(line)
+    while True:
         threading.Event().wait()

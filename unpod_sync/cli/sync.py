@@ -67,9 +67,9 @@ def command(settings: Settings, output: Output, *, full: bool, accept_deletions:
 
 @contextmanager
 def _pinged(settings: Settings, output: Output, *, is_dry: bool) -> Iterator[list[int]]:
-    """Tells the user's monitor of start and end; the body says how the sync ended.
+    """Pings the user's monitor at start and end; the body appends the exit status.
 
-    A sync that finds another at work is no failure: the other one tells how it went.
+    A sync that finds another at work is no failure: that one sends its own pings.
     """
     statuses: list[int] = []
     if settings.ping_url is None or is_dry:
@@ -150,7 +150,7 @@ class Progress:
             self._bar.stop()
 
     def page(self, reading: Any, page: Any) -> None:
-        """Hears of a page."""
+        """Counts the rows of a page that has arrived."""
         self._rows += len(page.rows)
         if self._bar is not None:
             self._bar.update(

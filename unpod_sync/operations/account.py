@@ -14,6 +14,7 @@ from unpod_sync.errors import (
 )
 from unpod_sync.model import ORGANIZATIONS, SPACES, is_plausible_id, space_tasks
 from unpod_sync.operations.doctor_api import accepting_answer, handles, objects, open_probe
+from unpod_sync.suggest import find_keys, name_hint
 
 MOST_PAGES = 20
 
@@ -76,15 +77,15 @@ def spaces(settings: Settings) -> list[SpaceChoice] | None:
 def choose(answer: str, offers: Sequence[SpaceChoice]) -> tuple[str, ...]:
     """Tokens of the spaces an answer names by number, name or token; none for `all`.
 
-    Raises ValueError naming what it does not know.
+    Raises ConfigurationError for words that name none.
     """
     words = [word.strip() for word in answer.split(",") if word.strip()]
     if not words or [word.lower() for word in words] == ["all"]:
         return ()
-    by_word = {offer.name.lower(): offer.token for offer in offers}
-    by_word |= {offer.token.lower(): offer.token for offer in offers}
-    by_word |= {str(number): offer.token for number, offer in enumerate(offers, start=1)}
-    unknown = [word for word in words if word.lower() not in by_word]
+    known = [(offer.token, offer.name, str(number)) for number, offer in enumerate(offers, start=1)]
+    found = {word: find_keys(word, known) for word in words}
+    unknown = [word for word, tokens in found.items() if not tokens]
     if unknown:
-        raise ValueError(f"there is no space {', '.join(unknown)}")
-    return tuple(dict.fromkeys(by_word[word.lower()] for word in words))
+        hint = name_hint(unknown[0], [(offer.token, offer.name) for offer in offers])
+        raise ConfigurationError(f"there is no space {', '.join(unknown)}", hint)
+    return tuple(dict.fromkeys(token for tokens in found.values() for token in tokens))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,7 +29,9 @@ from unpod_sync.model import (
     space_tasks,
 )
 from unpod_sync.operations.finding import Finding, Level, fail, failed, ok, warn
+from unpod_sync.operations.formatting import plural
 from unpod_sync.operations.time_zone_check import call_offset
+from unpod_sync.suggest import Named, find_keys, name_hint
 from unpod_sync.transform.secrets import Redaction
 
 ATTEMPTS = 2
@@ -52,7 +55,7 @@ def open_probe(settings: Settings) -> Client:
 
 
 def findings(settings: Settings, now: datetime) -> Iterator[Finding]:
-    """What the API says to these settings, from one request per list."""
+    """What the API answers to these settings, from one request per list."""
     try:
         client = open_probe(settings)
     except ConfigurationError as error:
@@ -81,7 +84,7 @@ def _examined(client: Client, settings: Settings, now: datetime) -> Iterator[Fin
     started = time.monotonic()
     page = _page(client, ORGANIZATIONS)
     if isinstance(page, ApiError) and not isinstance(page, AccessError):
-        # Some servers want the Org-Handle even for the list that tells it (docs/api-behaviour.md, section 6).
+        # Some servers want the Org-Handle even for the list that contains it (docs/api-behaviour.md, section 6).
         organizations, page = page, _page(client, SPACES)
         accepting = accepting_answer(client, settings) if isinstance(page, CredentialsError) else None
         if isinstance(page, ApiError) and accepting is None:
@@ -102,7 +105,9 @@ def _examined(client: Client, settings: Settings, now: datetime) -> Iterator[Fin
         yield failed("spaces", spaces)
         if not settings.spaces:
             return
-    yield from _spaces(client, settings, objects(spaces, settings) if isinstance(spaces, Page) else [])
+    yield from _spaces(
+        client, settings, _Listing(objects(spaces, settings) if isinstance(spaces, Page) else [])
+    )
     yield from _agents(client, settings)
 
 
@@ -158,61 +163,86 @@ def _clock(page: Page, now: datetime) -> Iterator[Finding]:
         yield ok("clock", f"agrees with the server's to {max(1, round(abs(skew)))} s")
 
 
-def _spaces(client: Client, settings: Settings, rows: list[dict[str, Any]]) -> Iterator[Finding]:
-    names = {str(row["token"]): str(row.get("name") or row["token"]) for row in rows if row.get("token")}
-    kinds = {str(row.get("token")): str(row.get("content_type") or "") for row in rows}
-    by_name = {name: token for token, name in names.items()}
-    chosen = [by_name.get(wanted, wanted) for wanted in dict.fromkeys(settings.spaces)] or list(names)
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """The spaces on the first page of their list."""
+
+    rows: Sequence[Mapping[str, Any]]
+
+    @property
+    def names(self) -> list[Named]:
+        """Token, name and slug of each."""
+        rows = (row for row in self.rows if row.get("token"))
+        return [(str(row["token"]), _text(row, "name"), _text(row, "slug")) for row in rows]
+
+    def name(self, token: str) -> str:
+        """A space's name, else its token."""
+        return next((name for key, name, _ in self.names if key == token and name), token)
+
+    def other_content(self, token: str) -> str:
+        """What a space holds in place of calls; empty for one that holds calls."""
+        content = next((_text(row, "content_type") for row in self.rows if row.get("token") == token), "")
+        return "" if "contact" in content.lower() else content
+
+    def hint(self, wanted: str) -> str:
+        """What to do about a space that is not among them."""
+        return f"{name_hint(wanted, self.names)} Correct UNPOD_SPACES."
+
+
+def _text(row: Mapping[str, Any], name: str) -> str:
+    return str(row.get(name) or "")
+
+
+def _spaces(client: Client, settings: Settings, listing: _Listing) -> Iterator[Finding]:
+    chosen = [str(token) for token, *_ in listing.names]
+    if settings.spaces:
+        keys = [find_keys(word, listing.names) or [word] for word in settings.spaces]
+        chosen = list(dict.fromkeys(key for found in keys for key in found))
     for odd in [token for token in chosen if not is_plausible_id(token)]:
         chosen.remove(odd)
-        seen = ", ".join(f"{name} ({token})" for token, name in list(names.items())[:8])
-        yield fail(
-            "spaces", f"there is no such space: {odd!r}", f"The token sees: {seen}. Correct UNPOD_SPACES."
-        )
+        yield fail("spaces", f"there is no such space: {odd!r}", listing.hint(odd))
     if not chosen:
         yield warn(
             "spaces", "the token sees no space", "Is the organisation right? Ask its owner for access."
         )
     calls: list[Mapping[str, Any]] = []
-    foreign: list[str] = []
+    findings: list[Finding] = []
     for token in chosen[:MOST_SPACES]:
-        holds_no_calls = bool(kinds.get(token)) and "contact" not in kinds[token].lower()
-        tasks, runs = _page(client, space_tasks(token)), _page(client, space_runs(token))
-        label = f"space {names.get(token, token)}"
-        if isinstance(tasks, Page) and isinstance(runs, Page):
-            yield ok(label, f"{_count(tasks)} tasks in {_count(runs)} runs")
-            calls += [row for row in tasks.rows if isinstance(row, Mapping)]
-        elif holds_no_calls and not settings.spaces:
-            yield ok(label, f"holds {kinds[token]}, no calls; it is left out")
-        else:
-            error = tasks if isinstance(tasks, ApiError) else runs
-            if not settings.spaces and isinstance(error, AccessError) and error.status == 206:
-                foreign.append(label)
-            else:
-                yield _unreadable(label, token, error, names)
-    if foreign:
+        finding, found_calls = _space(client, token, listing, is_configured=bool(settings.spaces))
+        findings.append(finding)
+        calls += found_calls
+    if findings and all(finding.level is Level.WARN for finding in findings):
         # A listing also shows what belongs to others (docs/api-behaviour.md, section 6); with nothing else it is at fault.
-        level = fail if len(foreign) == min(len(chosen), MOST_SPACES) else warn
-        for label in foreign:
-            yield level(
-                label,
-                "listed, but not readable with this token (206); a sync leaves it out",
-                "If it is yours, check UNPOD_ORG_HANDLE; the token needs an owner or editor.",
-            )
+        findings = [replace(finding, level=Level.FAIL) for finding in findings]
+    yield from findings
     if len(chosen) > MOST_SPACES:
-        yield ok("spaces", f"{len(chosen) - MOST_SPACES} more spaces, not looked at")
+        yield ok("spaces", f"{len(chosen) - MOST_SPACES} more spaces, not checked")
     yield from _call_times(calls)
 
 
-def _unreadable(label: str, token: str, error: Page | ApiError, names: Mapping[str, str]) -> Finding:
+def _space(
+    client: Client, token: str, listing: _Listing, *, is_configured: bool
+) -> tuple[Finding, list[Mapping[str, Any]]]:
+    """The finding about one space, and its newest tasks."""
+    label = f"space {listing.name(token)}"
+    tasks, runs = _page(client, space_tasks(token)), _page(client, space_runs(token))
+    if isinstance(tasks, Page) and isinstance(runs, Page):
+        calls = [row for row in tasks.rows if isinstance(row, Mapping)]
+        return ok(label, f"{_count(tasks)} tasks in {_count(runs)} runs"), calls
+    content = listing.other_content(token)
+    if content and not is_configured:
+        return ok(label, f"holds {content}, no calls; it is left out"), []
+    error = tasks if isinstance(tasks, ApiError) else runs
     assert isinstance(error, ApiError)
-    if isinstance(error, AccessError) and token not in names:
-        seen = ", ".join(f"{name} ({other})" for other, name in list(names.items())[:8])
-        known = f"The token sees: {seen}." if seen else "The token sees no space."
-        return fail(
-            label, "there is no such space, or the token may not read it", f"{known} Mend UNPOD_SPACES."
-        )
-    return failed(label, error)
+    if isinstance(error, AccessError) and error.status == 206 and not is_configured:
+        text = "listed, but not readable with this token (206); a sync leaves it out"
+        return warn(
+            label, text, "If it is yours, check UNPOD_ORG_HANDLE; the token needs an owner or editor."
+        ), []
+    if isinstance(error, AccessError) and not find_keys(token, listing.names):
+        text = "there is no such space, or the token may not read it"
+        return fail(label, text, listing.hint(token)), []
+    return failed(label, error), []
 
 
 def _count(page: Page) -> str:
@@ -224,7 +254,7 @@ def _call_times(calls: list[Mapping[str, Any]]) -> Iterator[Finding]:
         return
     found = call_offset(calls)
     if found is None:
-        yield ok("call times", f"look like UTC, as far as the newest {len(calls):,} tasks tell")
+        yield ok("call times", f"look like UTC in the newest {plural(len(calls), 'task')}")
         return
     sign = "+" if found.minutes > 0 else "-"
     hours, minutes = divmod(abs(found.minutes), 60)
@@ -241,13 +271,10 @@ def _agents(client: Client, settings: Settings) -> Iterator[Finding]:
     if isinstance(page, ApiError):
         yield warn("agents", page.message, "Executions are then read only for agents that tasks name.")
         return
-    known = [str(row["handle"]) for row in objects(page, settings) if row.get("handle")]
-    unknown = [handle for handle in settings.agents if handle not in known]
+    known = [(str(row["handle"]),) for row in objects(page, settings) if row.get("handle")]
+    unknown = [handle for handle in settings.agents if (handle,) not in known]
     if unknown:
-        yield fail(
-            "agents",
-            f"the token does not see {', '.join(unknown)}",
-            f"It sees: {', '.join(known)}. Mend UNPOD_AGENTS.",
-        )
+        hint = f"{name_hint(unknown[0], known)} Correct UNPOD_AGENTS."
+        yield fail("agents", f"the token does not see {', '.join(unknown)}", hint)
     else:
         yield ok("agents", f"{len(known)} seen")

@@ -15,7 +15,7 @@ from pathlib import Path
 from unpod_sync.config import Settings
 from unpod_sync.errors import UnpodSyncError
 from unpod_sync.operations.finding import Finding, fail, failed, ok, warn
-from unpod_sync.operations.status import size_of
+from unpod_sync.operations.formatting import format_bytes
 from unpod_sync.warehouse import publish
 
 ROOM = 2.5  # times the warehouse's size: work file, published file, and what grows
@@ -81,7 +81,7 @@ def _room(files: publish.Files) -> Iterator[Finding]:
     free = shutil.disk_usage(folder).free
     sizes = [path.stat().st_size for path in (files.published, files.work) if path.is_file()]
     wanted = max(LEAST_ROOM, int(max(sizes, default=0) * ROOM))
-    text = f"{size_of(free)} free, {size_of(wanted)} wanted"
+    text = f"{format_bytes(free)} free, {format_bytes(wanted)} wanted"
     if free < wanted:
         yield warn(
             "disk",
@@ -149,7 +149,7 @@ def _version(path: Path) -> Iterator[Finding]:
             "published",
             f"{path} cannot be read with DuckDB {duckdb.__version__}: {text}",
             "Made by a newer DuckDB: pip install --upgrade duckdb. Damaged, or not ours: move it away, "
-            "the next sync publishes it anew.",
+            "the next sync publishes a new one.",
         )
         return
     newer = made - {migration.stem for migration in sql_files("migrations")}
@@ -159,7 +159,7 @@ def _version(path: Path) -> Iterator[Finding]:
     oldest = STORAGE_VERSION.removeprefix("v").removesuffix(".0")
     yield ok(
         "published",
-        f"{path} ({size_of(path.stat().st_size)}); DuckDB {oldest} and later can read it"
+        f"{path} ({format_bytes(path.stat().st_size)}); DuckDB {oldest} and later can read it"
         " (an older driver says 'can only read version 64': upgrade it)",
     )
 
@@ -175,7 +175,9 @@ def _work(files: publish.Files) -> Iterator[Finding]:
             f"Close it there, and open {files.published} instead: that one is made for reading.",
         )
     else:
-        yield ok("work file", f"{files.work.name} ({size_of(files.work.stat().st_size)}), open nowhere else")
+        yield ok(
+            "work file", f"{files.work.name} ({format_bytes(files.work.stat().st_size)}), open nowhere else"
+        )
 
 
 def _lock_owner(path: Path, *, writing: bool) -> str:

@@ -35,6 +35,7 @@ from unpod_sync.report.scoped_views import (
     ScopedViews,
     open_file,
 )
+from unpod_sync.suggest import find_keys, name_hint
 
 WEEK = 7
 BUCKETS = 8
@@ -179,13 +180,12 @@ def names_of(file: PublishedFile, kind: str) -> dict[str, str]:
 
 def resolve(kind: str, names: dict[str, dict[str, str]], wanted: Sequence[str]) -> tuple[str, ...]:
     """Keys of what the user named by key or name; all keys that share a name."""
-    known = names[kind]
+    known = list(names[kind].items())
     found: list[str] = []
     for word in wanted:
-        keys = [key for key, name in known.items() if word == key or word.casefold() == name.casefold()]
+        keys = find_keys(word, known)
         if not keys:
-            listed = ", ".join(sorted(set(known.values()))[:12]) or "none yet"
-            raise UsageError(f"the file knows no {kind} {word!r}", f"Known: {listed}.")
+            raise UsageError(f"there is no {kind} {word!r}", name_hint(word, known))
         found += keys
     return tuple(dict.fromkeys(found))
 

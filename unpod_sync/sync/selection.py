@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unpod_sync.errors import ConfigurationError
 from unpod_sync.model import is_plausible_id, space_tasks
+from unpod_sync.suggest import Named, find_keys, name_hint
 
 if TYPE_CHECKING:
     import duckdb
 
-SHOWN = 8  # spaces in one hint
 NO_AGENT = "unknown"
 """What the API writes as the assignee of a task that no agent has."""
 
@@ -74,7 +73,7 @@ def named_spaces(
     """
     found: dict[str, None] = {}
     for word in wanted:
-        matches = _matches(word, known)
+        matches = find_keys(word, map(_names, known))
         if len(matches) > 1:
             tokens = ", ".join(matches)
             raise ConfigurationError(f"{word} is the name of {len(matches)} spaces", f"Name one of {tokens}.")
@@ -89,30 +88,17 @@ def named_spaces(
     return [Choice(token) for token in found]
 
 
-def _matches(word: str, known: Sequence[KnownSpace]) -> list[str]:
-    """Tokens of the spaces meant: by the exact token, else by token, name or slug in any case."""
-    if any(space.token == word for space in known):
-        return [word]
-    folded = word.lower()
-    return [
-        space.token
-        for space in known
-        if folded in (space.token.lower(), space.name.lower(), space.slug.lower())
-    ]
-
-
 def _unknown(word: str, known: Sequence[KnownSpace], configured: Sequence[str]) -> ConfigurationError:
-    names = {name.lower(): name for space in known for name in (space.token, space.slug, space.name) if name}
-    names |= {token.lower(): token for token in configured if token.lower() != word.lower()}
-    near = difflib.get_close_matches(word.lower(), names, 1)
-    hint = f"Did you mean {names[near[0]]}? " if near else ""
-    labels = [space.label for space in known] or list(configured)
     if known or configured:
-        more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
-        hint += f"Known are: {', '.join(labels[:SHOWN])}{more}."
+        others = [(token,) for token in configured if not find_keys(token, map(_names, known))]
+        hint = name_hint(word, [*map(_names, known), *others])
     else:
-        hint += "The API shows this token no listing: name the space by its token."
+        hint = "The API shows this token no listing: name the space by its token."
     return ConfigurationError(f"there is no space {word!r}", hint)
+
+
+def _names(space: KnownSpace) -> Named:
+    return space.token, space.name, space.slug
 
 
 def note_unlisted(
