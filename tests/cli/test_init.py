@@ -54,7 +54,7 @@ def test_the_file_says_what_each_setting_means_and_reads_back() -> None:
         "spaces": ["AAA"],
         "timezone": "Asia/Kolkata",
     }
-    assert "# Requests in flight at most.\n# workers = 4" in render(values)
+    assert "# Requests in flight at most.\n# workers = 8" in render(values)
 
 
 def test_a_cron_line_survives_odd_folders() -> None:

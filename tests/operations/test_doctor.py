@@ -86,7 +86,7 @@ def test_a_listed_space_of_others_is_a_warning(
 ) -> None:
     """A sync leaves it out and is exit 0, so the doctor does not fail; it does when the space is configured."""
     foreign = simulator.world.add_space("Somebody else's")
-    simulator.manner = dataclasses.replace(simulator.manner, foreign=frozenset({foreign}))
+    simulator.behaviour = dataclasses.replace(simulator.behaviour, foreign=frozenset({foreign}))
     status, found = doctor(run_cli)
     assert (status, found["space Somebody else's"]["level"]) == (0, "warn")
     monkeypatch.setenv("UNPOD_SPACES", foreign)
