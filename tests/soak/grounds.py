@@ -248,7 +248,7 @@ class _Shortcut:
             whole.status, {"Content-Type": whole.content_type, **whole.headers, **extra}, whole.body
         )
 
-    def cut(self, owner: object) -> None:
+    def abort(self, owner: object) -> None:
         """Nothing hangs here."""
 
     def close(self) -> None:
