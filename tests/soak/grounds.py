@@ -246,7 +246,7 @@ class _Shortcut:
             answer.status, {"Content-Type": answer.content_type, **answer.headers, **extra}, answer.body
         )
 
-    def cut(self, owner: object) -> None:
+    def abort(self, owner: object) -> None:
         """Nothing hangs here."""
 
     def close(self) -> None:

@@ -211,7 +211,7 @@ class Client:
             return page if transform is None else transform(page)
 
         def give_up() -> None:
-            self._transport.cut(stop)
+            self._transport.abort(stop)
             with self._lock:
                 self._stops.discard(stop)
             for ticket in tickets:

@@ -23,8 +23,8 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import requests
-import urllib3
 from requests.adapters import HTTPAdapter
+from urllib3 import exceptions as errors
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
@@ -45,37 +45,37 @@ class Response:
 
 
 class InFlightRequest:
-    """One request under way: holds the socket it uses, so that another thread can cut it."""
+    """One request in flight: holds the socket it uses, so that another thread can abort it."""
 
     def __init__(self, deadline: float, owner: object) -> None:
-        """`deadline` in `time.monotonic` seconds; `owner` names whose requests are cut together."""
+        """`deadline` in `time.monotonic` seconds; `owner` names whose requests are aborted together."""
         self.deadline = deadline
         self.owner = owner
-        self.is_cut = False
+        self.is_aborted = False
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
 
-    def hold(self, held: object) -> None:
+    def attach_socket(self, held: object) -> None:
         """Remember the socket in use; TLS inside TLS wraps it once more."""
         found = held if isinstance(held, socket.socket) else getattr(held, "socket", None)
         with self._lock:
             self._socket = found if isinstance(found, socket.socket) else None
-            if self.is_cut:
+            if self.is_aborted:
                 self._shut()
 
-    def cut(self) -> None:
-        """Shut the socket, which wakes whoever reads from it."""
+    def abort(self) -> None:
+        """Shut the socket, which ends a read in another thread."""
         with self._lock:
-            self.is_cut = True
+            self.is_aborted = True
             self._shut()
 
     def finish(self) -> None:
-        """Let the socket go: from now on a cut does nothing."""
+        """Let the socket go: from now on `abort` does nothing."""
         with self._lock:
             self._socket = None
 
     def wait_for(self, work: Callable[[], None]) -> None:
-        """Work of ours that the server is not to blame for: its time does not count."""
+        """Do work of ours, whose time does not count."""
         deadline, started = self.deadline, time.monotonic()
         self.deadline = math.inf
         try:
@@ -93,22 +93,22 @@ class InFlightRequest:
 _here = threading.local()
 
 
-def _hold(held: object) -> None:
-    exchange: InFlightRequest | None = getattr(_here, "exchange", None)
-    if exchange is not None:
-        exchange.hold(held)
+def _attach_socket(held: object) -> None:
+    request: InFlightRequest | None = getattr(_here, "request", None)
+    if request is not None:
+        request.attach_socket(held)
 
 
 class _PlainConnection(HTTPConnection):
     def request(self, *args: Any, **kwargs: Any) -> None:
         super().request(*args, **kwargs)
-        _hold(self.sock)
+        _attach_socket(self.sock)
 
 
 class _SecureConnection(HTTPSConnection):
     def request(self, *args: Any, **kwargs: Any) -> None:
         super().request(*args, **kwargs)
-        _hold(self.sock)
+        _attach_socket(self.sock)
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -135,7 +135,7 @@ class _Adapter(HTTPAdapter):
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether `host` is this machine by its very name: localhost, 127.0.0.0/8 or ::1."""
+    """Whether the name `host` always means this machine: localhost, 127.0.0.0/8 or ::1."""
     if host is None:
         return False
     if host.lower() == "localhost":
@@ -174,48 +174,48 @@ class Transport:
 
         `take` is called with the size of each piece before the next is read; while it waits, no deadline passes.
         """
-        with self._exchange(owner) as exchange:
+        with self._in_flight(owner) as request:
             started = time.monotonic()
             try:
-                status, received, body = self._exchange_bytes(url, headers, exchange, take)
+                status, received, body = self._receive(url, headers, request, take)
             except (
                 requests.RequestException,
-                urllib3.exceptions.HTTPError,
+                errors.HTTPError,
                 http.client.HTTPException,
                 OSError,
                 ValueError,
             ) as error:
-                return _trouble(error, urlsplit(url), exchange, self._deadline_seconds)
+                return _failure_of(error, urlsplit(url), request, self._deadline_seconds)
             if body is None:
                 return Failure(
                     FailureKind.TOO_LARGE, f"the answer is larger than {self._max_bytes >> 20} MiB", status
                 )
         return Response(status, received, body, time.monotonic() - started)
 
-    def cut(self, owner: object = None) -> None:
+    def abort(self, owner: object = None) -> None:
         """Break off the requests of `owner`, or all when None."""
         with self._lock:
-            mine = [exchange for exchange in self._live if owner is None or exchange.owner is owner]
-        for exchange in mine:
-            exchange.cut()
+            mine = [request for request in self._live if owner is None or request.owner is owner]
+        for request in mine:
+            request.abort()
 
     def close(self) -> None:
         """Break off everything and close every connection."""
         self._closed.set()
-        self.cut()
+        self.abort()
         if self._watchdog is not None:
             self._watchdog.join()
         self._adapter.close()
 
-    def _exchange_bytes(
-        self, url: str, headers: Mapping[str, str], exchange: InFlightRequest, take: Callable[[int], None]
+    def _receive(
+        self, url: str, headers: Mapping[str, str], request: InFlightRequest, take: Callable[[int], None]
     ) -> tuple[int, Mapping[str, str], bytes | None]:
-        request = requests.Request("GET", url, headers=dict(headers)).prepare()
+        prepared = requests.Request("GET", url, headers=dict(headers)).prepare()
         parts = urlsplit(url)
         # requests decodes %2E, and servers take a bare .. for the folder above: the path goes out as it was given.
-        request.url = urlunsplit(urlsplit(str(request.url))._replace(path=parts.path or "/"))
+        prepared.url = urlunsplit(urlsplit(str(prepared.url))._replace(path=parts.path or "/"))
         settings = self._environment(parts)
-        response = self._adapter.send(request, stream=True, timeout=self._timeout, **settings)
+        response = self._adapter.send(prepared, stream=True, timeout=self._timeout, **settings)
         raw, is_packed = response.raw, "Content-Encoding" in response.headers
         try:
             pieces, total = [], 0
@@ -225,9 +225,9 @@ class Transport:
                 total += len(piece)
                 if total > self._max_bytes:
                     return response.status_code, response.headers, None
-                exchange.wait_for(lambda: take(len(piece)))
-            exchange.finish()
-            if exchange.is_cut:
+                request.wait_for(lambda: take(len(piece)))
+            request.finish()
+            if request.is_aborted:
                 raise TimeoutError
             return response.status_code, response.headers, b"".join(pieces)
         finally:
@@ -247,68 +247,83 @@ class Transport:
         return self._settings[origin]
 
     @contextlib.contextmanager
-    def _exchange(self, owner: object) -> Iterator[InFlightRequest]:
-        exchange = InFlightRequest(time.monotonic() + self._deadline_seconds, owner)
+    def _in_flight(self, owner: object) -> Iterator[InFlightRequest]:
+        request = InFlightRequest(time.monotonic() + self._deadline_seconds, owner)
         with self._lock:
-            self._live.add(exchange)
+            self._live.add(request)
             if self._watchdog is None and not self._closed.is_set():
                 self._watchdog = threading.Thread(target=self._watch, name="unpod-watchdog", daemon=True)
                 self._watchdog.start()
-        _here.exchange = exchange
+        _here.request = request
         try:
-            yield exchange
+            yield request
         finally:
-            _here.exchange = None
-            exchange.finish()
+            _here.request = None
+            request.finish()
             with self._lock:
-                self._live.discard(exchange)
+                self._live.discard(request)
 
     def _watch(self) -> None:
         while not self._closed.wait(WATCH_SECONDS):
             now = time.monotonic()
             with self._lock:
-                late = [exchange for exchange in self._live if exchange.deadline <= now]
-            for exchange in late:
-                exchange.cut()
+                late = [request for request in self._live if request.deadline <= now]
+            for request in late:
+                request.abort()
 
 
-#: OpenSSL's words for an answer that is no TLS: plain http behind an https:// address.
+#: OpenSSL's reasons for an answer that is no TLS: plain http behind an https:// address.
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL"})
 
+#: Exceptions of requests, urllib3 or the system, and the failure each is; the first match counts.
+_FAILURES: tuple[tuple[tuple[type[BaseException], ...], FailureKind, str], ...] = (
+    ((ssl.SSLCertVerificationError,), FailureKind.TLS, "the certificate of {host} is not trusted"),
+    (
+        (requests.exceptions.ProxyError, errors.ProxyError),
+        FailureKind.PROXY,
+        "the proxy for {host} could not be used",
+    ),
+    (
+        (errors.NameResolutionError, socket.gaierror, UnicodeError),
+        FailureKind.DNS,
+        "the name {host} cannot be resolved",
+    ),
+    ((errors.NewConnectionError, ConnectionRefusedError), FailureKind.REFUSED, "no connection to {host}"),
+    (
+        (errors.TimeoutError, TimeoutError, requests.Timeout),
+        FailureKind.TIMEOUT,
+        "{host} did not answer in time",
+    ),
+    ((errors.DecodeError,), FailureKind.BROKEN, "the compressed answer is damaged"),
+    (
+        (errors.IncompleteRead, http.client.IncompleteRead),
+        FailureKind.CONNECTION,
+        "the answer ended too early",
+    ),
+    ((ssl.SSLError, errors.SSLError), FailureKind.CONNECTION, "the TLS connection to {host} failed"),
+    (
+        (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader),
+        FailureKind.REQUEST,
+        "the address is not valid",
+    ),
+)
 
-def _trouble(error: BaseException, url: SplitResult, exchange: InFlightRequest, deadline: float) -> Failure:
-    """Which kind of failure an exception of requests, urllib3 or the system is; its text is never used."""
-    causes = list(_causes(error))
 
-    def among(*kinds: type[BaseException]) -> bool:
-        return any(isinstance(cause, kinds) for cause in causes)
-
+def _failure_of(error: BaseException, url: SplitResult, request: InFlightRequest, deadline: float) -> Failure:
+    """Which kind of failure an exception is; its text is never used."""
     host = url.hostname or "the server"
-    errors = urllib3.exceptions
-    if exchange.is_cut:
+    if request.is_aborted:
         return Failure(FailureKind.TIMEOUT, f"the answer was not complete after {deadline:g} seconds")
-    if among(ssl.SSLCertVerificationError):
-        return Failure(FailureKind.TLS, f"the certificate of {host} is not trusted")
-    if among(requests.exceptions.ProxyError, errors.ProxyError):
-        return Failure(FailureKind.PROXY, f"the proxy for {host} could not be used")
-    if among(errors.NameResolutionError, socket.gaierror, UnicodeError):
-        return Failure(FailureKind.DNS, f"the name {host} cannot be resolved")
-    if among(errors.NewConnectionError, ConnectionRefusedError):
-        return Failure(FailureKind.REFUSED, f"no connection to {host}")
-    if among(errors.TimeoutError, TimeoutError, requests.Timeout):
-        return Failure(FailureKind.TIMEOUT, f"{host} did not answer in time")
-    if among(errors.DecodeError):
-        return Failure(FailureKind.BROKEN, "the compressed answer is damaged")
-    if among(errors.IncompleteRead, http.client.IncompleteRead):
-        return Failure(FailureKind.CONNECTION, "the answer ended too early")
-    if any(getattr(cause, "reason", "") in _NO_TLS for cause in causes):
-        return Failure(FailureKind.TLS, f"{host} does not speak TLS at this address")
-    if among(ssl.SSLError, errors.SSLError):
-        return Failure(FailureKind.CONNECTION, f"the TLS connection to {host} failed")
-    if among(requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader):
-        return Failure(FailureKind.REQUEST, "the address is not valid")
+    causes = list(_causes(error))
+    for exceptions, kind, text in _FAILURES:
+        if any(isinstance(cause, exceptions) for cause in causes):
+            if ssl.SSLError in exceptions and any(
+                getattr(cause, "reason", "") in _NO_TLS for cause in causes
+            ):
+                return Failure(FailureKind.TLS, f"{host} does not speak TLS at this address")
+            return Failure(kind, text.format(host=host))
     if type(error) is OSError and error.errno is None:
-        # requests' way to say that the certificate bundle is missing.
+        # How requests reports that the certificate bundle is missing.
         return Failure(FailureKind.TLS, "the certificate file named in REQUESTS_CA_BUNDLE cannot be read")
     return Failure(FailureKind.CONNECTION, f"{host} closed the connection")
 
