@@ -1,4 +1,4 @@
-"""Which ids were certainly not met before, in few bytes: a Bloom filter.
+"""Which ids are certainly new, in few bytes: a Bloom filter.
 
 A long first load asks of every new id whether it is stored. Asking the table costs a scan that grows
 with what is stored; asking this costs the same always.

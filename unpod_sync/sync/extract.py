@@ -1,6 +1,6 @@
-"""Reading lists: first pages, the plan's pages, and what must be read again until they are whole.
+"""Reading lists: first pages, the plan's pages, and pages that must be read again.
 
-Each list is judged by itself: one that fails keeps its bookmark and disturbs no other.
+Each list stands for itself: one that fails keeps its bookmark and does not affect the others.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ OUTAGE_LISTS = 3  # lists in a row that cannot be reached: the server is down, n
 
 @dataclass(slots=True)
 class SyncFindings:
-    """What a sync has to report beside the rows."""
+    """What a sync reports besides the rows."""
 
     notes: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -70,9 +70,9 @@ class Extractor:
         secrets: tuple[str, ...] = (),
         on_page: Callable[[ListProgress, Page], None] = lambda progress, page: None,
     ) -> None:
-        """`now` gives the server's idea of the time (naive UTC); `on_page` hears of progress.
+        """`now` returns the server's time (naive UTC); `on_page` is called for each page.
 
-        With `accept_deletions` a sweep marks as deleted however many rows it did not meet.
+        With `accept_deletions` a sweep marks any number of rows as deleted.
         """
         self.findings = SyncFindings()
         self.client = client
@@ -90,7 +90,7 @@ class Extractor:
     def open(
         self, resources: Iterable[Resource], *, optional: bool = False, listed: bool = False
     ) -> list[ListProgress]:
-        """Readings of these lists, from what the warehouse knows; `optional` and `listed` as in `ListProgress`."""
+        """The progress of these lists, from their stored state; `optional` and `listed` as in `ListProgress`."""
         lists = [
             ListProgress(
                 resource,
@@ -105,7 +105,7 @@ class Extractor:
         return lists
 
     def plan(self, lists: list[ListProgress]) -> None:
-        """Reads the first pages, which tell how long the lists are, and plans the rest."""
+        """Reads the first pages, which give the lists' lengths, and plans the rest."""
         by_name = {progress.resource.name: progress for progress in lists}
         for progress in lists:
             if self._is_scarce() and not self._full and progress.can_resume:
@@ -139,8 +139,8 @@ class Extractor:
     def fetch(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Prepared | ApiError]]:
         """Fetches several in flight; ends early when the credentials or the budget do.
 
-        A page with a row that is known to be unreadable is not asked for: it fails at once, so that it is
-        read around that row.
+        A page with a row that is known to be unreadable is not requested: it fails at once, so that it is
+        read in parts around that row.
         """
         failing: list[Job] = []
 
@@ -192,10 +192,10 @@ class Extractor:
         self.take(progress, result, unreadable)
 
     def forget_sweep(self, progress: ListProgress) -> None:
-        """Forgets whom a sweep met: for the next one that proves nothing.
+        """Forgets the ids that a sweep has read: they prove nothing for the next one.
 
-        Together with the sweep's position, or the next sync would go on with a sweep that has
-        lost its memory and take everything above that position for vanished.
+        The sweep's position goes with them. Otherwise the next sync would continue a sweep without its ids,
+        and take all rows above that position for deleted.
         """
         connection, name = self.warehouse.connection, [progress.resource.name]
         if connection.execute("select 1 from meta.sweep_seen where resource = ? limit 1", name).fetchone():
@@ -222,7 +222,7 @@ class Extractor:
                 read_unfinished(self, progress)
 
     def accept(self, progress: ListProgress, job: Job, result: Prepared | ApiError) -> None:
-        """Takes a page of a list whose first page is known, or what can be saved of a failing one."""
+        """Takes a page of a list whose first page was read, or the readable rows of a failing one."""
         if progress.error is not None or (progress.paging.ended and progress.paging.ignores_page):
             return
         unreadable: tuple[int, ...] = ()
@@ -280,7 +280,7 @@ class Extractor:
         return None
 
     def _true_size(self, progress: ListProgress) -> int:
-        """The rows the server really puts on a page, asked of page 2 because page 1 fails.
+        """The rows that the server really puts on a page, from page 2 because page 1 fails.
 
         A page can only be split into smaller ones when its own size is the server's.
         """
@@ -293,7 +293,7 @@ class Extractor:
         return len(page.rows) if 0 < len(page.rows) < size and capped else size
 
     def fail(self, progress: ListProgress, error: ApiError) -> None:
-        """Marks the list, or the whole sync when the error is nobody's in particular."""
+        """Marks the list as failed, or ends the whole sync when the error does not concern this list alone."""
         if ends_sync(progress.resource, error):
             self.findings.halted = self.findings.halted or error
             progress.stopped_early = True
@@ -339,9 +339,9 @@ class Extractor:
         return queries.known(self.warehouse.connection, progress.resource)
 
     def position_shift(self, progress: ListProgress) -> int:
-        """By how many positions older rows stand further down than the count says.
+        """By how many positions older rows stand further down than the count implies.
 
-        So many more rows have turned out to be new: as many have vanished, or the count is wrong.
+        So many more rows than expected were new: as many were deleted, or the count is wrong.
         """
         if progress.plan is None:
             return 0

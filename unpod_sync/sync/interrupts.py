@@ -16,7 +16,7 @@ def uninterrupted() -> Iterator[None]:
     """Holds SIGINT and SIGTERM back until the block is left.
 
     Otherwise they may come between any two steps: with what was taken from one place and not yet put
-    in the next, or with a lock that nobody gives back. In other threads than the main one, which no
+    in the next, or with a lock that is never released. In other threads than the main one, which no
     signal ever reaches, nothing is done; and a signal that is ignored, or ends the process at once, goes
     on to do so.
     """

@@ -38,7 +38,7 @@ WORTH_A_SET = 200_000  # ids; so many take 25 MB, and a set is asked in a tenth 
 MOST_EXPECTED = 4_000_000  # ids a filter is made for, 16 MB: a list may claim more than it has
 CHUNK_BYTES = 16 << 20  # of payloads: fewer records than a chunk are flattened together when they are large
 BATCH_BYTES = 48 << 20  # of payloads written together: more exceed DuckDB's limit; a row group has 40 MB
-SEEN = 50_000  # unchanged objects met before progress is committed
+SEEN = 50_000  # unchanged objects before progress is committed
 
 TWICE_LISTED = "listed in two spaces with different content: the copy of the space in value_text is kept"
 
@@ -48,7 +48,7 @@ Job = Callable[[duckdb.DuckDBPyConnection], object]
 
 @dataclass(slots=True)
 class Tally:
-    """What went through."""
+    """How many records were read and changed, by kind."""
 
     read: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     changed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -56,7 +56,7 @@ class Tally:
 
 @dataclass(slots=True)
 class _PendingPage:
-    """A page whose list counts as read there once its records are in a batch."""
+    """A page that is covered once all its records are in a batch."""
 
     progress: ListProgress
     page: Page
@@ -68,7 +68,7 @@ class _PendingPage:
 
 
 class BatchLoader:
-    """Takes pages' records, hands batches to the writer. `flush` before reading what was written.
+    """Takes pages' records, hands batches to the writer. Call `flush` before reading what was written.
 
     An interrupt comes between two calls, so that what counts as read is on its way to the file.
     """
@@ -83,7 +83,7 @@ class BatchLoader:
         now: Callable[[], datetime],
         ingest_filter: IngestFilter,
     ) -> None:
-        """`ingest_filter` alters records by the user's privacy settings, and refuses some."""
+        """`ingest_filter` applies the user's privacy settings: it alters some records and refuses others."""
         self.tally = Tally()
         self._warehouse = warehouse
         self._reader = warehouse.cursor()
@@ -125,7 +125,7 @@ class BatchLoader:
             self._helper = FlattenProcess(self._zone)
             # A second thread spends a sixth more on the same work, and the helper has the second core.
             self._reader.execute("set threads to 1")
-            # What fills no row group costs most to write. Written first, nobody waits for it at the end.
+            # A part of a row group costs most to write: written first, it does not delay the end.
             self._lead = rows % ROW_GROUP
         if self._possible_ids is None and rows >= WORTH_A_FILTER:
             stored = self._reader.execute("select task_id from main.tasks").fetchall()
@@ -178,11 +178,11 @@ class BatchLoader:
         return size
 
     def submit_job(self, job: Job) -> None:
-        """Has the writer do something first; `flush` waits for it, and raises what it raised."""
+        """Runs a job in the writer thread; `flush` waits for it, and raises what it raised."""
         self._queue.put(job)
 
     def on_flush(self, job: Job) -> None:
-        """Has the next `flush` do something in its own thread while the writer has its last rows to write."""
+        """Runs a job at the next `flush`, in its own thread, while the writer writes the last rows."""
         self._meanwhile = job
 
     @uninterrupted()
@@ -200,7 +200,7 @@ class BatchLoader:
         self._wait()
 
     def close(self) -> None:
-        """Ends the writer after what it has; call `flush` first when everything is to be kept."""
+        """Ends the writer after its queued jobs; call `flush` first to keep all records."""
         self._queue.put(None)
         self._writer.join()
         if self._helper is not None:
@@ -208,13 +208,13 @@ class BatchLoader:
         self._reader.close()
 
     def discard(self) -> None:
-        """Ends the writer without writing what was taken."""
+        """Ends the writer without writing the records taken."""
         self._buffered, self._pages, self._differing, self._parts, self._touched = {}, {}, [], [], {}
         self._batch = LoadBatch()
         self.close()
 
     def _admit(self, records: list[Record]) -> tuple[list[Record], list[str]]:
-        """The records to store, and the ids that their list is accounted by: a refused one has an alias."""
+        """The records to store, and the ids of all for their list's coverage: a refused record has an alias."""
         if self._ingest_filter.is_idle:
             return records, [record.id for record in records]
         passed = [self._ingest_filter.keep(record) for record in records]
@@ -225,7 +225,7 @@ class BatchLoader:
         return [kept for kept in passed if kept is not None], ids
 
     def _flatten(self, kind: str) -> None:
-        """Takes the first that wait, as many as one piece has, and the pages that end there."""
+        """Takes the next chunk of buffered records, and the pages that end there."""
         buffered, pages, size = self._buffered[kind], self._pages[kind], self._size(kind)
         records = buffered[:size]
         del buffered[:size]
@@ -259,7 +259,7 @@ class BatchLoader:
             self._in_batch.update(record.id for record in records)
 
     def _flattened_later(self, kind: str, records: list[Record]) -> Part:
-        """Flattens now, or has it done beside; either way the part gives what came of it."""
+        """Flattens now, or in the helper process; the part returns the result."""
         metadata = RecordMetadata.by(records)
         if self._helper is not None and self._helper.is_free:
             ticket = self._helper.submit(kind, records)
@@ -268,7 +268,7 @@ class BatchLoader:
         return lambda: copies
 
     def _stored(self, kind: str, records: list[Record]) -> dict[str, dict[str, Any]]:
-        """What is stored of these; what of them is under way is stored first."""
+        """What is stored of these; pending batches with any of them are written first."""
         ids = [record.id for record in records]
         if any(not pending.isdisjoint(ids) for pending in (self._in_batch, *self._pending)):
             self._submit()
@@ -277,7 +277,7 @@ class BatchLoader:
         return load_rows(self._reader, kind, self._possibly_stored(kind, ids), created)
 
     def _changed(self, kind: str, records: list[Record], stored: dict[str, dict[str, Any]]) -> list[Record]:
-        """The records whose content is not the stored one; missing keys are taken over from it."""
+        """The records whose content differs from the stored one; missing keys are filled from it."""
         if not stored:
             return records
         differing: list[Record] = []
@@ -345,7 +345,7 @@ class BatchLoader:
     def _superseded(
         self, kind: str, duplicate_records: list[Record], stored: dict[str, dict[str, Any]]
     ) -> set[int]:
-        """Which of these records (by identity) do not say that they are newer than the stored ones."""
+        """Which of these records (by identity) have no later `modified` than the stored ones."""
         if not duplicate_records:
             return set()
         if kind != "task":
@@ -358,7 +358,7 @@ class BatchLoader:
         }
 
     def _completed(self, kind: str, records: list[Record], stored: dict[str, Any]) -> list[Record]:
-        """Records with the stored keys they lack, less those that then say nothing new."""
+        """Records with the stored keys they lack, without those that then equal the stored ones."""
         lacking = {
             record.id: stored[record.id]["batch_id"]
             for record in records
@@ -418,7 +418,7 @@ class BatchLoader:
             self.tally.changed[kind] += number
 
     def _do_jobs(self) -> None:
-        """The writer thread: what the queue holds, in its order, until the first failure."""
+        """The writer thread: runs the queued jobs in order, until the first failure."""
         connection = self._warehouse.cursor()
         has_failed = False
         while (job := self._queue.get()) is not None:
@@ -433,7 +433,7 @@ class BatchLoader:
 
 
 def created_between(records: list[Record]) -> Span | None:
-    """When the first and the last of these were created, as their list goes by it; None when one does not say."""
+    """When the first and the last of these were created, since their list is in that order; None if one lacks it."""
     times: list[datetime] = []
     for record in (records[0], records[-1]):
         with contextlib.suppress(ParseError):

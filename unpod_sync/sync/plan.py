@@ -1,4 +1,4 @@
-"""What to read of a list, decided by a pure function from what the warehouse knows."""
+"""What to read of a list, decided by a pure function of its stored state."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class ListState(Bookmark):
 
 @dataclass(frozen=True, slots=True)
 class ListPlan:
-    """What to read of one list after its first page told `count` and `size`.
+    """What to read of one list after its first page gave `count` and `size`.
 
     `pages` must be read for freshness, `sweep_pages` are this sync's slice of the sweep, `runs`
-    are read through their own lists because that takes fewer requests. `needs` says how many
-    pages each reason asked for (a page may serve several); `due` is the position down to which the
-    hot window reaches, and the warm one where its day has come.
+    are read through their own lists because that takes fewer requests. `needs` is the number of pages
+    for each reason (a page may serve several); `due` is the position down to which the hot window
+    reaches, or the warm one when it is due.
     """
 
     pages: Pages
@@ -95,7 +95,7 @@ def sweep_slice(pages_left: int, state: ListState, now: datetime, policy: Freshn
 def _cheapest(
     unfinished: Iterable[Unfinished], planned: Pages, count: int, size: int, runs_usable: bool
 ) -> tuple[Pages, set[str]]:
-    """Pages and runs that meet the unfinished tasks with the fewest requests."""
+    """Pages and runs that show the unfinished tasks with the fewest requests."""
     by_run: dict[str | None, set[int]] = {}
     run_pages: dict[str, int] = {}
     for task in unfinished:
@@ -173,9 +173,9 @@ def _sweep(
     policy: FreshnessPolicy,
     full: bool,
 ) -> tuple[int | None, Pages]:
-    """Where the sweep stands, and its slice: pages nobody else asked for, newest first.
+    """The sweep's position, and its slice: pages that are not planned for another reason, newest first.
 
-    A list that still has much to read for the first time is not swept: that reading verifies it.
+    A list that still has much to read for the first time is not swept: reading it verifies it.
     """
     first_load = state.stored_count == 0 or any(
         high - low > policy.sweep_pages * size for low, high in unread_ranges

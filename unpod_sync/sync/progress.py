@@ -1,7 +1,7 @@
-"""The reading of one list in one sync: its plan, what came of it, and the bookmark to keep.
+"""One list in one sync: its plan, what was read, and the bookmark for the next sync.
 
-A `ListProgress` learns of pages twice: `inspect_page` at once (does the list page at all, has it ended?)
-and `mark_covered` when the page's rows are in a batch, so that bookmark and rows commit together.
+A `ListProgress` is updated twice per page: by `inspect_page` when the page arrives (does the list page at all, has
+it ended?), and by `mark_covered` when its rows are in a batch, so that bookmark and rows are committed together.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from unpod_sync.sync.coverage import FIRST, NO_POSITIONS, Coverage, Interval, Pa
 from unpod_sync.sync.evidence import CountEvidence, PagingEvidence
 from unpod_sync.sync.plan import ListPlan, ListState, plan
 
-IN_MEMORY = 50_000  # ids of a sweep that is done in one go and kept in memory; longer ones go to a table
+IN_MEMORY = 50_000  # ids of a sweep within one sync that are kept in memory; longer sweeps use a table
 
 #: What a budget is spent on, in this order, over all lists: rows never read, so that a first load
-#: gets on however much is hot; then what is due to be read again; then the sweep.
+#: makes progress however large the hot window is; then what is due to be read again; then the sweep.
 STAGES = ("new", "due", "sweep")
 
 
@@ -99,9 +99,9 @@ class ListProgress:
         self.state = replace(self.state, **changes)
 
     def resume(self, *, now: datetime, policy: FreshnessPolicy) -> None:
-        """Plans from the bookmark alone: the first page would cost a budget of one request all of it.
+        """Plans from the bookmark alone: the first page would use up a budget of one request.
 
-        Each page says how long the list is by now; the first one is read when there is a request left.
+        Each page reports the list's present count; the first one is read when a request is left.
         """
         self.size, self.count, self.is_resumed = self.state.size, self.state.count or 0, True
         self._plan(now, policy, full=False)
@@ -109,7 +109,7 @@ class ListProgress:
 
     @property
     def can_resume(self) -> bool:
-        """Whether it is known on which pages, other than the first, rows stand that were never read."""
+        """Whether the bookmark shows on which pages, other than the first, rows were never read."""
         if not self.state.count_trusted or not self.state.size or self.state.count is None:
             return False
         return bool(Pages.holding(self.state.unread_ranges, self.state.count, self.state.size) - FIRST)
@@ -132,7 +132,7 @@ class ListProgress:
         pages = FIRST | self.plan.pages | self.plan.sweep_pages
         self.planned = pages.positions(self.count, self.size)
         self.sweep_remaining = self.plan.sweep_remaining
-        if self.begins_sweep:  # what runs could not show an age ago they may show now
+        if self.begins_sweep:  # runs that lacked fields at the last sweep may have them now
             self.remember(runs_usable=True)
 
     def inspect_page(self, page: Page, ids: list[str]) -> None:
@@ -145,7 +145,7 @@ class ListProgress:
         self.paging.inspect(page, ids, self.counts, self.size)
 
     def on_reread(self, page: Page, ids: Iterable[str]) -> None:
-        """Notes what a page says that was asked for to make the list whole."""
+        """Notes what a page shows that was requested again to complete the list."""
         self.note_count(page)
         if self.counts.is_trusted:
             count, size = self._lengths(page)
@@ -167,7 +167,7 @@ class ListProgress:
         return max(0, count - (page.number - 1) * size)
 
     def _lengths(self, page: Page) -> tuple[int, int]:
-        """The rows of the list, and of a page of this size: the first one tells what the server gives."""
+        """The rows of the list, and of a page of this size: the first page shows the size that the server allows."""
         count = self.count if page.count is None else page.count
         return count, self.size if page.number == 1 else page.size
 
@@ -176,9 +176,9 @@ class ListProgress:
     ) -> None:
         """Notes that the page's rows are in the batch that is about to be written.
 
-        The last page reaches down to the oldest row even when it holds fewer rows than the
-        count promised, by as many as are known to be too many; `unreadable` rows of the page count as
-        passed. `stored_by`: the earlier load that stored the last of its rows, so that no row below it is new.
+        The last page reaches down to the oldest row even when it has fewer rows than the count
+        requires, up to the accepted difference. `unreadable` rows of the page count as
+        covered. `stored_by`: the earlier load that stored the last of its rows, so that no row below it is new.
         """
         if self.plan is None:
             return
@@ -215,7 +215,7 @@ class ListProgress:
             self.sweep_remaining = self.covered.reach(self.sweep_remaining)
 
     def accept_new_count(self) -> int:
-        """Takes over the count that the list has by now; returns how many rows came on top."""
+        """Takes the count that the list has by now; returns how many rows came on top."""
         grown = max(0, self.counts.latest - self.count)
         if grown:
             self.unread_ranges = self.unread_ranges.add((self.count, self.counts.latest))
@@ -224,7 +224,7 @@ class ListProgress:
         return grown
 
     def conclude_untrusted(self, claimed: int = 0) -> None:
-        """A list read to its end: its length is what was met, of more that it may have `claimed`."""
+        """A list read to its end: its length is the rows that came; it may have `claimed` more."""
         self.count = len(self.paging.fetched_ids)
         self.counts.start(max(self.count, claimed))
         self.unread_ranges = NO_POSITIONS
@@ -234,12 +234,12 @@ class ListProgress:
 
     @property
     def is_sweeping(self) -> bool:
-        """Whether this reading is part of a sweep."""
+        """Whether this sync reads the list as part of a sweep."""
         return self.sweep_remaining is not None
 
     @property
     def begins_sweep(self) -> bool:
-        """Whether the sweep that this reading is part of begins with it."""
+        """Whether this sync starts a sweep of the list."""
         return self.is_sweeping and self.state.sweep_remaining is None
 
     @property
@@ -251,7 +251,7 @@ class ListProgress:
 
     @property
     def keeps_sweep_ids(self) -> bool:
-        """Whether ids met must outlive this sync: the sweep is too long for one go, or a budget may end it."""
+        """Whether the ids read must be stored: the sweep is too long for one sync, or a budget may end it."""
         if not self.is_sweeping or self.plan is None:
             return False
         pages = len(self.plan.pages) + len(self.plan.sweep_pages) + 1
@@ -262,7 +262,7 @@ class ListProgress:
     def jobs(self, stage: str) -> Iterator[tuple[Resource, int, int]]:
         """The pages to fetch after the first in one of the `STAGES`.
 
-        Asks anew before each page whether the list has ended or failed meanwhile.
+        Before each page it checks whether the list has ended or failed meanwhile.
         """
         for page in self._pages(stage):
             if self.paging.ended or self.error is not None or page >= self.paging.end:

@@ -1,4 +1,4 @@
-"""How a load went, and which exit status tells so honestly."""
+"""The result of a load, and its exit status."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class LoadResult:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a load is judged: the exit status, what failed, and what is worth a note."""
+    """The exit status of a load, its failures, and its notes."""
 
     exit_status: int
     failures: tuple[str, ...]
@@ -90,7 +90,7 @@ class _Refused:
         return found
 
     def notes(self) -> list[str]:
-        """What is no failure is said once: not again while it stays as it was at the last sync."""
+        """Notes for lists whose error is no failure; none while the error is the same as at the last sync."""
         notes = [
             f"{r.resource.name}: the API shows this token no such listing (401)"
             if isinstance(r.error, CredentialsError)
@@ -116,7 +116,7 @@ def is_foreign(progress: ListProgress) -> bool:
 
 
 def is_news(progress: ListProgress) -> bool:
-    """Whether the list's failure is another one than at the last sync."""
+    """Whether the list's error differs from that of the last sync."""
     return progress.error is not None and progress.error.message != progress.state.last_error
 
 

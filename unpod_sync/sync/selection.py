@@ -28,7 +28,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class KnownSpace:
-    """A space that the warehouse knows. `is_listed`: the listing shows it."""
+    """A space that is stored or was read. `is_listed`: the listing shows it."""
 
     token: str
     name: str
@@ -67,9 +67,9 @@ def named_spaces(
 ) -> list[Choice]:
     """The spaces that the user names by token, name or slug, in any case.
 
-    A token in the configuration is believed. One given for this sync alone must be known: from the
-    listing, from earlier syncs, or from the configuration; where none of these tells anything, it is
-    believed too. Raises `ConfigurationError` with the nearest name.
+    A token in the configuration is accepted. One given for this sync alone must be known: from the
+    listing, from earlier syncs, or from the configuration; where none of these has any space, it is
+    accepted, too. Raises `ConfigurationError` with the nearest name.
     """
     found: dict[str, None] = {}
     for word in wanted:
@@ -104,7 +104,7 @@ def _names(space: KnownSpace) -> Named:
 def note_unlisted(
     connection: duckdb.DuckDBPyConnection, before: Iterable[KnownSpace], after: Iterable[KnownSpace]
 ) -> list[str]:
-    """What to say of spaces that the listing has ceased to show; their bookmarks say it from now on.
+    """Notes for spaces that the listing no longer shows; their bookmarks keep it as their error.
 
     Nothing of them is deleted: a narrowed token, or an answer that lacks a space, is no proof.
     """
