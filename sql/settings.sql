@@ -13,7 +13,7 @@ from (
     ('engaged_user_turns', '3', 'A connected call with more turns of the user than this is engaged.'),
     ('short_call_seconds', '10', 'A connected call shorter than this is short.'),
     ('success_min_score', '7', 'A call scored at least this (of 10) is successful.'),
-    ('reliable_width', '0.2', 'A rate whose 95% interval is wider than this is marked as not reliable.'),
+    ('reliable_width', '0.25', 'A rate whose 95% interval is wider than this is marked as not reliable.'),
     ('comparison_min_n', '30', 'Two agents are compared from this many cases each on.'),
     ('comparison_min_days', '5', 'Two agents are compared from this many shared days on.'),
     (

@@ -62,7 +62,18 @@ def test_no_bytes_break_the_decoding(body: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("count", "read_as"),
-    [(5, 5), (0, 0), (None, None), ("5", None), (-1, None), (True, None), (1.5, None), (10**30, None)],
+    [
+        (5, 5),
+        (0, 0),
+        (None, None),
+        ("5", None),
+        (-1, None),
+        (True, None),
+        (1.5, None),
+        (10**30, None),
+        (10**10, 10**10),
+        (2**63 - 1, None),
+    ],
 )
 def test_count_is_a_claim(count: Any, read_as: int | None) -> None:
     """Anything but a plain number is no claim."""

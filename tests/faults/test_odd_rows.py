@@ -79,7 +79,7 @@ def test_a_row_that_is_nested_too_deeply_ends_in_exit_status_3_until_it_is_gone(
         for _ in range(2):
             result = odd.sync()
             assert result.exit_status == 3
-            assert "spaces/S1/tasks: 1 rows could not be stored whole (meta.rejects)" in result.failures
+            assert "spaces/S1/tasks: 1 row could not be stored whole (meta.rejects)" in result.failures
         assert odd.ask("select task_id, status from tasks order by 1") == [
             ("T1", "completed"),
             ("T2", "completed"),

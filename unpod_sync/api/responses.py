@@ -20,7 +20,9 @@ from unpod_sync.api.retry import read_retry_after
 from unpod_sync.api.transport import Response
 from unpod_sync.model import LISTINGS
 
-_MOST_COUNT = (1 << 63) - 1
+_MOST_COUNT = 10**10
+"""A larger count is no claim: no list has as many rows, and sums of such counts do not fit a BIGINT."""
+
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

@@ -120,13 +120,14 @@ def _backlog(space: dict[str, Any]) -> str:
     if space["sweep_remaining"]:
         parts.append(f"{space['sweep_remaining']:,} of the sweep")
     if space["last_error"]:
-        parts.append(f"failed: {space['last_error']}")
+        parts.append(f"not read: {space['last_error']}")
     return ", ".join(parts) or "nothing"
 
 
 def _failing(status: Status) -> list[Part]:
     return [
-        Styled(f"failed: {row['resource']}: {row['last_error']}", fg="yellow") for row in status.lists_failing
+        Styled(f"not read: {row['resource']}: {row['last_error']}", fg="yellow")
+        for row in status.lists_failing
     ]
 
 

@@ -343,7 +343,13 @@ def _hours(content: Report) -> Iterator[RenderableType]:
     if len(reliable) > 1:
         ordered = sorted(reliable, key=lambda row: row.connected.rate or 0)
         best, worst = ordered[-1], ordered[0]
-        text = f"Best {_hour(best)}; worst {_hour(worst)}. {text}"
+        is_apart = best.connected.low is not None and best.connected.low > (worst.connected.high or 1)
+        found = (
+            f"Best {_hour(best)}; worst {_hour(worst)}."
+            if is_apart
+            else "No hour is clearly better than another."
+        )
+        text = f"{found} {text}"
     yield Text(text.strip(), "dim")
 
 

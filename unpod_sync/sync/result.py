@@ -134,10 +134,10 @@ def exit_status_of(lists: Sequence[ListProgress], findings: SyncFindings) -> Ver
     unreadable = sum(len(progress.unreadable_positions) for progress in lists)
     if unreadable:
         failures.append(
-            f"{unreadable} rows cannot be read, the server fails every page with them (meta.rejects)"
+            f"{_rows(unreadable)} cannot be read, the server fails every page with them (meta.rejects)"
         )
     failures += [
-        f"{progress.resource.name}: {progress.lost_rows} rows could not be stored whole (meta.rejects)"
+        f"{progress.resource.name}: {_rows(progress.lost_rows)} could not be stored whole (meta.rejects)"
         for progress in lists
         if progress.lost_rows
     ]
@@ -169,3 +169,7 @@ def _outage(failed: Sequence[ListProgress], halted: ApiError | None) -> list[str
 def _worked(progress: ListProgress) -> bool:
     """Whether anything of the list was read; an empty list that answered was read too."""
     return bool(progress.covered) or (progress.plan is not None and progress.error is None)
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} row{'' if number == 1 else 's'}"
