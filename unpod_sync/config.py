@@ -283,7 +283,7 @@ class InvalidSettingError(ConfigurationError):
 
     def __init__(self, name: str, reason: str, origin: str = "") -> None:
         """`origin` says where the value was read."""
-        super().__init__(f"setting {name}: {reason}", f"Mend it in {origin}." if origin else "")
+        super().__init__(f"setting {name}: {reason}", f"Correct it in {origin}." if origin else "")
         self.name, self.reason = name, reason
 
 
@@ -350,7 +350,7 @@ def _read(path: Path) -> dict[str, Any]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(
-            f"{path} cannot be read: {error}", "Mend the file, or move it away and run `unpod-sync init`."
+            f"{path} cannot be read: {error}", "Correct the file, or move it away and run `unpod-sync init`."
         ) from None
     for name in values:
         if name not in DESCRIPTIONS:

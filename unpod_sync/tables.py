@@ -219,7 +219,7 @@ TASKS = Table(
         Column("started_local_date", "DATE", "Date of the call's start in the configured time zone."),
         Column("started_local_hour", "BIGINT", "Hour of the call's start (0-23) in the configured time zone."),
         Column("started_local_weekday", "BIGINT", "Weekday of the call's start in the configured time zone: 1 Monday to 7 Sunday."),
-        Column("input_json", "VARCHAR", "Input contact as JSON text, less secrets.", versioned=False, compression="zstd"),
+        Column("input_json", "VARCHAR", "Input contact as JSON text, without credentials.", versioned=False, compression="zstd"),
         Column("post_call_json", "VARCHAR", "Post-call analysis as JSON text.", versioned=False, compression="zstd"),
         Column("structured_data_json", "VARCHAR", "structured_data as JSON text of an object; broken text as sent.", versioned=False, compression="zstd"),
         *_SYNC,
@@ -273,13 +273,13 @@ TASK_VERSIONS = Table(
 
 PAYLOADS = Table(
     "raw.payloads",
-    "One row per object: the newest payload as received, less secrets.",
+    "One row per object: the newest payload as received, without credentials.",
     ("kind", "id"),
     (
         Column("kind", "VARCHAR", "space, agent, run, task or execution.", compression="dictionary"),
         Column("id", "VARCHAR", "Key of the object; agent_handle/run_id for an execution.", compression="fsst"),
         Column("space_token", "VARCHAR", "Space it was listed in; NULL for agents and executions.", compression="dictionary"),
-        Column("payload_json", "VARCHAR", "The object as JSON text, as received less secrets.", compression="zstd"),
+        Column("payload_json", "VARCHAR", "The object as JSON text, as received, without credentials.", compression="zstd"),
         Column("content_hash", "VARCHAR", "Hash over the object with sorted keys.", compression="fsst"),
         Column("observed_at", "TIMESTAMP", "When this content was first received (UTC)."),
         Column("batch_id", "BIGINT", "The write batch of this row; internal."),

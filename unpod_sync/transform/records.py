@@ -11,7 +11,7 @@ from unpod_sync.transform.json_codec import clean_text, decode, encode, is_too_d
 from unpod_sync.transform.parse import is_missing, shorten
 from unpod_sync.transform.secrets import Redaction, drop_known_secrets
 
-# The fields that hold an object's key, the first one by right, the others for want of it.
+# The fields that can hold an object's key, in order of preference.
 KEYS = {
     "task": ("task_id", "_id", "id"),
     "run": ("run_id", "_id", "id"),
