@@ -146,3 +146,13 @@ def test_an_empty_file_has_a_page(tmp_path: Path) -> None:
     content = read(path, Request())
     assert content["calls"]["day"] == []
     assert build(content)
+
+
+def test_the_last_step_of_the_funnel_is_a_part_of_the_one_before() -> None:
+    """The page counts interested among engaged calls, as `call_funnel` does."""
+    content = read(demo_file(), Request())
+    pairs = zip(content["calls"]["engaged"], content["calls"]["engaged_interested"], strict=True)
+    assert all(part <= whole for whole, part in pairs)
+    with duckdb.connect(str(demo_file()), read_only=True) as connection:
+        (interested,) = connection.execute("select sum(interested) from call_funnel").fetchone() or (None,)
+    assert sum(content["calls"]["engaged_interested"]) == interested

@@ -106,9 +106,9 @@ function funnel(now) {
   const steps = [
     step("Calls", now.calls, null, "", "call_funnel.tasks"), step("Dialed", now.dialed, now.calls, "calls", "call_funnel.dialed"),
     step("Answered", now.answered, now.dialed, "dialed", "call_funnel.answered"), step("Connected", now.connected, now.answered, "answered", "call_funnel.connected"),
-    step("Engaged", now.engaged, now.connected, "connected", "call_funnel.engaged"), step("Interested", now.interested, now.connected, "connected", "call_costs.interested_count")];
+    step("Engaged", now.engaged, now.connected, "connected", "call_funnel.engaged"), step("Interested", now.engaged_interested, now.engaged, "engaged", "call_funnel.interested")];
   const figure = drawFunnel(steps);
-  note(figure, "Each rate is of the step before; interested is of connected.");
+  note(figure, "Each rate is of the step before, and each step a part of it.");
   table(figure, ["Step", "Calls", "Rate", "95%"], steps.map((one) => [one.name, number(one.count), one.rate ? ofCases(one.rate) : "–", one.rate ? span(one.rate) : "–"]));
 }
 

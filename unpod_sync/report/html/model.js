@@ -3,7 +3,7 @@
 // decided by the views; here counts are summed over the rows that the filters admit, and divided.
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const DAY = 86400000, FIRST = Date.parse(DATA.first + "T00:00:00Z"), Z = 1.959963984540054;
-const COUNTS = ["calls", "dialed", "answered", "connected", "engaged", "interested", "scored", "successful", "costed", "paid", "cost"];
+const COUNTS = ["calls", "dialed", "answered", "connected", "engaged", "interested", "engaged_interested", "scored", "successful", "costed", "paid", "cost"];
 const TASKS = ["total", "completed"];
 const LAST = DATA.days - 1; // the last complete day; the rows of DATA.today come after it
 const dateOf = (day) => new Date(FIRST + day * DAY);
