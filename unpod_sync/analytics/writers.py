@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
 
-import orjson
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -110,17 +110,23 @@ def write_json(result: Result, out: IO[bytes]) -> int:
 
 
 def _json(value: Any) -> bytes:
-    return orjson.dumps(value, default=_foreign, option=orjson.OPT_NON_STR_KEYS)
+    return _ENCODER.encode(_plain(value))
 
 
-def _foreign(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return orjson.Fragment(format(value, "f")) if value.is_finite() else None
+def _plain(value: Any) -> Any:
+    """The value with bytes as hexadecimal digits and intervals as text, at any depth."""
     if isinstance(value, bytes):
         return value.hex()
-    if isinstance(value, pa.MonthDayNano):
+    if isinstance(value, pa.MonthDayNano):  # a tuple
         return _interval(value)
-    return str(value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 
 def _interval(value: Any) -> str:
