@@ -23,7 +23,7 @@ from unpod_sync.sync.interrupts import NUMBERS
 from unpod_sync.sync.pipeline import sync
 from unpod_sync.warehouse import database, schema
 from unpod_sync.warehouse.database import Warehouse
-from unpod_sync.warehouse.publish import Files
+from unpod_sync.warehouse.files import Files
 
 NOW = datetime(2026, 3, 12, 11, 30, tzinfo=UTC)
 

@@ -16,8 +16,9 @@ from unpod_sync.model import space_tasks
 from unpod_sync.sync.loader import created_between
 from unpod_sync.transform.flatten import flatten
 from unpod_sync.transform.records import prepare
-from unpod_sync.warehouse import merge, publish
+from unpod_sync.warehouse import merge
 from unpod_sync.warehouse.database import Warehouse, load_rows, most_memory
+from unpod_sync.warehouse.files import Files
 
 SIZE = 1_000_000
 CHANGED = 1_000
@@ -55,7 +56,7 @@ def run(options: Options) -> list[Figure]:
 
 def _merge(database: Path, age: str, turn: int) -> tuple[float, float]:
     """Seconds of looking up what is stored, and of writing the batch."""
-    files = publish.Files(database)
+    files = Files(database)
     # What a sync falls back on when tasks of any age change in a million: each row group takes 256 KB.
     warehouse = Warehouse.open(files, now=synthetic.now(), memory_limit=most_memory())
     try:

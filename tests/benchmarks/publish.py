@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.benchmarks import harness, synthetic
 from tests.benchmarks.harness import Figure, Options
 from unpod_sync.warehouse import publish
+from unpod_sync.warehouse.files import Files
 
 SIZE = 200_000
 FICLONE = 0x40049409
@@ -25,7 +26,7 @@ def run(options: Options) -> list[Figure]:
     database = synthetic.build(folder, min(synthetic.SEED_TASKS, size))
     work = synthetic.work_file(database)
     synthetic.multiply(work, size)
-    files = publish.Files(database)
+    files = Files(database)
     copies, ours = [], []
     for _ in range(options.repeats):
         copies.append(_timed(lambda: _plain_copy(work, folder / "copy")))

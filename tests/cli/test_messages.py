@@ -25,7 +25,8 @@ from unpod_sync.errors import ConfigurationError
 from unpod_sync.simulator import Fault, Simulator, World
 from unpod_sync.suggest import did_you_mean
 from unpod_sync.sync.pipeline import sync
-from unpod_sync.warehouse import publish, schema
+from unpod_sync.warehouse import schema
+from unpod_sync.warehouse.files import Files
 from unpod_sync.warehouse.schema import build_views, create_schema
 
 Run = Callable[..., Ran]
@@ -128,7 +129,7 @@ def test_status_speaks_in_the_configured_zone(
     run_cli: Run, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """People read local times and which zone they are in; programs read UTC."""
-    state = publish.Files(small).state
+    state = Files(small).state
     content = json.loads(state.read_text()) | {"last_done_at": "2026-03-12T20:00:00"}
     state.write_text(json.dumps(content))
     monkeypatch.setenv("UNPOD_TIMEZONE", "Asia/Kolkata")

@@ -18,7 +18,7 @@ from unpod_sync.config import Settings
 from unpod_sync.errors import UnpodSyncError
 from unpod_sync.simulator import SECRETS, Fault, Simulator, World
 from unpod_sync.sync.pipeline import LoadResult, Options, sync
-from unpod_sync.warehouse.publish import Files
+from unpod_sync.warehouse.files import Files
 
 NOW = datetime(2026, 3, 12, 11, 30, tzinfo=UTC)
 TOKEN = "SENTINEL-API-TOKEN-c0ffee"

@@ -125,7 +125,7 @@ MUTATIONS = (
     Mutation(
         "no-lock",
         "6 two at once: the second is told",
-        "unpod_sync/warehouse/publish.py",
+        "unpod_sync/warehouse/files.py",
         "            lock.acquire(timeout=LOCK_PATIENCE)\n",
         "            pass\n",
         "tests/faults/test_files.py",

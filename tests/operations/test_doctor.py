@@ -18,7 +18,7 @@ from unpod_sync.operations import Finding, Level, doctor_files, exit_status
 from unpod_sync.operations.doctor_api import findings
 from unpod_sync.operations.time_zone_check import call_offset
 from unpod_sync.simulator import Simulator, World
-from unpod_sync.warehouse.publish import Files
+from unpod_sync.warehouse.files import Files
 
 NOW = datetime(2026, 3, 12, 11, 30, tzinfo=UTC)
 

@@ -20,7 +20,7 @@ from unpod_sync.operations.formatting import format_bytes, format_duration, plur
 from unpod_sync.operations.status import age_of, read_status
 from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync.pipeline import sync
-from unpod_sync.warehouse import publish
+from unpod_sync.warehouse.files import Files
 from unpod_sync.warehouse.schema_drift import DriftNotice, _presentable
 
 KEYS = {
@@ -76,7 +76,7 @@ def test_the_keys_are_stable_and_the_counts_right(synced: Path) -> None:
 
 
 def test_without_a_state_file_the_published_one_tells(synced: Path) -> None:
-    publish.Files(synced).state.unlink()
+    Files(synced).state.unlink()
     status = read_status(Settings(database=synced), NOW.replace(tzinfo=None))
     assert status.source == "published"
     assert status.rows["tasks"] == 60
@@ -95,16 +95,16 @@ def test_freshness_follows_syncs_that_publish_nothing(tmp_path: Path) -> None:
 
 def test_max_age_is_for_monitors(run_cli: Callable[..., Any], synced: Path) -> None:
     assert run_cli("status", "--database", synced, "--max-age", "36500d").status == 0
-    shutil.copy(publish.Files(synced).state, synced.parent / "kept")
-    state = json.loads(publish.Files(synced).state.read_text())
+    shutil.copy(Files(synced).state, synced.parent / "kept")
+    state = json.loads(Files(synced).state.read_text())
     state["last_done_at"] = "2020-01-01T00:00:00"
-    publish.Files(synced).state.write_text(json.dumps(state))
+    Files(synced).state.write_text(json.dumps(state))
     ran = run_cli("status", "--quiet", "--database", synced, "--max-age", "1h")
     assert ran.status == 1
     assert ran.out == ""
     assert "the last successful sync was" in ran.err
     state["last_done_at"] = "2999-01-01T00:00:00"
-    publish.Files(synced).state.write_text(json.dumps(state))
+    Files(synced).state.write_text(json.dumps(state))
     ran = run_cli("status", "--database", synced, "--max-age", "1h")
     assert ran.status == 1
     assert "a clock was wrong" in ran.err and "ahead" in ran.out

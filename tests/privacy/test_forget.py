@@ -25,7 +25,7 @@ from unpod_sync.privacy.ingest_filter import NOT_KEPT
 from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync.pipeline import Options, sync
 from unpod_sync.sync.result import LoadResult
-from unpod_sync.warehouse import publish
+from unpod_sync.warehouse.files import Files, sync_lock
 from unpod_sync.warehouse.schema import sql_files
 
 Run = Callable[..., Ran]
@@ -149,7 +149,7 @@ def dead_space(path: Path) -> tuple[int, int]:
 
 def assert_gone(scene: Scene, *, just_now: bool = False) -> None:
     """No file shows the contact; just after `forget` none has room in which they might still lie."""
-    files = publish.Files(scene.settings.database)
+    files = Files(scene.settings.database)
     assert found_bytes(scene.folder) == []
     for path in (files.published, files.work):
         assert found_rows(path) == []
@@ -265,16 +265,16 @@ def test_it_asks_first(scene: Scene, run_cli: Run) -> None:
 
 
 def test_not_while_a_sync_runs(scene: Scene, run_cli: Run) -> None:
-    with publish.sync_lock(publish.Files(scene.settings.database), now=NOW):
+    with sync_lock(Files(scene.settings.database), now=NOW):
         assert run_cli("forget", NUMBER, "--yes").status == 75
 
 
 def test_the_published_list_tells_nothing(scene: Scene, run_cli: Run) -> None:
     """Only hashes whose key is in no database; the private file is for its owner alone."""
     run_cli("forget", NUMBER, "--yes")
-    key = keys.read(publish.Files(scene.settings.database))
+    key = keys.read(Files(scene.settings.database))
     assert key is not None and key.path.stat().st_mode & 0o777 == 0o600
-    for path in (scene.settings.database, publish.Files(scene.settings.database).work):
+    for path in (scene.settings.database, Files(scene.settings.database).work):
         assert key.key not in path.read_bytes() and key.key.hex().encode() not in path.read_bytes()
     ran = run_cli("forget", "--list", "--json")
     [entry] = json.loads(ran.out)
@@ -295,7 +295,7 @@ def test_files_set_aside_are_named(scene: Scene, run_cli: Run) -> None:
 def test_every_database_file_lost(scene: Scene, run_cli: Run) -> None:
     """The private file repeats the list: loading everything anew does not bring them back."""
     run_cli("forget", NUMBER, "--yes")
-    files = publish.Files(scene.settings.database)
+    files = Files(scene.settings.database)
     files.work.unlink()
     files.published.unlink()
     assert scene.sync().exit_status == 0
@@ -307,7 +307,7 @@ def test_every_database_file_lost(scene: Scene, run_cli: Run) -> None:
 def test_the_private_file_lost(scene: Scene, run_cli: Run) -> None:
     """Without the key nobody could be refused: the sync says so rather than bring them back."""
     run_cli("forget", NUMBER, "--yes")
-    keys.path_of(publish.Files(scene.settings.database)).unlink()
+    keys.path_of(Files(scene.settings.database)).unlink()
     with pytest.raises(Exception, match="holds the key") as caught:
         scene.sync()
     assert caught.value.exit_status == 78  # type: ignore[attr-defined]
@@ -356,7 +356,7 @@ def test_killed_at_any_moment(scene: Scene, run_cli: Run, round_: int) -> None:
         assert_gone(scene)
         return
     process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
-    files = publish.Files(scene.settings.database)
+    files = Files(scene.settings.database)
     rng = random.Random(round_)
     while not keys.path_of(files).exists() and process.poll() is None:
         time.sleep(0.002)
@@ -398,7 +398,7 @@ def test_the_apis_counts_are_explained(scene: Scene, run_cli: Run, monkeypatch: 
 
 def test_a_refused_row_that_quotes_somebody(scene: Scene, run_cli: Run) -> None:
     """A row that is no task belongs to nobody known: cut short, it may hold half a number, or a name alone."""
-    with duckdb.connect(str(publish.Files(scene.settings.database).work)) as connection:
+    with duckdb.connect(str(Files(scene.settings.database).work)) as connection:
         connection.executemany(
             "insert into meta.rejects (load_id, kind, id, field, value_text, reason)"
             " values ('L', 'task', '', '', ?, 'row is not an object')",

@@ -30,7 +30,7 @@ from unpod_sync.sync.result import LoadResult
 from unpod_sync.transform.contact import contact_key
 from unpod_sync.transform.flatten import flatten
 from unpod_sync.transform.records import prepare
-from unpod_sync.warehouse.publish import Files
+from unpod_sync.warehouse.files import Files
 from unpod_sync.warehouse.schema import sql_files
 
 UTC_ZONE = ZoneInfo("UTC")

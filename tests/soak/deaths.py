@@ -29,6 +29,7 @@ from unpod_sync.config import Settings
 from unpod_sync.simulator import Simulator
 from unpod_sync.sync.pipeline import Options, sync
 from unpod_sync.warehouse import maintenance, publish
+from unpod_sync.warehouse.files import Files
 
 KINDS = ("first load", "later sync", "publishing", "migration", "compaction", "rebuild")
 SIGNS = {"publishing": "publishing", "compaction": "compacting", "rebuild": "compacting"}
@@ -53,7 +54,7 @@ def child(kind: str, told: dict[str, Any], now: datetime) -> None:
     """The process that is killed."""
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
         settings = Settings(**told)
-        files = publish.Files(settings.database)
+        files = Files(settings.database)
         if kind == "compaction":
             maintenance.MIN_BYTES, maintenance.RECLAIMABLE_RATIO = 0, -1.0
         if kind == "rebuild":
@@ -72,7 +73,7 @@ class Scene:
         self.mirror = Mirror()
         self.tasks = tasks
         self.simulator = Simulator(self.mirror.world)
-        self.files = publish.Files(folder / "u.duckdb")
+        self.files = Files(folder / "u.duckdb")
         self.durations: dict[str, float] = {}
         self.deaths: dict[str, int] = {}
         self.unhurt = 0

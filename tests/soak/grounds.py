@@ -32,6 +32,7 @@ from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync import pipeline as syncing
 from unpod_sync.warehouse import publish
 from unpod_sync.warehouse.database import Warehouse
+from unpod_sync.warehouse.files import Files
 
 
 class Killed(BaseException):
@@ -46,7 +47,7 @@ class Real:
     def __init__(self, folder: Path, simulator: Simulator) -> None:
         self.folder = folder
         self.simulator = simulator
-        self.files = publish.Files(folder / "u.duckdb")
+        self.files = Files(folder / "u.duckdb")
 
     def in_force(self) -> AbstractContextManager[None]:
         """Lets syncs run here; `Fast` saves what starting DuckDB costs."""
@@ -125,7 +126,7 @@ class Fast(Real):
     def __init__(self, folder: Path, simulator: Simulator) -> None:
         super().__init__(folder, simulator)
         self._instance = Instance()
-        self._template = publish.Files(folder.with_name("template.duckdb"))
+        self._template = Files(folder.with_name("template.duckdb"))
         Warehouse.open(self._template, now=START.replace(tzinfo=None)).close()
 
     def in_force(self) -> AbstractContextManager[None]:
@@ -143,7 +144,7 @@ class Light:
 
     def __init__(self, base: Path, simulator: Simulator) -> None:
         self.simulator = simulator
-        self.files = publish.Files(base / "light.duckdb")
+        self.files = Files(base / "light.duckdb")
         self.warehouse = Warehouse.open(self.files, now=START.replace(tzinfo=None))
         self.warehouse.connection.execute("set threads = 1")
         self.warehouse.close = lambda: None  # type: ignore[method-assign]

@@ -19,8 +19,8 @@ from unpod_sync.simulator import Simulator
 from unpod_sync.transform.flatten import flatten
 from unpod_sync.transform.records import prepare
 from unpod_sync.warehouse.database import Warehouse
+from unpod_sync.warehouse.files import Files
 from unpod_sync.warehouse.merge import LoadBatch, LoadContext, flat_batch, write
-from unpod_sync.warehouse.publish import Files
 
 
 @pytest.mark.parametrize("kind", deaths.KINDS)

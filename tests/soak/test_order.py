@@ -24,8 +24,8 @@ from unpod_sync.sync.plan import ListState
 from unpod_sync.sync.progress import ListProgress
 from unpod_sync.transform.records import prepare
 from unpod_sync.warehouse.database import Warehouse
+from unpod_sync.warehouse.files import Files
 from unpod_sync.warehouse.merge import mark_deleted
-from unpod_sync.warehouse.publish import Files
 
 NOW = datetime(2026, 3, 2, 9)  # noqa: DTZ001  naive UTC, as everywhere inside
 LIST = space_tasks("SPACE")

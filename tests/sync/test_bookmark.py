@@ -9,8 +9,8 @@ from tests.conftest import NOW
 from unpod_sync.sync.bookmark import Bookmark
 from unpod_sync.sync.coverage import Coverage
 from unpod_sync.warehouse.database import Warehouse
+from unpod_sync.warehouse.files import Files
 from unpod_sync.warehouse.merge import write_bookmarks
-from unpod_sync.warehouse.publish import Files
 
 WHEN = datetime(2026, 3, 10, 12, 30)  # noqa: DTZ001  naive UTC
 FULL = Bookmark(

@@ -20,7 +20,7 @@ from tests.conftest import NOW, settings_for
 from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync import loader as loader_module
 from unpod_sync.sync.pipeline import sync
-from unpod_sync.warehouse.publish import Files
+from unpod_sync.warehouse.files import Files
 
 PLACES = {loader_module.__file__, queue.__file__, threading.__file__}
 

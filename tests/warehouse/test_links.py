@@ -15,8 +15,7 @@ from tests.conftest import NOW, Ran
 from unpod_sync.config import Settings
 from unpod_sync.errors import ConfigurationError, WarehouseError
 from unpod_sync.simulator import Simulator, World
-from unpod_sync.warehouse import publish
-from unpod_sync.warehouse.publish import Files
+from unpod_sync.warehouse.files import TEMPORARY, Files, copy_file, lock_holder, sync_lock
 
 Run = Callable[..., Ran]
 NUMBER = "+919988776655"
@@ -97,15 +96,15 @@ def test_a_link_in_place_of_our_own_file_is_not_followed(tmp_path: Path, own: st
         (folder / own).symlink_to(target)
         with (
             pytest.raises(WarehouseError, match="is a link"),
-            publish.sync_lock(Files(folder / "u.duckdb"), now=NOW),
+            sync_lock(Files(folder / "u.duckdb"), now=NOW),
         ):
             pass
-        assert publish.lock_holder(Files(folder / "u.duckdb")) is None
+        assert lock_holder(Files(folder / "u.duckdb")) is None
         (folder / own).unlink()
     assert precious.read_text() == "precious" and not (tmp_path / "nothing").exists()
 
 
-@pytest.mark.parametrize("word", publish.TEMPORARY)
+@pytest.mark.parametrize("word", TEMPORARY)
 def test_temporary_files_are_new_ones(tmp_path: Path, word: str) -> None:
     """Neither a link nor a file with another mode that lies in their place is written to."""
     files = Files(tmp_path / "u.duckdb")
@@ -113,10 +112,10 @@ def test_temporary_files_are_new_ones(tmp_path: Path, word: str) -> None:
     precious.write_text("precious")
     source.write_text("private")
     files.beside(word).symlink_to(precious)
-    publish.copy_file(source, files.beside(word))
+    copy_file(source, files.beside(word))
     assert precious.read_text() == "precious" and not files.beside(word).is_symlink()
     files.beside(word).chmod(0o666)
-    publish.copy_file(source, files.beside(word))
+    copy_file(source, files.beside(word))
     assert files.beside(word).stat().st_mode & 0o777 == 0o600
 
 
@@ -134,7 +133,7 @@ def test_what_killed_processes_left_goes_with_the_next_lock(tmp_path: Path) -> N
     others = tmp_path / ".unpod-others"
     others.mkdir()
     (others / ".other.duckdb.work").write_bytes(b"theirs")
-    with publish.sync_lock(files, now=NOW):
+    with sync_lock(files, now=NOW):
         left = {path.name for path in tmp_path.iterdir()} - {
             files.lock.name,
             files.beside("holder.json").name,

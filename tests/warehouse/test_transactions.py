@@ -14,8 +14,8 @@ from unpod_sync.privacy.backfill import redact_versions
 from unpod_sync.privacy.redact import Rules
 from unpod_sync.warehouse import schema
 from unpod_sync.warehouse.database import Warehouse
+from unpod_sync.warehouse.files import Files
 from unpod_sync.warehouse.merge import LoadBatch, LoadContext, mark_deleted, write
-from unpod_sync.warehouse.publish import Files
 from unpod_sync.warehouse.transactions import transaction
 
 PACKAGE = Path(__file__).parent.parent.parent / "unpod_sync"

@@ -20,7 +20,7 @@ from unpod_sync.analytics.query import relations
 from unpod_sync.analytics.writers import FORMULA, beside
 from unpod_sync.errors import UsageError
 from unpod_sync.suggest import did_you_mean
-from unpod_sync.warehouse.publish import disk_errors
+from unpod_sync.warehouse.files import disk_errors
 from unpod_sync.warehouse.schema import quote
 
 #: Columns that date a row, the first that a relation has.

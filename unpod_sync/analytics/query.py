@@ -17,7 +17,8 @@ import pyarrow as pa
 
 from unpod_sync.errors import UsageError, WarehouseError
 from unpod_sync.suggest import did_you_mean
-from unpod_sync.warehouse.publish import Files, refuse_stray_wal
+from unpod_sync.warehouse.files import Files
+from unpod_sync.warehouse.publish import refuse_stray_wal
 from unpod_sync.warehouse.statements import statements
 
 #: Rows per batch: large enough to be fast, small enough for rows that carry whole payloads.

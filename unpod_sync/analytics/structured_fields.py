@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from unpod_sync.errors import UsageError
-from unpod_sync.warehouse.publish import disk_errors, write_atomically
+from unpod_sync.warehouse.files import disk_errors, write_atomically
 from unpod_sync.warehouse.schema import quote
 
 #: Keys per view at most: the commonest; a model that invents keys must not make a view of thousands.

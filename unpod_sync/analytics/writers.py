@@ -26,7 +26,7 @@ from unpod_sync.analytics.query import Result
 from unpod_sync.config import FILE_NAME
 from unpod_sync.errors import UsageError
 from unpod_sync.escaping import escape_control_json
-from unpod_sync.warehouse.publish import create_file, disk_errors
+from unpod_sync.warehouse.files import create_file, disk_errors
 
 Writer = Callable[[Result, IO[bytes]], int]
 

@@ -22,7 +22,7 @@ from unpod_sync.cli.simulate import serve
 from unpod_sync.config import Secret, Settings
 from unpod_sync.errors import LockedError, WarehouseError
 from unpod_sync.operations.formatting import format_bytes
-from unpod_sync.warehouse import publish
+from unpod_sync.warehouse.files import Files, disk_errors, lock_holder
 
 if TYPE_CHECKING:
     from unpod_sync.simulator import Simulator, World
@@ -186,15 +186,15 @@ def clear(database: Path) -> None:
 
     A file that no demo made is never touched: `WarehouseError`.
     """
-    files = publish.Files(database)
+    files = Files(database)
     mark = files.beside(MARK)
     ours = [files.published, files.work, files.work.with_name(files.work.name + ".wal"), files.state]
-    with publish.disk_errors(database):
+    with disk_errors(database):
         if any(path.exists() for path in ours) and not mark.exists():
             raise WarehouseError(
                 f"{database} is there already, and no demo made it", "Name another file with --database."
             )
-        if publish.lock_holder(files) is not None:
+        if lock_holder(files) is not None:
             raise LockedError(f"another demo is at work on {database}", "Wait for it to end.")
         database.parent.mkdir(parents=True, exist_ok=True)
         mark.touch(mode=0o600)

@@ -25,10 +25,11 @@ def command(settings: Settings, output: Output) -> None:
     from unpod_sync.clock import utc_now
     from unpod_sync.warehouse import maintenance, publish
     from unpod_sync.warehouse.database import with_enough_memory
+    from unpod_sync.warehouse.files import Files, disk_errors, sync_lock
     from unpod_sync.warehouse.maintenance import open_current
 
-    files = publish.Files(settings.database)
-    with publish.sync_lock(files, now=utc_now()), publish.disk_errors(files.published):
+    files = Files(settings.database)
+    with sync_lock(files, now=utc_now()), disk_errors(files.published):
         if not files.work.exists() and not files.published.exists():
             from unpod_sync.errors import WarehouseError
 

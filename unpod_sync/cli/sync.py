@@ -95,7 +95,7 @@ def _pinged(settings: Settings, output: Output, *, is_dry: bool) -> Iterator[lis
 
 def kept(settings: Settings) -> str:
     """What an interrupted sync leaves behind, in words."""
-    from unpod_sync.warehouse.publish import Files, read_state
+    from unpod_sync.warehouse.files import Files, read_state
 
     rows = (read_state(Files(settings.database)).get("standing") or {}).get("rows", {})
     tasks = f"{rows['tasks']:,} tasks are safe" if rows.get("tasks") else "Nothing was committed yet"

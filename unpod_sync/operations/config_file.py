@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from unpod_sync.config import DESCRIPTIONS, Settings
-from unpod_sync.warehouse import publish
+from unpod_sync.warehouse.files import disk_errors, write_atomically
 
 HEAD = """\
 # Configuration of unpod-sync, written by `unpod-sync init`. Flags and UNPOD_* variables go before it.
@@ -35,9 +35,9 @@ def render(values: Mapping[str, Any]) -> str:
 
 def write(path: Path, values: Mapping[str, Any]) -> None:
     """Writes the file whole or not at all, readable for its owner alone."""
-    with publish.disk_errors(path.absolute()):
+    with disk_errors(path.absolute()):
         path.parent.mkdir(parents=True, exist_ok=True)
-        publish.write_atomically(path, render(values).encode(), mode=0o600)
+        write_atomically(path, render(values).encode(), mode=0o600)
 
 
 def guess_zone() -> str:

@@ -17,13 +17,14 @@ from unpod_sync.errors import UnpodSyncError
 from unpod_sync.operations.finding import Finding, fail, failed, ok, warn
 from unpod_sync.operations.formatting import format_bytes
 from unpod_sync.warehouse import publish
+from unpod_sync.warehouse.files import Files, lock_holder, refuse_links
 
 ROOM = 2.5  # times the warehouse's size: work file, published file, and what grows
 LEAST_ROOM = 200_000_000
 LONG_SYNC = timedelta(hours=6)
 
 
-def findings(settings: Settings, files: publish.Files, now: datetime) -> Iterator[Finding]:
+def findings(settings: Settings, files: Files, now: datetime) -> Iterator[Finding]:
     """What the files beside the database say."""
     yield folder_finding(files.published.parent)
     yield from _folder_mode(files.published.parent)
@@ -60,9 +61,9 @@ def _folder_mode(folder: Path) -> Iterator[Finding]:
         )
 
 
-def _links(files: publish.Files) -> Iterator[Finding]:
+def _links(files: Files) -> Iterator[Finding]:
     try:
-        publish.refuse_links(files)
+        refuse_links(files)
     except UnpodSyncError as error:
         yield failed("links", error)
     if files.published.is_file() and files.published.stat().st_nlink > 1:
@@ -74,7 +75,7 @@ def _links(files: publish.Files) -> Iterator[Finding]:
         )
 
 
-def _room(files: publish.Files) -> Iterator[Finding]:
+def _room(files: Files) -> Iterator[Finding]:
     folder = files.published.parent
     while not folder.exists():
         folder = folder.parent
@@ -92,8 +93,8 @@ def _room(files: publish.Files) -> Iterator[Finding]:
         yield ok("disk", text)
 
 
-def _lock(files: publish.Files, now: datetime) -> Iterator[Finding]:
-    holder = publish.lock_holder(files)
+def _lock(files: Files, now: datetime) -> Iterator[Finding]:
+    holder = lock_holder(files)
     if holder is None:
         yield ok("lock", "free, no sync is running")
         return
@@ -105,14 +106,14 @@ def _lock(files: publish.Files, now: datetime) -> Iterator[Finding]:
         yield ok("lock", text)
 
 
-def _stray(files: publish.Files) -> Iterator[Finding]:
+def _stray(files: Files) -> Iterator[Finding]:
     try:
         publish.refuse_stray_wal(files)
     except UnpodSyncError as error:
         yield failed("stray .wal", error)
 
 
-def _published(settings: Settings, files: publish.Files) -> Iterator[Finding]:
+def _published(settings: Settings, files: Files) -> Iterator[Finding]:
     path = files.published
     if not path.exists():
         yield ok("published", f"{path} is not there yet; `unpod-sync sync` makes it")
@@ -164,8 +165,8 @@ def _version(path: Path) -> Iterator[Finding]:
     )
 
 
-def _work(files: publish.Files) -> Iterator[Finding]:
-    if not files.work.exists() or publish.lock_holder(files) is not None:
+def _work(files: Files) -> Iterator[Finding]:
+    if not files.work.exists() or lock_holder(files) is not None:
         return
     owner = _lock_owner(files.work, writing=True)
     if owner:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unpod_sync.operations.formatting import format_duration, format_time
-from unpod_sync.warehouse import publish
+from unpod_sync.warehouse.files import Files, lock_holder, read_state
 
 if TYPE_CHECKING:
     from unpod_sync.config import Settings
@@ -58,8 +58,8 @@ class Status:
 
 def read_status(settings: Settings, now: datetime) -> Status:
     """The status at `now` (naive UTC). Nothing is written, and no network is used."""
-    files = publish.Files(settings.database)
-    state = publish.read_state(files)
+    files = Files(settings.database)
+    state = read_state(files)
     summary, source = _summary(files, state)
     loads = summary.get("loads", [])
     success = state.get("last_done_at") or next(
@@ -73,7 +73,7 @@ def read_status(settings: Settings, now: datetime) -> Status:
         last_success_at=_stamp(success),
         age_seconds=age_of(success, now),
         last_sync=_picked(latest, "load_id", "status", "started_at", "ended_at", "error"),
-        running=_picked(publish.lock_holder(files), "pid", "host", "since"),
+        running=_picked(lock_holder(files), "pid", "host", "since"),
         requests_today=_requests_today(state.get("requests_today") or {}, now, settings.requests_per_day),
         rows=summary.get("rows", {}),
         spaces=[
@@ -87,7 +87,7 @@ def read_status(settings: Settings, now: datetime) -> Status:
     )
 
 
-def _summary(files: publish.Files, state: Row) -> tuple[Row, str]:
+def _summary(files: Files, state: Row) -> tuple[Row, str]:
     """The summary that the last sync left, and where it was found."""
     if state.get("standing"):
         return state["standing"], "state"
@@ -108,7 +108,7 @@ def age_of(moment: str | None, now: datetime) -> int | None:
     return int((now - datetime.fromisoformat(moment.removesuffix("Z"))).total_seconds())
 
 
-def _published_summary(files: publish.Files) -> Row | None:
+def _published_summary(files: Files) -> Row | None:
     """The summary that the published file was published with, None when it cannot be read."""
     if not files.published.is_file():
         return None

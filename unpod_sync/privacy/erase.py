@@ -28,6 +28,7 @@ from unpod_sync.privacy.ingest_filter import Forgotten
 from unpod_sync.privacy.keyfile import KeyFile
 from unpod_sync.warehouse import maintenance, publish, schema_drift
 from unpod_sync.warehouse.database import Warehouse, first_row, registered_tables
+from unpod_sync.warehouse.files import Files, clear_leftovers, read_state, write_state
 from unpod_sync.warehouse.merge import write_refusals
 from unpod_sync.warehouse.summary import read_summary
 from unpod_sync.warehouse.transactions import transaction
@@ -121,7 +122,7 @@ def write_contacts(connection: duckdb.DuckDBPyConnection, keyfile: KeyFile) -> N
     )
 
 
-def erase_bytes(files: publish.Files, settings: Settings, keyfile: KeyFile, now: datetime) -> None:
+def erase_bytes(files: Files, settings: Settings, keyfile: KeyFile, now: datetime) -> None:
     """Writes the closed work file anew, publishes it, clears what lies about; then nothing is due."""
     log = files.work.with_name(files.work.name + ".wal")
     if log.exists():
@@ -133,25 +134,25 @@ def erase_bytes(files: publish.Files, settings: Settings, keyfile: KeyFile, now:
         files, now=now, views_folder=settings.views_folder, memory_limit=settings.memory_limit
     )
     publish.publish(files, mode=int(settings.published_mode, 8))
-    publish.clear_leftovers(files)
+    clear_leftovers(files)
     # Where DuckDB puts what a reader has no memory for, and leaves it when that one is killed.
     shutil.rmtree(files.published.with_name(files.published.name + ".tmp"), ignore_errors=True)
     _refresh_state(files)
     keyfile.ended()
 
 
-def set_aside(files: publish.Files) -> list[Path]:
+def set_aside(files: Files) -> list[Path]:
     """Files that an earlier sync moved out of the way: nobody manages them, nothing erases them."""
     folder, name = files.published.parent, files.published.name
     return sorted([*folder.glob(f"{name}.foreign-*"), *folder.glob(f".{name}.work.corrupt-*")])
 
 
-def _refresh_state(files: publish.Files) -> None:
-    state = publish.read_state(files)
+def _refresh_state(files: Files) -> None:
+    state = read_state(files)
     if state:
         with duckdb.connect(str(files.published), read_only=True) as connection:
             state["standing"] = read_summary(connection)
-        publish.write_state(files, state)
+        write_state(files, state)
 
 
 def _stored(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, dict[str, Any]]]:

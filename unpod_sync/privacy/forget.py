@@ -23,6 +23,7 @@ from unpod_sync.privacy.policy import check_key, read_forgotten
 from unpod_sync.transform.contact import zone_country
 from unpod_sync.warehouse import publish
 from unpod_sync.warehouse.database import Warehouse, first_row, registered_tables, with_enough_memory
+from unpod_sync.warehouse.files import Files, disk_errors, sync_lock
 from unpod_sync.warehouse.maintenance import open_current
 from unpod_sync.warehouse.transactions import transaction
 
@@ -129,19 +130,19 @@ def listed(settings: Settings) -> list[tuple[str, datetime, int]]:
 
 
 @contextmanager
-def _locked(settings: Settings) -> Iterator[publish.Files]:
-    files = publish.Files(settings.database)
+def _locked(settings: Settings) -> Iterator[Files]:
+    files = Files(settings.database)
     if not files.work.exists() and not files.published.exists():
         raise WarehouseError(
             f"there is no {settings.database.absolute()} yet",
             "Run `unpod-sync sync` first, or name it with --database.",
         )
-    with publish.sync_lock(files, now=utc_now()), publish.disk_errors(files.published):
+    with sync_lock(files, now=utc_now()), disk_errors(files.published):
         yield files
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[tuple[publish.Files, Warehouse]]:
+def _opened(settings: Settings) -> Iterator[tuple[Files, Warehouse]]:
     with _locked(settings) as files, closing(open_current(settings, files, now=utc_now)) as warehouse:
         yield files, warehouse
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from unpod_sync.errors import WarehouseError
-from unpod_sync.warehouse import publish
+from unpod_sync.warehouse.files import Files, write_atomically
 
 KEY_BYTES = 32
 PSEUDONYM_BYTES = 12
@@ -76,16 +76,16 @@ class KeyFile:
             "erasing": changed.erasing,
             "forgotten": [[digest, kind, at] for digest, (kind, at) in changed.forgotten.items()],
         }
-        publish.write_atomically(self.path, json.dumps(value, indent=1).encode(), mode=0o600)
+        write_atomically(self.path, json.dumps(value, indent=1).encode(), mode=0o600)
         return changed
 
 
-def path_of(files: publish.Files) -> Path:
+def path_of(files: Files) -> Path:
     """Where the private file lies."""
     return files.beside("private.json")
 
 
-def read(files: publish.Files) -> KeyFile | None:
+def read(files: Files) -> KeyFile | None:
     """The private file, None when there is none; WarehouseError when it cannot be understood."""
     path = path_of(files)
     try:
@@ -103,7 +103,7 @@ def read(files: publish.Files) -> KeyFile | None:
     return KeyFile(path, key, forgotten, erasing)
 
 
-def create(files: publish.Files, *, on_disk: bool = True) -> KeyFile:
+def create(files: Files, *, on_disk: bool = True) -> KeyFile:
     """A new key; WarehouseError or an OSError of the file system when it cannot be written."""
     fresh = KeyFile(path_of(files), secrets.token_bytes(KEY_BYTES), {})
     return fresh._saved(fresh) if on_disk else fresh

@@ -16,8 +16,9 @@ from unpod_sync.privacy.ingest_filter import Forgotten, IngestFilter, cutoff_of
 from unpod_sync.privacy.keyfile import KeyFile
 from unpod_sync.privacy.redact import Rules
 from unpod_sync.transform.contact import zone_country
-from unpod_sync.warehouse import publish, queries
+from unpod_sync.warehouse import queries
 from unpod_sync.warehouse.database import Warehouse
+from unpod_sync.warehouse.files import Files
 from unpod_sync.warehouse.transactions import transaction
 
 SETTING = "privacy"
@@ -106,7 +107,7 @@ class Privacy:
 
 
 def open_privacy(
-    warehouse: Warehouse, settings: Settings, files: publish.Files, now: datetime, *, is_dry: bool = False
+    warehouse: Warehouse, settings: Settings, files: Files, now: datetime, *, is_dry: bool = False
 ) -> Privacy:
     """The guard by the settings in force; stored tasks are brought under them first.
 
@@ -145,7 +146,7 @@ def rules_of(settings: Settings, keyfile: KeyFile | None) -> Rules:
     return Rules(drop, hashed, keyfile.pseudonym if keyfile else lambda kind, value: f"[{kind}]", country)
 
 
-def complete_erasure(settings: Settings, files: publish.Files, opened: Any, now: datetime) -> bool:
+def complete_erasure(settings: Settings, files: Files, opened: Any, now: datetime) -> bool:
     """Ends an erasure that an earlier process began; `opened` opens the work file. True when it did."""
     if not keys.path_of(files).exists():
         return False
@@ -164,7 +165,7 @@ def complete_erasure(settings: Settings, files: publish.Files, opened: Any, now:
 
 
 def _key(
-    warehouse: Warehouse, settings: Settings, files: publish.Files, stored: dict[str, Any], *, is_dry: bool
+    warehouse: Warehouse, settings: Settings, files: Files, stored: dict[str, Any], *, is_dry: bool
 ) -> KeyFile | None:
     keyfile = check_key(warehouse, files)
     wanted = bool(settings.redact_hash or settings.redact_drop or settings.keep_transcripts_days)
@@ -177,7 +178,7 @@ def _key(
     return keyfile
 
 
-def check_key(warehouse: Warehouse, files: publish.Files) -> KeyFile | None:
+def check_key(warehouse: Warehouse, files: Files) -> KeyFile | None:
     """The private file, None when there is none; ConfigurationError when it is lost or another one."""
     keyfile = keys.read(files)
     check = warehouse.setting("privacy_key")

@@ -14,7 +14,7 @@ from unpod_sync.config import Settings
 from unpod_sync.model import Page
 from unpod_sync.privacy.policy import Privacy
 from unpod_sync.sync.progress import ListProgress
-from unpod_sync.warehouse.publish import Files
+from unpod_sync.warehouse.files import Files
 
 
 @dataclass(frozen=True, slots=True)

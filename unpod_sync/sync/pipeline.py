@@ -48,6 +48,7 @@ from unpod_sync.warehouse.database import (
     repair,
     with_enough_memory,
 )
+from unpod_sync.warehouse.files import Files, disk_errors, is_interrupt, read_state, scratch_copy, sync_lock
 from unpod_sync.warehouse.schema import comment_tables, create_views
 from unpod_sync.warehouse.schema_drift import detect_drift
 from unpod_sync.warehouse.summary import read_summary
@@ -71,7 +72,7 @@ def sync(
     (77), `ConfigurationError` (78) and other `UnpodSyncError`s. When only a part can be read, the result has
     exit status 3. `KeyboardInterrupt` leaves everything that was committed.
     """
-    files, clock = publish.Files(settings.database), Clock(now)
+    files, clock = Files(settings.database), Clock(now)
     client = open_client(
         settings,
         now=now,
@@ -81,8 +82,8 @@ def sync(
         on_time=clock.heard,
         files=files,
     )
-    with client, publish.sync_lock(files, now=now()):
-        used_before = state_file.requests_used_today(publish.read_state(files), now())
+    with client, sync_lock(files, now=now()):
+        used_before = state_file.requests_used_today(read_state(files), now())
         notes: list[str] = []
 
         def load(memory_limit: str) -> LoadResult:
@@ -98,7 +99,7 @@ def sync(
 
 
 def _repairing(
-    attempt: Callable[[], LoadResult], files: publish.Files, notes: list[str], *, may_repair: bool
+    attempt: Callable[[], LoadResult], files: Files, notes: list[str], *, may_repair: bool
 ) -> LoadResult:
     """The attempt's result; when it meets damage that opening did not, once more from the published file."""
     try:
@@ -106,7 +107,7 @@ def _repairing(
     except duckdb.Error as error:
         if not may_repair or not is_corruption(error):
             raise
-    with publish.disk_errors(files.published):
+    with disk_errors(files.published):
         repair(files, notes)
     try:
         return attempt()
@@ -122,7 +123,7 @@ def _repairing(
 
 def run(context: Context) -> LoadResult:
     """One load, from opening to publishing."""
-    with publish.disk_errors(context.files.published):
+    with disk_errors(context.files.published):
         warehouse = open_warehouse(context)
         try:
             result = load(context, warehouse)
@@ -138,7 +139,7 @@ def run(context: Context) -> LoadResult:
 def dry_run(context: Context) -> LoadResult:
     """Reads first pages only, and works on a copy that is thrown away."""
     settings, now = context.settings, context.now()
-    with publish.disk_errors(context.files.published), publish.scratch_copy(context.files) as files:
+    with disk_errors(context.files.published), scratch_copy(context.files) as files:
         warehouse = Warehouse.open(files, now=now, memory_limit=settings.memory_limit)
         with closing(warehouse):
             context.privacy = open_privacy(warehouse, settings, files, context.now(), is_dry=True)
@@ -368,9 +369,9 @@ def _masking_failure(context: Context) -> list[str]:
 
 def report_abort(context: Context, warehouse: Warehouse, error: BaseException) -> None:
     """Notes why the load ended early, in meta.loads (if the file can still be written) and the state file."""
-    status = "interrupted" if publish.is_interrupt(error) else "failed"
+    status = "interrupted" if is_interrupt(error) else "failed"
     text = error.message if isinstance(error, UnpodSyncError) else type(error).__name__
-    if publish.is_interrupt(error):
+    if is_interrupt(error):
         text = "stopped by a signal"
     try:
         load_log.note_abort(warehouse.connection, context, status, text)

@@ -19,6 +19,7 @@ import pyarrow as pa
 from unpod_sync import tables
 from unpod_sync.errors import LockedError, MigrationError, WarehouseError
 from unpod_sync.warehouse import publish, schema
+from unpod_sync.warehouse.files import Files, clear_leftovers, copy_file, disk_errors, unique_path
 from unpod_sync.warehouse.transactions import transaction
 
 STORAGE_VERSION = "v1.2.0"  # the oldest DuckDB whose readers can open the file
@@ -60,7 +61,7 @@ class Warehouse:
     @classmethod
     def open(
         cls,
-        files: publish.Files,
+        files: Files,
         *,
         now: datetime,
         memory_limit: str = MEMORY_LIMIT,
@@ -77,8 +78,8 @@ class Warehouse:
         a newer version made it, `DiskFullError`, `WarehouseError`.
         """
         notes: list[str] = []
-        with publish.disk_errors(files.published):
-            publish.clear_leftovers(files)
+        with disk_errors(files.published):
+            clear_leftovers(files)
             if not files.work.exists():
                 _restore_from_published(files, notes)
             is_bare = views_later and views_folder is None and not files.work.exists()
@@ -93,7 +94,7 @@ class Warehouse:
     @classmethod
     def _opened(
         cls,
-        files: publish.Files,
+        files: Files,
         now: datetime,
         memory_limit: str,
         views_folder: Path | None,
@@ -181,7 +182,7 @@ def attach(path: Path, memory_limit: str = MEMORY_LIMIT) -> duckdb.DuckDBPyConne
     return connection
 
 
-def _attach_ours(files: publish.Files, memory_limit: str) -> duckdb.DuckDBPyConnection:
+def _attach_ours(files: Files, memory_limit: str) -> duckdb.DuckDBPyConnection:
     try:
         return attach(files.work, memory_limit)
     except duckdb.Error as error:
@@ -266,9 +267,9 @@ def _database_errors(error: BaseException | None) -> Iterator[duckdb.Error]:
         error = error.__cause__ or error.__context__
 
 
-def repair(files: publish.Files, notes: list[str]) -> None:
+def repair(files: Files, notes: list[str]) -> None:
     """Sets the damaged work file aside and puts the published one in its place; `notes` say so."""
-    aside = publish.unique_path(files.work, "corrupt")
+    aside = unique_path(files.work, "corrupt")
     files.work.replace(aside)
     log = files.work.with_name(files.work.name + ".wal")
     if log.exists():
@@ -277,7 +278,7 @@ def repair(files: publish.Files, notes: list[str]) -> None:
     _restore_from_published(files, notes)
 
 
-def _restore_from_published(files: publish.Files, notes: list[str]) -> None:
+def _restore_from_published(files: Files, notes: list[str]) -> None:
     """A missing work file starts from the published one, when there is one of ours."""
     if not files.published.exists():
         return
@@ -287,12 +288,12 @@ def _restore_from_published(files: publish.Files, notes: list[str]) -> None:
         notes.append(f"{files.published.name} cannot be read; everything is loaded again")
         return
     temporary = files.beside("restoring")
-    publish.copy_file(files.published, temporary)
+    copy_file(files.published, temporary)
     temporary.replace(files.work)
     notes.append("the work file was missing and has been made again from the published file")
 
 
-def _refuse_foreign(files: publish.Files) -> None:
+def _refuse_foreign(files: Files) -> None:
     """A readable database without our tables belongs to somebody: never touch it."""
     try:
         with duckdb.connect(str(files.published), read_only=True):

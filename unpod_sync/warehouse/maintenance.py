@@ -19,7 +19,7 @@ from unpod_sync import tables
 from unpod_sync.config import Settings
 from unpod_sync.model import Record
 from unpod_sync.transform.flatten import flatten
-from unpod_sync.warehouse import publish, queries, schema
+from unpod_sync.warehouse import queries, schema
 from unpod_sync.warehouse.database import (
     MEMORY_LIMIT,
     ROW_GROUP,
@@ -29,6 +29,7 @@ from unpod_sync.warehouse.database import (
     key_sql,
     registered_tables,
 )
+from unpod_sync.warehouse.files import Files, sync_folder
 from unpod_sync.warehouse.merge import FlatBatch, flat_batch, table_of
 
 #: What follows from the payloads; everything else is copied as it is.
@@ -58,7 +59,7 @@ def reclaimable_ratio(path: Path) -> float:
 
 
 def compact(
-    files: publish.Files,
+    files: Files,
     *,
     now: datetime,
     views_folder: Path | None = None,
@@ -73,7 +74,7 @@ def compact(
 
 
 def rebuild(
-    files: publish.Files,
+    files: Files,
     *,
     now: datetime,
     zone: ZoneInfo,
@@ -88,7 +89,7 @@ def rebuild(
 
 
 def _rewrite(
-    files: publish.Files,
+    files: Files,
     *,
     now: datetime,
     views_folder: Path | None,
@@ -118,7 +119,7 @@ def _rewrite(
     with target.open("rb+") as file:
         os.fsync(file.fileno())
     target.replace(files.work)
-    publish.sync_folder(files.work.parent)
+    sync_folder(files.work.parent)
     return rebuilt
 
 
@@ -197,7 +198,7 @@ def _insert_again(connection: duckdb.DuckDBPyConnection, kind: str, copies: list
 
 
 def open_current(
-    settings: Settings, files: publish.Files, *, now: Callable[[], datetime], views_later: bool = False
+    settings: Settings, files: Files, *, now: Callable[[], datetime], views_later: bool = False
 ) -> Warehouse:
     """The work file, flattened again first when an upgrade or another time zone asks for it."""
 
