@@ -21,8 +21,9 @@ from unpod_sync.config import Settings
 from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync.interrupts import NUMBERS
 from unpod_sync.sync.pipeline import sync
-from unpod_sync.warehouse import database, schema
+from unpod_sync.warehouse import schema, work_file
 from unpod_sync.warehouse.database import Warehouse
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 from unpod_sync.warehouse.files import Files
 
 NOW = datetime(2026, 3, 12, 11, 30, tzinfo=UTC)
@@ -41,14 +42,14 @@ def _no_settings_of_this_machine(
         monkeypatch.setenv(name, str(home))
 
 
-ATTACH = database.attach
+ATTACH = work_file.attach
 
 
 def attach_copies_of(empty: Files) -> Callable[..., duckdb.DuckDBPyConnection]:
     """`warehouse.attach`, whose new work files begin as a copy of this one."""
-    Warehouse.open(empty, now=NOW.replace(tzinfo=None)).close()
+    Warehouse.open(DuckDBFile(empty.published), now=NOW.replace(tzinfo=None)).close()
 
-    def attach(path: Path, memory_limit: str = "300MB") -> duckdb.DuckDBPyConnection:
+    def attach(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
         if path.name.endswith(".work") and not path.exists():
             shutil.copyfile(empty.work, path)
             path.chmod(0o600)
@@ -65,7 +66,7 @@ def _new_warehouses_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iter
     """
     empty = Files(tmp_path_factory.mktemp("empty") / "unpod.duckdb")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database, "attach", attach_copies_of(empty))
+        patch.setattr(work_file, "attach", attach_copies_of(empty))
         yield
 
 
@@ -80,8 +81,8 @@ def plainly_stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     empty = Files(tmp_path_factory.mktemp("plain") / "unpod.duckdb")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(schema, "_ddl", ddl)
-        patch.setattr(database, "attach", ATTACH)  # or the empty one would be a copy of the compressing one
-        patch.setattr(database, "attach", attach_copies_of(empty))
+        patch.setattr(work_file, "attach", ATTACH)  # or the empty one would be a copy of the compressing one
+        patch.setattr(work_file, "attach", attach_copies_of(empty))
         yield
 
 

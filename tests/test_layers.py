@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "unpod_sync"
@@ -135,6 +136,17 @@ def test_nothing_below_imports_the_command_line():
     for name, path in MODULES.items():
         if not is_command_line(name):
             assert not any(is_command_line(target) for target in imports(path)), name
+
+
+def test_only_the_warehouse_knows_where_it_is_stored():
+    """All others go through `Storage`: no files of a warehouse, no logs, no locks, no DuckDB connections of their own."""
+    of_files = re.compile(
+        r"duckdb\.connect|\.wal\b|\.work\b|warehouse\.(?:work_file|publish|duckdb_file)\b|import .*\bFiles\b"
+    )
+    for name, path in MODULES.items():
+        if package_of(name) != "warehouse":
+            found = of_files.findall(path.read_text(encoding="utf-8"))
+            assert not found, f"{name}: {found}"
 
 
 def test_the_simulator_shares_nothing_with_us():

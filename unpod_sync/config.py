@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "unpod-sync.toml"
 DEFAULT_BASE_URL = "https://unpod.ai"
+MEMORY_LIMIT = "400MB"  # of DuckDB; 1,000 changes all over a million tasks need more than 300MB
 """Characters of a token. A shorter text may stand in payloads by chance, and would be cut out of them."""
 
 
@@ -212,7 +213,7 @@ class Settings:
     sweep_days: float = _setting(7.0, _positive, "Everything is verified at least this often.")
     sweep_pages: int = _setting(50, _whole(1), "Pages of the sweep per sync, more when needed.")
 
-    memory_limit: str = _setting("300MB", _memory, "Memory DuckDB may use during a sync.")
+    memory_limit: str = _setting(MEMORY_LIMIT, _memory, "Memory DuckDB may use during a sync.")
     published_mode: str = _setting("0600", _mode, "Mode of the published file, e.g. 0640 for a BI account.")
     views_folder: Path | None = _setting(None, _path, "Folder of your own .sql views, built after ours.")
     ping_url: Secret | None = _setting(None, _secret, "URL called after a sync; /fail is added on failure.")

@@ -14,11 +14,12 @@ from tests.conftest import Ran
 from unpod_sync.analytics.dbt import PARENTS, sources_yaml
 from unpod_sync.analytics.query import open_published
 from unpod_sync.tables import TABLES
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 
 
 @pytest.fixture(scope="module")
 def text(warehouse_file: Path) -> str:
-    with open_published(warehouse_file) as connection:
+    with open_published(DuckDBFile(warehouse_file)) as connection:
         return sources_yaml(connection)
 
 
@@ -30,7 +31,7 @@ def source(text: str) -> dict[str, Any]:
 
 def test_every_table_view_and_column_is_there(source: dict[str, Any], warehouse_file: Path) -> None:
     """With its type and its description, in the order of the catalogue."""
-    with open_published(warehouse_file) as connection:
+    with open_published(DuckDBFile(warehouse_file)) as connection:
         columns = connection.execute(
             "select table_name, column_name, data_type, comment from duckdb_columns()"
             " where schema_name = 'main' and not internal order by table_name, column_index"

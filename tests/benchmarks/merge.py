@@ -17,8 +17,8 @@ from unpod_sync.sync.loader import created_between
 from unpod_sync.transform.flatten import flatten
 from unpod_sync.transform.records import prepare
 from unpod_sync.warehouse import merge
-from unpod_sync.warehouse.database import Warehouse, load_rows, most_memory
-from unpod_sync.warehouse.files import Files
+from unpod_sync.warehouse.database import Warehouse, load_rows
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 
 SIZE = 1_000_000
 CHANGED = 1_000
@@ -56,9 +56,7 @@ def run(options: Options) -> list[Figure]:
 
 def _merge(database: Path, age: str, turn: int) -> tuple[float, float]:
     """Seconds of looking up what is stored, and of writing the batch."""
-    files = Files(database)
-    # What a sync falls back on when tasks of any age change in a million: each row group takes 256 KB.
-    warehouse = Warehouse.open(files, now=synthetic.now(), memory_limit=most_memory())
+    warehouse = Warehouse.open(DuckDBFile(database), now=synthetic.now())
     try:
         connection = warehouse.connection
         order = "created_at desc" if age == "newest" else "hash(task_id)"

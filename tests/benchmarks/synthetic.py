@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from tests.benchmarks import harness
-from unpod_sync.warehouse.database import attach
+from unpod_sync.warehouse.work_file import attach
 
 SEED_TASKS = 10_000
 SEED_DAYS = 6

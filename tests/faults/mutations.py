@@ -117,9 +117,9 @@ MUTATIONS = (
     Mutation(
         "late-damage",
         "5 readers: a damaged work file is made again, whenever the damage shows",
-        "unpod_sync/sync/pipeline.py",
-        "        if not may_repair or not is_corruption(error):\n            raise\n",
-        "        raise\n",
+        "unpod_sync/warehouse/duckdb_file.py",
+        "            if self.restore(error, notes):\n",
+        "            if False:\n",
         "tests/faults/test_files.py",
     ),
     Mutation(

@@ -18,7 +18,7 @@ from unpod_sync.operations import Finding, Level, doctor_files, exit_status
 from unpod_sync.operations.doctor_api import findings
 from unpod_sync.operations.time_zone_check import call_offset
 from unpod_sync.simulator import Simulator, World
-from unpod_sync.warehouse.files import Files
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 
 NOW = datetime(2026, 3, 12, 11, 30, tzinfo=UTC)
 
@@ -136,7 +136,7 @@ def test_folders_and_files_that_others_could_replace(tmp_path: Path) -> None:
     settings = Settings(database=tmp_path / "x.duckdb")
 
     def told() -> str:
-        found = doctor_files.findings(settings, Files(settings.database), NOW.replace(tzinfo=None))
+        found = doctor_files.findings(DuckDBFile(settings.database), NOW.replace(tzinfo=None))
         return "\n".join(f"{f.level.name} {f.text} {f.remedy}" for f in found if f.level is not Level.OK)
 
     tmp_path.chmod(0o700)

@@ -25,6 +25,7 @@ from unpod_sync.privacy.ingest_filter import NOT_KEPT
 from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync.pipeline import Options, sync
 from unpod_sync.sync.result import LoadResult
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 from unpod_sync.warehouse.files import Files, sync_lock
 from unpod_sync.warehouse.schema import sql_files
 
@@ -272,7 +273,7 @@ def test_not_while_a_sync_runs(scene: Scene, run_cli: Run) -> None:
 def test_the_published_list_tells_nothing(scene: Scene, run_cli: Run) -> None:
     """Only hashes whose key is in no database; the private file is for its owner alone."""
     run_cli("forget", NUMBER, "--yes")
-    key = keys.read(Files(scene.settings.database))
+    key = keys.read(DuckDBFile(scene.settings.database))
     assert key is not None and key.path.stat().st_mode & 0o777 == 0o600
     for path in (scene.settings.database, Files(scene.settings.database).work):
         assert key.key not in path.read_bytes() and key.key.hex().encode() not in path.read_bytes()
@@ -307,7 +308,7 @@ def test_every_database_file_lost(scene: Scene, run_cli: Run) -> None:
 def test_the_private_file_lost(scene: Scene, run_cli: Run) -> None:
     """Without the key nobody could be refused: the sync says so rather than bring them back."""
     run_cli("forget", NUMBER, "--yes")
-    keys.path_of(Files(scene.settings.database)).unlink()
+    DuckDBFile(scene.settings.database).private_file.unlink()
     with pytest.raises(Exception, match="holds the key") as caught:
         scene.sync()
     assert caught.value.exit_status == 78  # type: ignore[attr-defined]
@@ -358,12 +359,12 @@ def test_killed_at_any_moment(scene: Scene, run_cli: Run, round_: int) -> None:
     process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
     files = Files(scene.settings.database)
     rng = random.Random(round_)
-    while not keys.path_of(files).exists() and process.poll() is None:
+    while not files.beside("private.json").exists() and process.poll() is None:
         time.sleep(0.002)
     time.sleep(rng.random() * (0.4 + (time.monotonic() - started) * 0.5))
     process.send_signal(signal.SIGKILL)
     process.wait()
-    key = keys.read(files)
+    key = keys.read(DuckDBFile(files.published))
     is_begun = key is not None and bool(key.forgotten)
     with duckdb.connect(str(files.published), read_only=True) as connection:
         assert connection.execute("select count(*) from tasks").fetchall() in ([(130,)], [(135,)])
@@ -372,7 +373,7 @@ def test_killed_at_any_moment(scene: Scene, run_cli: Run, round_: int) -> None:
     else:
         assert run_cli("forget", NUMBER, "--yes").status == 0
     assert_gone(scene)
-    key = keys.read(files)
+    key = keys.read(DuckDBFile(files.published))
     assert key is not None and key.erasing is None
     assert scene.sync().tasks_changed == 0
 

@@ -28,8 +28,10 @@ from tests.soak.mirror import Mirror, less_secrets, output
 from unpod_sync.config import Settings
 from unpod_sync.simulator import Simulator
 from unpod_sync.sync.pipeline import Options, sync
-from unpod_sync.warehouse import maintenance, publish
+from unpod_sync.warehouse import work_file
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 from unpod_sync.warehouse.files import Files
+from unpod_sync.warehouse.publish import revision_of
 
 KINDS = ("first load", "later sync", "publishing", "migration", "compaction", "rebuild")
 SIGNS = {"publishing": "publishing", "compaction": "compacting", "rebuild": "compacting"}
@@ -54,12 +56,12 @@ def child(kind: str, told: dict[str, Any], now: datetime) -> None:
     """The process that is killed."""
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stderr(nowhere):
         settings = Settings(**told)
-        files = Files(settings.database)
         if kind == "compaction":
-            maintenance.MIN_BYTES, maintenance.RECLAIMABLE_RATIO = 0, -1.0
+            work_file.MIN_BYTES, work_file.RECLAIMABLE_RATIO = 0, -1.0
         if kind == "rebuild":
-            maintenance.rebuild(files, now=now, zone=ZoneInfo("UTC"))
-            publish.publish(files)
+            storage = DuckDBFile(settings.database)
+            storage.rebuild(now=now, zone=ZoneInfo("UTC"))
+            storage.publish(now=now)
         else:
             sync(settings, Options(full=kind == "compaction"), now=lambda: now)
 
@@ -149,7 +151,7 @@ class Scene:
             time.sleep(self.rng.random() * 0.06)
 
     def _published(self) -> int | None:
-        return publish.revision_of(self.files.published)
+        return revision_of(self.files.published)
 
     def recovered(self, kind: str, before: int | None) -> None:
         """What the dead process left: the published file whole, the next sync complete and tidy."""

@@ -32,6 +32,7 @@ from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync import pipeline as syncing
 from unpod_sync.warehouse import publish
 from unpod_sync.warehouse.database import Warehouse
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 from unpod_sync.warehouse.files import Files
 
 
@@ -127,7 +128,7 @@ class Fast(Real):
         super().__init__(folder, simulator)
         self._instance = Instance()
         self._template = Files(folder.with_name("template.duckdb"))
-        Warehouse.open(self._template, now=START.replace(tzinfo=None)).close()
+        Warehouse.open(DuckDBFile(self._template.published), now=START.replace(tzinfo=None)).close()
 
     def in_force(self) -> AbstractContextManager[None]:
         return self._instance.in_force()
@@ -145,7 +146,7 @@ class Light:
     def __init__(self, base: Path, simulator: Simulator) -> None:
         self.simulator = simulator
         self.files = Files(base / "light.duckdb")
-        self.warehouse = Warehouse.open(self.files, now=START.replace(tzinfo=None))
+        self.warehouse = Warehouse.open(DuckDBFile(self.files.published), now=START.replace(tzinfo=None))
         self.warehouse.connection.execute("set threads = 1")
         self.warehouse.close = lambda: None  # type: ignore[method-assign]
         self.has_warehouse = True

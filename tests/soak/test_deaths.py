@@ -19,7 +19,7 @@ from unpod_sync.simulator import Simulator
 from unpod_sync.transform.flatten import flatten
 from unpod_sync.transform.records import prepare
 from unpod_sync.warehouse.database import Warehouse
-from unpod_sync.warehouse.files import Files
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 from unpod_sync.warehouse.merge import LoadBatch, LoadContext, flat_batch, write
 
 
@@ -36,7 +36,7 @@ def test_a_migration_that_died_before_its_rebuild(tmp_path: Path) -> None:
         site = Site(simulator, tmp_path)
         site.sync()
         deaths.drop_column(site.files.work)
-        Warehouse.open(site.files, now=site.world.now.replace(tzinfo=None)).close()
+        Warehouse.open(DuckDBFile(site.files.published), now=site.world.now.replace(tzinfo=None)).close()
         site.sync()
         assert site.ask("select count(call_id) from main.tasks") == [(2,)]
         assert site.ask("select count(*) from meta.settings where name = 'rebuild_due'") == [(0,)]
@@ -74,7 +74,7 @@ def test_a_batch_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         "meta.bookmarks",
     )
     count = " + ".join(f"(select count(*) from {table})" for table in tables)
-    with closing(Warehouse.open(Files(tmp_path / "u.duckdb"), now=now)) as warehouse:
+    with closing(Warehouse.open(DuckDBFile(tmp_path / "u.duckdb"), now=now)) as warehouse:
         for statements in count_from(0):
             batch = LoadBatch(
                 copies=[flat_batch(rows, flatten("task", rows, ZoneInfo("UTC")))], bookmarks=[bookmark]

@@ -24,7 +24,7 @@ from unpod_sync.sync.plan import ListState
 from unpod_sync.sync.progress import ListProgress
 from unpod_sync.transform.records import prepare
 from unpod_sync.warehouse.database import Warehouse
-from unpod_sync.warehouse.files import Files
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 from unpod_sync.warehouse.merge import mark_deleted
 
 NOW = datetime(2026, 3, 2, 9)  # noqa: DTZ001  naive UTC, as everywhere inside
@@ -39,7 +39,7 @@ Told = tuple[int, list[dict[str, Any]]]  # an answer: its place in time, and its
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    opened = Warehouse.open(Files(tmp_path_factory.mktemp("order") / "u.duckdb"), now=NOW)
+    opened = Warehouse.open(DuckDBFile(tmp_path_factory.mktemp("order") / "u.duckdb"), now=NOW)
     yield opened
     opened.close()
 

@@ -9,7 +9,7 @@ from tests.conftest import NOW
 from unpod_sync.sync.bookmark import Bookmark
 from unpod_sync.sync.coverage import Coverage
 from unpod_sync.warehouse.database import Warehouse
-from unpod_sync.warehouse.files import Files
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 from unpod_sync.warehouse.merge import write_bookmarks
 
 WHEN = datetime(2026, 3, 10, 12, 30)  # noqa: DTZ001  naive UTC
@@ -40,7 +40,7 @@ FULL = Bookmark(
 
 def test_a_stored_bookmark_is_the_same_one(tmp_path: Path) -> None:
     """Every field, through the table itself; the row has exactly the table's columns."""
-    warehouse = Warehouse.open(Files(tmp_path / "unpod.duckdb"), now=NOW.replace(tzinfo=None))
+    warehouse = Warehouse.open(DuckDBFile(tmp_path / "unpod.duckdb"), now=NOW.replace(tzinfo=None))
     write_bookmarks(warehouse.connection, [FULL.to_row()])
     row = warehouse.bookmark(FULL.resource)
     warehouse.close()

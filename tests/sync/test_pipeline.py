@@ -12,7 +12,7 @@ import pytest
 
 from tests.benchmarks.world import bench_world
 from tests.conftest import NOW, settings_for
-from unpod_sync.errors import AccessError
+from unpod_sync.errors import AccessError, WarehouseError
 from unpod_sync.simulator import Fault, Simulator, World
 from unpod_sync.sync.pipeline import Options, sync
 from unpod_sync.sync.result import LoadResult
@@ -184,16 +184,17 @@ def test_a_task_that_says_another_creation_is_the_same_task(world: World, tmp_pa
 
 
 def test_too_little_memory_for_duckdb_is_said_and_loses_nothing(tmp_path: Path) -> None:
-    """Deleting all over a long history takes memory for each row group; a second try gets more."""
+    """Deleting all over a long history takes memory for each row group: the error names the setting to raise."""
     database = tmp_path / "unpod.duckdb"
     world = bench_world(3, tasks=300, spaces=1, now=NOW)
     with Simulator(world) as running:
         sync(settings_for(running, database))
         for task_id in world.task_ids(token(world)):
             world.edit_task(task_id, {"output.call_id": "edited"})
-        result = sync(settings_for(running, database, memory_limit="3MB"))
-    assert result.status == "done"
-    assert any("memory_limit (3MB)" in note for note in result.notes)
+        with pytest.raises(WarehouseError, match=r"memory_limit \(3MB\)") as raised:
+            sync(settings_for(running, database, memory_limit="3MB"))
+        assert "UNPOD_MEMORY_LIMIT" in raised.value.hint
+        assert sync(settings_for(running, database)).status == "done"
     assert stored(database) == ids(world)
     assert rows(database, "select distinct call_id from tasks") == [("edited",)]
 

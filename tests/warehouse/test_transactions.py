@@ -14,7 +14,7 @@ from unpod_sync.privacy.backfill import redact_versions
 from unpod_sync.privacy.redact import Rules
 from unpod_sync.warehouse import schema
 from unpod_sync.warehouse.database import Warehouse
-from unpod_sync.warehouse.files import Files
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 from unpod_sync.warehouse.merge import LoadBatch, LoadContext, mark_deleted, write
 from unpod_sync.warehouse.transactions import transaction
 
@@ -102,7 +102,7 @@ def migrate(warehouse: Warehouse) -> None:
 def test_a_step_that_fails_leaves_the_connection_usable(
     tmp_path: Path, step: Callable[[Warehouse], None]
 ) -> None:
-    warehouse = Warehouse.open(Files(tmp_path / "u.duckdb"), now=NOW, views_later=True)
+    warehouse = Warehouse.open(DuckDBFile(tmp_path / "u.duckdb"), now=NOW)
     with pytest.raises(duckdb.Error) as raised:
         step(warehouse)
     assert "aborted" not in str(raised.value).lower()

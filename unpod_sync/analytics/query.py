@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from textwrap import shorten
 
 import duckdb
@@ -17,9 +16,8 @@ import pyarrow as pa
 
 from unpod_sync.errors import UsageError, WarehouseError
 from unpod_sync.suggest import did_you_mean
-from unpod_sync.warehouse.files import Files
-from unpod_sync.warehouse.publish import refuse_stray_wal
 from unpod_sync.warehouse.statements import statements
+from unpod_sync.warehouse.storage import Storage
 
 #: Rows per batch: large enough to be fast, small enough for rows that carry whole payloads.
 BATCH_ROWS = 2_000
@@ -29,43 +27,10 @@ ONLY_READS = (
     "or `unpod-sync export --format parquet --output exports`."
 )
 
-ISOLATION = {
-    "enable_external_access": "false",
-    "autoload_known_extensions": "false",
-    "autoinstall_known_extensions": "false",
-    "python_enable_replacements": "false",
-}
 
-
-def open_published(path: Path, *, isolated: bool = True) -> duckdb.DuckDBPyConnection:
-    """Opens the published file read-only; `isolated` also shuts out every other file, for foreign SQL."""
-    refuse_stray_wal(Files(path))
-    try:
-        connection = duckdb.connect(str(path), read_only=True, config=dict(ISOLATION) if isolated else {})
-    except duckdb.Error as error:
-        raise _cannot_open(path, error) from None
-    connection.execute("set timezone = 'UTC'")
-    if isolated:
-        connection.execute("set lock_configuration = true")
-    return connection
-
-
-def _cannot_open(path: Path, error: duckdb.Error) -> WarehouseError:
-    text = str(error)
-    if "lock" in text.lower():
-        return WarehouseError(
-            f"{path} is held by a program that opened it for writing",
-            "Close it there, and open it read-only in future: nobody should write to the published file.",
-        )
-    if "version" in text.lower():
-        return WarehouseError(
-            f"{path} was written by another version of DuckDB than this one ({duckdb.__version__})",
-            "Upgrade with: pip install --upgrade unpod-sync duckdb",
-        )
-    return WarehouseError(
-        f"{path} cannot be read: {text.splitlines()[0]}",
-        "Is it the published file, and may this account read it? `unpod-sync sync` publishes it again.",
-    )
+def open_published(storage: Storage, *, isolated: bool = True) -> duckdb.DuckDBPyConnection:
+    """Opens what is published, read-only; `isolated` also shuts out every file, for foreign SQL."""
+    return storage.connect_reader(sandboxed=isolated)
 
 
 @dataclass(frozen=True, slots=True)

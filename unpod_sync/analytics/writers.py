@@ -26,7 +26,7 @@ from unpod_sync.analytics.query import Result
 from unpod_sync.config import FILE_NAME
 from unpod_sync.errors import UsageError
 from unpod_sync.escaping import escape_control_json
-from unpod_sync.warehouse.files import create_file, disk_errors
+from unpod_sync.warehouse.files import OWN_NAMES, create_file, disk_errors
 
 Writer = Callable[[Result, IO[bytes]], int]
 
@@ -168,16 +168,11 @@ WRITERS: dict[str, Writer] = {"csv": write_csv, "json": write_json, "parquet": w
 
 #: The bytes at offset 8 of every DuckDB file (https://duckdb.org/docs/stable/internals/storage).
 DUCKDB_MAGIC = b"DUCK"
-#: Files that the tool itself keeps beside a database, and logs of databases.
-OURS = re.compile(
-    r"\..+\.(work|lock|state\.json|holder\.json|private\.json|demo|publishing|restoring|compacting)"
-    r"|.*\.wal"
-)
 
 
 def refuse_precious(path: Path) -> None:
     """Raises `UsageError` when writing to `path` would replace a database, a device or a file of the tool's own."""
-    if OURS.fullmatch(path.name) or OURS.fullmatch(path.resolve().name) or path.name == FILE_NAME:
+    if OWN_NAMES.fullmatch(path.name) or OWN_NAMES.fullmatch(path.resolve().name) or path.name == FILE_NAME:
         raise UsageError(f"{path} is a file of unpod-sync itself", "Name another file.")
     if path.exists() and not path.is_file():
         raise UsageError(f"{path} is no regular file", "Name a file, or redirect the output instead.")

@@ -19,6 +19,7 @@ from unpod_sync.errors import UsageError, WarehouseError
 
 if TYPE_CHECKING:
     from unpod_sync.analytics.query import Result
+    from unpod_sync.warehouse.storage import Storage
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -134,15 +135,18 @@ def called_with(*more: str) -> str:
     return shlex.join([*words, *more])
 
 
-def published(settings: Settings) -> Path:
-    """The published file, or an error that tells how to get one."""
-    if not settings.database.is_file():
+def published(settings: Settings) -> Storage:
+    """The storage of a published warehouse, or an error that tells how to get one."""
+    from unpod_sync.warehouse import open_storage
+
+    storage = open_storage(settings)
+    if not storage.is_published():
         raise WarehouseError(
             f"there is no {settings.database.absolute()} yet",
             "Run `unpod-sync sync` first, or name the file with --database. "
             "To try without an account: `unpod-sync demo`.",
         )
-    return settings.database
+    return storage
 
 
 def form_of(form: str | None, target: Path | None, *, as_json: bool = False) -> str:

@@ -21,8 +21,8 @@ from unpod_sync.cli.output import Output, Styled, echo
 from unpod_sync.cli.simulate import serve
 from unpod_sync.config import Secret, Settings
 from unpod_sync.errors import LockedError, WarehouseError
-from unpod_sync.operations.formatting import format_bytes
-from unpod_sync.warehouse.files import Files, disk_errors, lock_holder
+from unpod_sync.warehouse import open_storage
+from unpod_sync.warehouse.files import format_bytes
 
 if TYPE_CHECKING:
     from unpod_sync.simulator import Simulator, World
@@ -186,17 +186,15 @@ def clear(database: Path) -> None:
 
     A file that no demo made is never touched: `WarehouseError`.
     """
-    files = Files(database)
-    mark = files.beside(MARK)
-    ours = [files.published, files.work, files.work.with_name(files.work.name + ".wal"), files.state]
-    with disk_errors(database):
-        if any(path.exists() for path in ours) and not mark.exists():
+    storage = open_storage(Settings(database=database))
+    mark = database.with_name(f".{database.name}.{MARK}")
+    with storage.errors():
+        if (storage.exists() or storage.read_state()) and not mark.exists():
             raise WarehouseError(
                 f"{database} is there already, and no demo made it", "Name another file with --database."
             )
-        if lock_holder(files) is not None:
+        if storage.lock_holder() is not None:
             raise LockedError(f"another demo is at work on {database}", "Wait for it to end.")
         database.parent.mkdir(parents=True, exist_ok=True)
         mark.touch(mode=0o600)
-        for path in ours:
-            path.unlink(missing_ok=True)
+        storage.remove()

@@ -85,18 +85,18 @@ def _forget(contact: str, settings: Settings, output: Output, *, yes: bool) -> i
     from unpod_sync.privacy import forget
 
     if not yes:
-        preview = forget.preview(settings, contact, output.note)
+        preview = forget.preview(settings, contact)
         if preview.is_somebody and not preview.is_done:
             _show(preview, output)
             _ask("Erase all this for good?")
-    done = forget.forget(settings, contact, output.note)
+    done = forget.forget(settings, contact)
     if output.json:
         output.dump(
             {
                 "forgotten": done.is_somebody,
                 "erased": done.rows,
                 "related_tasks": done.related,
-                "files_not_managed": [str(path) for path in done.set_aside],
+                "files_not_managed": [str(path) for path in done.quarantined],
             }
         )
     if not done.is_somebody:
@@ -108,7 +108,7 @@ def _forget(contact: str, settings: Settings, output: Output, *, yes: bool) -> i
     if yes:
         _show(done, output)
     output.say(f"erased, also in {settings.database}; later syncs refuse what the API still lists")
-    _warn(done.set_aside, output)
+    _warn(done.quarantined, output)
     return EXIT_DONE
 
 

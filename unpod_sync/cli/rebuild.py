@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from unpod_sync.cli.common import database_option, output_options
 from unpod_sync.cli.output import Output
 from unpod_sync.config import Settings
+from unpod_sync.errors import WarehouseError
+
+if TYPE_CHECKING:
+    from unpod_sync.warehouse.storage import Storage
 
 
 @click.command(
@@ -23,34 +27,25 @@ def command(settings: Settings, output: Output) -> None:
     History stays: when things were first seen, changed or deleted, and every version.
     """
     from unpod_sync.clock import utc_now
-    from unpod_sync.warehouse import maintenance, publish
-    from unpod_sync.warehouse.database import with_enough_memory
-    from unpod_sync.warehouse.files import Files, disk_errors, sync_lock
+    from unpod_sync.warehouse import open_storage
     from unpod_sync.warehouse.maintenance import open_current
 
-    files = Files(settings.database)
-    with sync_lock(files, now=utc_now()), disk_errors(files.published):
-        if not files.work.exists() and not files.published.exists():
-            from unpod_sync.errors import WarehouseError
-
+    storage = open_storage(settings)
+    with storage.lock(now=utc_now()), storage.errors():
+        if not storage.exists():
             raise WarehouseError(
                 f"there is no {settings.database.absolute()} to rebuild", "Run `unpod-sync sync` first."
             )
-
-        def rebuild(memory_limit: str) -> tuple[int, int]:
-            open_current(replace(settings, memory_limit=memory_limit), files, now=utc_now).close()
-            return files.work.stat().st_size, maintenance.rebuild(
-                files,
-                now=utc_now(),
-                zone=settings.zone,
-                views_folder=settings.views_folder,
-                memory_limit=memory_limit,
-            )
-
-        before, objects = with_enough_memory(settings.memory_limit, rebuild, output.note)
-        publish.publish(files, mode=int(settings.published_mode, 8))
-    after = files.work.stat().st_size
+        open_current(settings, storage, now=utc_now).close()
+        before = _bytes(storage)
+        objects = storage.rebuild(now=utc_now(), zone=settings.zone)
+        storage.publish(now=utc_now())
+    after = _bytes(storage)
     if output.json:
         output.dump({"objects": objects, "bytes_before": before, "bytes_after": after})
     output.say(f"rebuilt {objects:,} objects; {before / 1e6:,.1f} MB became {after / 1e6:,.1f} MB")
     output.say(f"published {settings.database}")
+
+
+def _bytes(storage: Storage) -> int:
+    return int((storage.describe()["work"] or {}).get("bytes", 0))

@@ -49,7 +49,8 @@ def command(
     from unpod_sync.report.model import Request, report
 
     request = Request(spaces, agents, since, until)
-    path = published(settings)
+    published(settings)
+    path = settings.database
     if html:
         from unpod_sync.report.html import write
 

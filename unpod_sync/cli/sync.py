@@ -95,9 +95,9 @@ def _pinged(settings: Settings, output: Output, *, is_dry: bool) -> Iterator[lis
 
 def kept(settings: Settings) -> str:
     """What an interrupted sync leaves behind, in words."""
-    from unpod_sync.warehouse.files import Files, read_state
+    from unpod_sync.warehouse import open_storage
 
-    rows = (read_state(Files(settings.database)).get("standing") or {}).get("rows", {})
+    rows = (open_storage(settings).read_state().get("standing") or {}).get("rows", {})
     tasks = f"{rows['tasks']:,} tasks are safe" if rows.get("tasks") else "Nothing was committed yet"
     file = f"{settings.database} is as it was" if settings.database.exists() else "nothing is published yet"
     return f"{tasks}, {file}; the next sync goes on from there."

@@ -10,7 +10,7 @@ from unpod_sync.config import load_with_origins
 from unpod_sync.errors import ConfigurationError
 from unpod_sync.operations import doctor_config, doctor_files
 from unpod_sync.operations.finding import Finding, failed
-from unpod_sync.warehouse.files import Files
+from unpod_sync.warehouse import open_storage
 
 
 def run_checks(flags: Mapping[str, Any], now: datetime, *, offline: bool = False) -> Iterator[Finding]:
@@ -26,4 +26,4 @@ def run_checks(flags: Mapping[str, Any], now: datetime, *, offline: bool = False
         from unpod_sync.operations import doctor_api
 
         yield from doctor_api.findings(settings, now)
-    yield from doctor_files.findings(settings, Files(settings.database), now)
+    yield from doctor_files.findings(open_storage(settings), now)

@@ -41,12 +41,3 @@ def format_time(moment: datetime | str | None, zone: tzinfo = UTC) -> str:
         return UNKNOWN
     at = moment if isinstance(moment, datetime) else datetime.fromisoformat(moment.removesuffix("Z"))
     return at.replace(tzinfo=UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
-
-
-def format_bytes(number: float) -> str:
-    """`512 B`, `2.0 kB`, `10 MB`."""
-    for unit in ("B", "kB", "MB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" or number >= 10 else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} GB"

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unpod_sync.errors import WarehouseError
 from unpod_sync.operations.formatting import format_duration, format_time
-from unpod_sync.warehouse.files import Files, lock_holder, read_state
+from unpod_sync.warehouse import open_storage
 
 if TYPE_CHECKING:
     from unpod_sync.config import Settings
+    from unpod_sync.warehouse.storage import Storage
 
 Row = dict[str, Any]
 
@@ -58,22 +59,22 @@ class Status:
 
 def read_status(settings: Settings, now: datetime) -> Status:
     """The status at `now` (naive UTC). Nothing is written, and no network is used."""
-    files = Files(settings.database)
-    state = read_state(files)
-    summary, source = _summary(files, state)
+    storage = open_storage(settings)
+    state = storage.read_state()
+    summary, source = _summary(storage, state)
     loads = summary.get("loads", [])
     success = state.get("last_done_at") or next(
         (load["ended_at"] for load in loads if load["status"] == "done"), None
     )
     latest = state if state.get("load_id") else (loads[0] if loads else None)
     return Status(
-        database=str(files.published),
+        database=str(settings.database),
         checked_at=_stamp(now.isoformat(timespec="seconds")),
         source=source,
         last_success_at=_stamp(success),
         age_seconds=age_of(success, now),
         last_sync=_picked(latest, "load_id", "status", "started_at", "ended_at", "error"),
-        running=_picked(lock_holder(files), "pid", "host", "since"),
+        running=_picked(storage.lock_holder(), "pid", "host", "since"),
         requests_today=_requests_today(state.get("requests_today") or {}, now, settings.requests_per_day),
         rows=summary.get("rows", {}),
         spaces=[
@@ -83,15 +84,15 @@ def read_status(settings: Settings, now: datetime) -> Status:
         lists_failing=[_stamped(row) for row in summary.get("lists_failing", [])],
         loads=[_stamped(load) for load in loads],
         notices=[_stamped(notice) for notice in summary.get("notices", [])],
-        files={"published": _file(files.published), "work": _file(files.work)},
+        files={name: found and _stamped(found) for name, found in storage.describe().items()},
     )
 
 
-def _summary(files: Files, state: Row) -> tuple[Row, str]:
+def _summary(storage: Storage, state: Row) -> tuple[Row, str]:
     """The summary that the last sync left, and where it was found."""
     if state.get("standing"):
         return state["standing"], "state"
-    published = _published_summary(files)
+    published = _published_summary(storage)
     return (published, "published") if published else ({}, "none")
 
 
@@ -108,18 +109,18 @@ def age_of(moment: str | None, now: datetime) -> int | None:
     return int((now - datetime.fromisoformat(moment.removesuffix("Z"))).total_seconds())
 
 
-def _published_summary(files: Files) -> Row | None:
-    """The summary that the published file was published with, None when it cannot be read."""
-    if not files.published.is_file():
+def _published_summary(storage: Storage) -> Row | None:
+    """The summary of what was published, None when it cannot be read."""
+    if not storage.is_published():
         return None
     import duckdb
 
     from unpod_sync.warehouse.summary import read_summary
 
     try:
-        with duckdb.connect(str(files.published), read_only=True) as connection:
+        with storage.connect_reader(sandboxed=False) as connection:
             return read_summary(connection)
-    except (duckdb.Error, OSError):
+    except (duckdb.Error, OSError, WarehouseError):
         return None
 
 
@@ -139,16 +140,3 @@ def _stamped(values: Row) -> Row:
 
 def _stamp(moment: str | None) -> str | None:
     return f"{moment.removesuffix('Z')}Z" if moment else None
-
-
-def _file(path: Path) -> Row | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    changed = datetime.fromtimestamp(found.st_mtime).astimezone().utctimetuple()
-    return {
-        "path": str(path),
-        "bytes": found.st_size,
-        "modified_at": _stamp(datetime(*changed[:6]).isoformat()),  # noqa: DTZ001  naive UTC, as everywhere
-    }

@@ -8,28 +8,24 @@ can be repeated.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import msgspec
 import pyarrow as pa
 
-from unpod_sync.config import Settings
-from unpod_sync.errors import WarehouseError
 from unpod_sync.model import Refusal
 from unpod_sync.privacy import identities
 from unpod_sync.privacy.backfill import hide_refused_rows
 from unpod_sync.privacy.ingest_filter import Forgotten
 from unpod_sync.privacy.keyfile import KeyFile
-from unpod_sync.warehouse import maintenance, publish, schema_drift
+from unpod_sync.warehouse import schema_drift
 from unpod_sync.warehouse.database import Warehouse, first_row, registered_tables
-from unpod_sync.warehouse.files import Files, clear_leftovers, read_state, write_state
 from unpod_sync.warehouse.merge import write_refusals
+from unpod_sync.warehouse.storage import Storage
 from unpod_sync.warehouse.summary import read_summary
 from unpod_sync.warehouse.transactions import transaction
 
@@ -122,37 +118,15 @@ def write_contacts(connection: duckdb.DuckDBPyConnection, keyfile: KeyFile) -> N
     )
 
 
-def erase_bytes(files: Files, settings: Settings, keyfile: KeyFile, now: datetime) -> None:
-    """Writes the closed work file anew, publishes it, clears what lies about; then nothing is due."""
-    log = files.work.with_name(files.work.name + ".wal")
-    if log.exists():
-        raise WarehouseError(
-            f"{log} was not taken over into the work file",
-            "Run the command again; it goes on where it stopped.",
-        )
-    maintenance.compact(
-        files, now=now, views_folder=settings.views_folder, memory_limit=settings.memory_limit
-    )
-    publish.publish(files, mode=int(settings.published_mode, 8))
-    clear_leftovers(files)
-    # Where DuckDB puts what a reader has no memory for, and leaves it when that one is killed.
-    shutil.rmtree(files.published.with_name(files.published.name + ".tmp"), ignore_errors=True)
-    _refresh_state(files)
-    keyfile.ended()
-
-
-def set_aside(files: Files) -> list[Path]:
-    """Files that an earlier sync moved out of the way: nobody manages them, nothing erases them."""
-    folder, name = files.published.parent, files.published.name
-    return sorted([*folder.glob(f"{name}.foreign-*"), *folder.glob(f".{name}.work.corrupt-*")])
-
-
-def _refresh_state(files: Files) -> None:
-    state = read_state(files)
+def erase_bytes(storage: Storage, keyfile: KeyFile, now: datetime) -> None:
+    """Erases what deleted rows left in the closed warehouse and its state; then nothing is due."""
+    storage.erase_deleted_bytes(now=now)
+    state = storage.read_state()
     if state:
-        with duckdb.connect(str(files.published), read_only=True) as connection:
+        with storage.connect_reader(sandboxed=False) as connection:
             state["standing"] = read_summary(connection)
-        write_state(files, state)
+        storage.write_state(state)
+    keyfile.ended()
 
 
 def _stored(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, dict[str, Any]]]:

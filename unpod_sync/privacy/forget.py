@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,10 +21,10 @@ from unpod_sync.privacy.ingest_filter import Forgotten
 from unpod_sync.privacy.keyfile import KeyFile
 from unpod_sync.privacy.policy import check_key, read_forgotten
 from unpod_sync.transform.contact import zone_country
-from unpod_sync.warehouse import publish
-from unpod_sync.warehouse.database import Warehouse, first_row, registered_tables, with_enough_memory
-from unpod_sync.warehouse.files import Files, disk_errors, sync_lock
+from unpod_sync.warehouse import open_storage
+from unpod_sync.warehouse.database import Warehouse, first_row, registered_tables
 from unpod_sync.warehouse.maintenance import open_current
+from unpod_sync.warehouse.storage import Storage
 from unpod_sync.warehouse.transactions import transaction
 
 TASK_ID = re.compile(r"\w*[A-Za-z]\w{7,}")
@@ -38,7 +38,7 @@ class Preview:
     is_listed: bool
     related: int = 0
     related_example: str = ""
-    set_aside: tuple[Path, ...] = ()
+    quarantined: tuple[Path, ...] = ()
 
     @property
     def is_somebody(self) -> bool:
@@ -51,35 +51,22 @@ class Preview:
         return self.is_listed and not any(self.rows.values())
 
 
-def preview(settings: Settings, contact: str, tell: Callable[[str], object]) -> Preview:
-    """What `forget` would erase; changes nothing. `tell` hears what the user should know."""
-    return with_enough_memory(
-        settings.memory_limit, lambda limit: _preview(replace(settings, memory_limit=limit), contact), tell
-    )
-
-
-def forget(settings: Settings, contact: str, tell: Callable[[str], object]) -> Preview:
-    """Erases the contact's rows and bytes everywhere; they stay forgotten."""
-    return with_enough_memory(
-        settings.memory_limit, lambda limit: _forget(replace(settings, memory_limit=limit), contact), tell
-    )
-
-
-def _preview(settings: Settings, contact: str) -> Preview:
-    with _opened(settings) as (files, warehouse):
-        keyfile = check_key(warehouse, files) or keys.create(files, on_disk=False)
+def preview(settings: Settings, contact: str) -> Preview:
+    """What `forget` would erase; changes nothing."""
+    with _opened(settings) as (storage, warehouse):
+        keyfile = check_key(warehouse, storage) or keys.create(storage, on_disk=False)
         whom = _whom(warehouse, contact, settings)
         return _seen(warehouse, keyfile, whom, erase.find(warehouse.connection, _only(keyfile, whom)))
 
 
-def _forget(settings: Settings, contact: str) -> Preview:
+def forget(settings: Settings, contact: str) -> Preview:
+    """Erases the contact's rows and bytes everywhere; they stay forgotten."""
     now = utc_now()
-    with _locked(settings) as files:
-        publish.refuse_stray_wal(files)
-        with closing(open_current(settings, files, now=utc_now)) as warehouse:
-            keyfile = check_key(warehouse, files)
+    with _locked(settings) as storage:
+        with closing(open_current(settings, storage, now=utc_now)) as warehouse:
+            keyfile = check_key(warehouse, storage)
             whom = _whom(warehouse, contact, settings)
-            keyfile = keyfile or keys.create(files)
+            keyfile = keyfile or keys.create(storage)
             found = erase.find(warehouse.connection, _only(keyfile, whom))
             seen = _seen(warehouse, keyfile, whom, found)
             if not seen.is_somebody or (seen.is_done and keyfile.erasing is None):
@@ -90,14 +77,14 @@ def _forget(settings: Settings, contact: str) -> Preview:
             if not is_alone:  # an earlier erasure was cut short: both are done now
                 found = erase.find(warehouse.connection, forgotten)
             erase.erase_rows(warehouse, forgotten, found, now)
-        erase.erase_bytes(files, settings, keyfile, now)
-        return replace(seen, set_aside=tuple(erase.set_aside(files)))
+        erase.erase_bytes(storage, keyfile, now)
+        return replace(seen, quarantined=tuple(storage.quarantined()))
 
 
 def undo(settings: Settings, contact: str) -> bool:
     """Takes the contact off the list; False when it is not on it."""
-    with _opened(settings) as (files, warehouse):
-        keyfile = check_key(warehouse, files)
+    with _opened(settings) as (storage, warehouse):
+        keyfile = check_key(warehouse, storage)
         if keyfile is None:
             return False
         identity = read_contact(contact, zone_country(settings.timezone)) or ("task_id", contact)
@@ -110,8 +97,8 @@ def undo(settings: Settings, contact: str) -> bool:
 
 def start_anew(settings: Settings) -> None:
     """A new key and an empty list, for when the private file is lost."""
-    with _opened(settings) as (files, warehouse):
-        keys.create(files)
+    with _opened(settings) as (storage, warehouse):
+        keys.create(storage)
         with transaction(warehouse.connection):
             warehouse.connection.execute(
                 "delete from meta.forgotten;"
@@ -130,21 +117,21 @@ def listed(settings: Settings) -> list[tuple[str, datetime, int]]:
 
 
 @contextmanager
-def _locked(settings: Settings) -> Iterator[Files]:
-    files = Files(settings.database)
-    if not files.work.exists() and not files.published.exists():
+def _locked(settings: Settings) -> Iterator[Storage]:
+    storage = open_storage(settings)
+    if not storage.exists():
         raise WarehouseError(
             f"there is no {settings.database.absolute()} yet",
             "Run `unpod-sync sync` first, or name it with --database.",
         )
-    with sync_lock(files, now=utc_now()), disk_errors(files.published):
-        yield files
+    with storage.lock(now=utc_now()), storage.errors():
+        yield storage
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[tuple[Files, Warehouse]]:
-    with _locked(settings) as files, closing(open_current(settings, files, now=utc_now)) as warehouse:
-        yield files, warehouse
+def _opened(settings: Settings) -> Iterator[tuple[Storage, Warehouse]]:
+    with _locked(settings) as storage, closing(open_current(settings, storage, now=utc_now)) as warehouse:
+        yield storage, warehouse
 
 
 def _whom(warehouse: Warehouse, contact: str, settings: Settings) -> set[Identity]:

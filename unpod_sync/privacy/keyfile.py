@@ -16,7 +16,8 @@ from datetime import datetime
 from pathlib import Path
 
 from unpod_sync.errors import WarehouseError
-from unpod_sync.warehouse.files import Files, write_atomically
+from unpod_sync.warehouse.files import write_atomically
+from unpod_sync.warehouse.storage import Storage
 
 KEY_BYTES = 32
 PSEUDONYM_BYTES = 12
@@ -80,14 +81,9 @@ class KeyFile:
         return changed
 
 
-def path_of(files: Files) -> Path:
-    """Where the private file lies."""
-    return files.beside("private.json")
-
-
-def read(files: Files) -> KeyFile | None:
+def read(storage: Storage) -> KeyFile | None:
     """The private file, None when there is none; WarehouseError when it cannot be understood."""
-    path = path_of(files)
+    path = storage.private_file
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         key = bytes.fromhex(value["key"])
@@ -103,7 +99,7 @@ def read(files: Files) -> KeyFile | None:
     return KeyFile(path, key, forgotten, erasing)
 
 
-def create(files: Files, *, on_disk: bool = True) -> KeyFile:
+def create(storage: Storage, *, on_disk: bool = True) -> KeyFile:
     """A new key; WarehouseError or an OSError of the file system when it cannot be written."""
-    fresh = KeyFile(path_of(files), secrets.token_bytes(KEY_BYTES), {})
+    fresh = KeyFile(storage.private_file, secrets.token_bytes(KEY_BYTES), {})
     return fresh._saved(fresh) if on_disk else fresh

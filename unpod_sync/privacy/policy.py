@@ -18,7 +18,7 @@ from unpod_sync.privacy.redact import Rules
 from unpod_sync.transform.contact import zone_country
 from unpod_sync.warehouse import queries
 from unpod_sync.warehouse.database import Warehouse
-from unpod_sync.warehouse.files import Files
+from unpod_sync.warehouse.storage import Storage
 from unpod_sync.warehouse.transactions import transaction
 
 SETTING = "privacy"
@@ -107,7 +107,7 @@ class Privacy:
 
 
 def open_privacy(
-    warehouse: Warehouse, settings: Settings, files: Files, now: datetime, *, is_dry: bool = False
+    warehouse: Warehouse, settings: Settings, storage: Storage, now: datetime, *, is_dry: bool = False
 ) -> Privacy:
     """The guard by the settings in force; stored tasks are brought under them first.
 
@@ -117,7 +117,7 @@ def open_privacy(
     """
     notes: list[str] = []
     stored = _stored(warehouse)
-    keyfile = _key(warehouse, settings, files, stored, is_dry=is_dry)
+    keyfile = _key(warehouse, settings, storage, stored, is_dry=is_dry)
     forgotten = read_forgotten(warehouse, keyfile)
     rules = rules_of(settings, keyfile)
     is_ageing = settings.keep_transcripts_days is not None and stored["cutoff"] is not None
@@ -146,12 +146,12 @@ def rules_of(settings: Settings, keyfile: KeyFile | None) -> Rules:
     return Rules(drop, hashed, keyfile.pseudonym if keyfile else lambda kind, value: f"[{kind}]", country)
 
 
-def complete_erasure(settings: Settings, files: Files, opened: Any, now: datetime) -> bool:
+def complete_erasure(settings: Settings, storage: Storage, opened: Any, now: datetime) -> bool:
     """Ends an erasure that an earlier process began; `opened` opens the work file. True when it did."""
-    if not keys.path_of(files).exists():
+    if not storage.private_file.exists():
         return False
-    keyfile = keys.read(files)
-    if keyfile is None or keyfile.erasing is None or not (files.work.exists() or files.published.exists()):
+    keyfile = keys.read(storage)
+    if keyfile is None or keyfile.erasing is None or not storage.exists():
         return False
     warehouse: Warehouse = opened()
     try:
@@ -160,17 +160,17 @@ def complete_erasure(settings: Settings, files: Files, opened: Any, now: datetim
             erase_rows(warehouse, forgotten, find(warehouse.connection, forgotten), now)
     finally:
         warehouse.close()
-    erase_bytes(files, settings, keyfile, now)
+    erase_bytes(storage, keyfile, now)
     return True
 
 
 def _key(
-    warehouse: Warehouse, settings: Settings, files: Files, stored: dict[str, Any], *, is_dry: bool
+    warehouse: Warehouse, settings: Settings, storage: Storage, stored: dict[str, Any], *, is_dry: bool
 ) -> KeyFile | None:
-    keyfile = check_key(warehouse, files)
+    keyfile = check_key(warehouse, storage)
     wanted = bool(settings.redact_hash or settings.redact_drop or settings.keep_transcripts_days)
     if keyfile is None and wanted:
-        keyfile = keys.create(files, on_disk=not is_dry)
+        keyfile = keys.create(storage, on_disk=not is_dry)
     is_marked = warehouse.setting("privacy_key") is not None
     if keyfile is not None and not is_marked and not is_dry and (settings.redact_hash or keyfile.forgotten):
         with transaction(warehouse.connection):
@@ -178,13 +178,13 @@ def _key(
     return keyfile
 
 
-def check_key(warehouse: Warehouse, files: Files) -> KeyFile | None:
+def check_key(warehouse: Warehouse, storage: Storage) -> KeyFile | None:
     """The private file, None when there is none; ConfigurationError when it is lost or another one."""
-    keyfile = keys.read(files)
+    keyfile = keys.read(storage)
     check = warehouse.setting("privacy_key")
     if check is not None and (keyfile is None or keyfile.check != check):
         raise ConfigurationError(
-            f"{keys.path_of(files)} is missing or another one: it holds the key of the stored hashes",
+            f"{storage.private_file} is missing or another one: it holds the key of the stored hashes",
             "Put the file back from a backup. Without it forgotten contacts would return and hashed values "
             "change; to accept both: `unpod-sync forget --new-key`",
         )

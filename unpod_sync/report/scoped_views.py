@@ -22,7 +22,9 @@ from typing import Any
 
 import duckdb
 
+from unpod_sync.config import Settings
 from unpod_sync.errors import WarehouseError
+from unpod_sync.warehouse import open_storage
 from unpod_sync.warehouse.queries import Parameters, rows_as_dicts
 from unpod_sync.warehouse.schema import quote
 
@@ -150,15 +152,8 @@ def quality(file: PublishedFile, chosen: Filter) -> list[dict[str, Any]]:
 def open_file(path: Path) -> Iterator[PublishedFile]:
     """Opens a published file for reading."""
     with ExitStack() as cursors:
-        connection = cursors.enter_context(
-            duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
-        )
-        connection.execute(f"set temp_directory = {quote(f'{path}.tmp')}")  # not the working directory
-        try:
-            connection.execute(f"attach {quote(str(path))} as warehouse (read_only)")
-        except (duckdb.IOException, duckdb.InvalidInputException) as error:
-            raise WarehouseError(f"{path} cannot be read: {error}", "Run `unpod-sync doctor`.") from None
-        connection.execute("use warehouse")
+        storage = open_storage(Settings(database=path))
+        connection = cursors.enter_context(storage.connect_reader(sandboxed=False))
         views = "select 1 from duckdb_views() where database_name = 'warehouse' and view_name = 'calls'"
         if not connection.execute(views).fetchall():
             raise WarehouseError(

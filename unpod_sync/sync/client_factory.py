@@ -10,7 +10,7 @@ from unpod_sync.api import Client, ClientConfig, RequestBudget, RequestEvent, Re
 from unpod_sync.clock import utc_now
 from unpod_sync.config import Settings
 from unpod_sync.sync.state_file import requests_used_today
-from unpod_sync.warehouse.files import Files, read_state
+from unpod_sync.warehouse.storage import Storage
 
 
 def open_client(
@@ -21,10 +21,10 @@ def open_client(
     monotonic: Callable[[], float] = time.monotonic,
     on_event: Callable[[RequestEvent], None] | None = None,
     on_time: Callable[[datetime | None], None] | None = None,
-    files: Files | None = None,
+    storage: Storage | None = None,
 ) -> Client:
     """A client with these settings; the day's budget includes what earlier syncs of today used."""
-    state = read_state(files) if files is not None else {}
+    state = storage.read_state() if storage is not None else {}
     seen = state.get("requests_per_minute_seen")
     return Client(
         settings.base_url,

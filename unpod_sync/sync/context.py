@@ -14,7 +14,7 @@ from unpod_sync.config import Settings
 from unpod_sync.model import Page
 from unpod_sync.privacy.policy import Privacy
 from unpod_sync.sync.progress import ListProgress
-from unpod_sync.warehouse.files import Files
+from unpod_sync.warehouse.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Context:
 
     settings: Settings
     options: Options
-    files: Files
+    storage: Storage
     client: Client
     clock: Clock
     now: Callable[[], datetime]

@@ -19,7 +19,6 @@ from unpod_sync.errors import (
     CredentialsError,
     UnavailableError,
     UnpodSyncError,
-    WarehouseError,
 )
 from unpod_sync.model import Page
 from unpod_sync.privacy.policy import complete_erasure, open_privacy
@@ -40,16 +39,9 @@ from unpod_sync.sync.reconcile import read_and_reconcile
 from unpod_sync.sync.result import STATUS_NAMES, LoadResult, exit_status_of
 from unpod_sync.sync.selection import known_spaces
 from unpod_sync.transform.memory import keep_memory
-from unpod_sync.warehouse import maintenance, publish
-from unpod_sync.warehouse.database import (
-    Warehouse,
-    first_row,
-    is_corruption,
-    repair,
-    with_enough_memory,
-)
-from unpod_sync.warehouse.files import Files, disk_errors, is_interrupt, read_state, scratch_copy, sync_lock
-from unpod_sync.warehouse.schema import comment_tables, create_views
+from unpod_sync.warehouse import maintenance, open_storage
+from unpod_sync.warehouse.database import Warehouse, first_row
+from unpod_sync.warehouse.files import is_interrupt
 from unpod_sync.warehouse.schema_drift import detect_drift
 from unpod_sync.warehouse.summary import read_summary
 
@@ -72,7 +64,7 @@ def sync(
     (77), `ConfigurationError` (78) and other `UnpodSyncError`s. When only a part can be read, the result has
     exit status 3. `KeyboardInterrupt` leaves everything that was committed.
     """
-    files, clock = Files(settings.database), Clock(now)
+    storage, clock = open_storage(settings), Clock(now)
     client = open_client(
         settings,
         now=now,
@@ -80,50 +72,17 @@ def sync(
         monotonic=monotonic,
         on_event=on_event,
         on_time=clock.heard,
-        files=files,
+        storage=storage,
     )
-    with client, sync_lock(files, now=now()):
-        used_before = state_file.requests_used_today(read_state(files), now())
-        notes: list[str] = []
-
-        def load(memory_limit: str) -> LoadResult:
-            limited = replace(settings, memory_limit=memory_limit)
-            context = Context(limited, options, files, client, clock, now, on_page, used_before)
-            context.notes += notes
-            return dry_run(context) if options.dry_run else run(context)
-
-        def attempt() -> LoadResult:
-            return with_enough_memory(settings.memory_limit, load, notes.append)
-
-        return _repairing(attempt, files, notes, may_repair=not options.dry_run)
-
-
-def _repairing(
-    attempt: Callable[[], LoadResult], files: Files, notes: list[str], *, may_repair: bool
-) -> LoadResult:
-    """The attempt's result; when it meets damage that opening did not, once more from the published file."""
-    try:
-        return attempt()
-    except duckdb.Error as error:
-        if not may_repair or not is_corruption(error):
-            raise
-    with disk_errors(files.published):
-        repair(files, notes)
-    try:
-        return attempt()
-    except duckdb.Error as error:
-        if not is_corruption(error):
-            raise
-    raise WarehouseError(
-        f"{files.published} is damaged, and so is the work file that was made from it",
-        "Put a copy of the published file from a backup in its place, or move both away: "
-        "then everything the API still has is loaded again.",
-    )
+    with client, storage.lock(now=now()):
+        used_before = state_file.requests_used_today(storage.read_state(), now())
+        context = Context(settings, options, storage, client, clock, now, on_page, used_before)
+        return dry_run(context) if options.dry_run else run(context)
 
 
 def run(context: Context) -> LoadResult:
     """One load, from opening to publishing."""
-    with disk_errors(context.files.published):
+    with context.storage.errors():
         warehouse = open_warehouse(context)
         try:
             result = load(context, warehouse)
@@ -138,11 +97,10 @@ def run(context: Context) -> LoadResult:
 
 def dry_run(context: Context) -> LoadResult:
     """Reads first pages only, and works on a copy that is thrown away."""
-    settings, now = context.settings, context.now()
-    with disk_errors(context.files.published), scratch_copy(context.files) as files:
-        warehouse = Warehouse.open(files, now=now, memory_limit=settings.memory_limit)
+    with context.storage.errors(), context.storage.scratch_copy() as storage, storage.errors():
+        warehouse = Warehouse.open(storage, now=context.now())
         with closing(warehouse):
-            context.privacy = open_privacy(warehouse, settings, files, context.now(), is_dry=True)
+            context.privacy = open_privacy(warehouse, context.settings, storage, context.now(), is_dry=True)
             loader = _loader(context, warehouse)
             try:
                 extractor = _extractor(context, warehouse, loader)
@@ -160,14 +118,14 @@ def open_warehouse(context: Context) -> Warehouse:
     now = context.now()
 
     def current() -> Warehouse:
-        return maintenance.open_current(context.settings, context.files, now=context.now, views_later=True)
+        return maintenance.open_current(context.settings, context.storage, now=context.now)
 
-    if complete_erasure(context.settings, context.files, current, now):
+    if complete_erasure(context.settings, context.storage, current, now):
         context.notes.append("an erasure that had been interrupted is complete now")
         context.published = True
     warehouse = current()
     try:
-        context.privacy = open_privacy(warehouse, context.settings, context.files, now)
+        context.privacy = open_privacy(warehouse, context.settings, context.storage, now)
         context.notes += warehouse.notes + context.privacy.notes
         context.privacy.notes.clear()
         warehouse.close_dead_loads()
@@ -219,7 +177,7 @@ def _extractor(context: Context, warehouse: Warehouse, loader: BatchLoader) -> E
 
 def read(context: Context, extractor: Extractor, *, only_plan: bool = False) -> None:
     """Finds the lists to read, and reads them; `only_plan` reads their first pages."""
-    warehouse, loader = extractor.warehouse, extractor.loader
+    warehouse = extractor.warehouse
     before = known_spaces(warehouse.connection)
     listings = open_listings(context, extractor)
     lists: list[ListProgress] = []
@@ -229,9 +187,6 @@ def read(context: Context, extractor: Extractor, *, only_plan: bool = False) -> 
         extract(context, extractor, listings)
     if not only_plan:
         age_transcripts(context, warehouse)  # by now the server's time is known, and no task has come in yet
-    if warehouse.lacks_views:
-        loader.submit_job(comment_tables)  # while the first pages are on their way
-        loader.on_flush(create_views)  # while the last rows are written
     lists += open_lists_of_spaces(context, extractor, listings[0], before)
     lists += open_executions(context, extractor)
     for group in in_turns(context, lists):
@@ -302,23 +257,8 @@ def age_transcripts(context: Context, warehouse: Warehouse) -> None:
 
 def publish_load(context: Context, result: LoadResult, revision: int) -> LoadResult:
     """Publishes when the published file is another revision than the work file's."""
-    files, settings = context.files, context.settings
-    published = publish.revision_of(files.published)
-    is_news = published != revision
-    if context.privacy.must_rewrite or (
-        is_news and maintenance.reclaimable_ratio(files.work) > maintenance.RECLAIMABLE_RATIO
-    ):
-        maintenance.compact(
-            files,
-            now=context.now(),
-            views_folder=settings.views_folder,
-            memory_limit=settings.memory_limit,
-        )
-        is_news = True
-    publish.refuse_stray_wal(files)
-    if is_news:
-        publish.publish(files, mode=int(settings.published_mode, 8), is_ours=published is not None)
-        context.published = True
+    erase = context.privacy.must_rewrite
+    context.published |= context.storage.publish(revision, now=context.now(), erase=erase)
     context.privacy.ended()
     result = replace(result, published=context.published, ended_at=context.now())
     state_file.note_end(context, result.status, "; ".join(result.failures))

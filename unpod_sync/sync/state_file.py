@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from unpod_sync.sync.context import Context
-from unpod_sync.warehouse.files import read_state, write_state
 
 
 def requests_used_today(state: dict[str, Any], now: datetime) -> int:
@@ -17,21 +16,20 @@ def requests_used_today(state: dict[str, Any], now: datetime) -> int:
 
 def note_requests(context: Context) -> None:
     """Writes how many requests were made today: a sync that is killed has used its requests, too."""
-    state = read_state(context.files) | {"requests_today": _requests_today(context)}
-    write_state(context.files, state, durable=False)
+    state = context.storage.read_state() | {"requests_today": _requests_today(context)}
+    context.storage.write_state(state, durable=False)
 
 
 def note_end(context: Context, status: str, error: str) -> None:
     """Writes how a load ended, and which lists it read without an error."""
-    earlier = read_state(context.files)
+    earlier = context.storage.read_state()
     now = context.now().isoformat(timespec="seconds")
     read = {
         progress.resource.name: now
         for progress in context.lists
         if progress.plan is not None and progress.error is None and not progress.stopped_early
     }
-    write_state(
-        context.files,
+    context.storage.write_state(
         {
             "load_id": context.load_id,
             "status": status,

@@ -10,6 +10,7 @@ import errno
 import glob
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -24,6 +25,10 @@ from unpod_sync.errors import DiskFullError, LockedError, WarehouseError
 LOCK_PATIENCE = 0.3  # seconds: `status` holds the lock for an instant to see whether it is free
 FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file (copy on write)
 TEMPORARY = ("publishing", "restoring", "compacting")  # what a file is called until it is complete
+#: Names of files that the tool itself keeps beside a database, and of DuckDB's logs.
+OWN_NAMES = re.compile(
+    r"\..+\.(work|lock|state\.json|holder\.json|private\.json|demo|publishing|restoring|compacting)|.*\.wal"
+)
 SCRATCH = ".unpod-"  # begins the names of folders that a dry run works in
 
 
@@ -37,6 +42,11 @@ class Files:
     def work(self) -> Path:
         """The sync's own database, hidden beside the published one."""
         return self.published.with_name(f".{self.published.name}.work")
+
+    @property
+    def work_log(self) -> Path:
+        """What DuckDB has written and not yet taken over into the work file."""
+        return self.work.with_name(self.work.name + ".wal")
 
     @property
     def lock(self) -> Path:
@@ -56,10 +66,9 @@ class Files:
     @property
     def own(self) -> tuple[Path, ...]:
         """What only syncs write: the work file and its log, lock and holder, state, and the private file."""
-        log = self.work.with_name(self.work.name + ".wal")
         return (
             self.work,
-            log,
+            self.work_log,
             self.lock,
             self.beside("holder.json"),
             self.state,
@@ -301,3 +310,12 @@ def unique_path(path: Path, word: str) -> Path:
     while (candidate := path.with_name(f"{path.name}.{word}-{number}")).exists():
         number += 1
     return candidate
+
+
+def format_bytes(number: float) -> str:
+    """`512 B`, `2.0 kB`, `10 MB`."""
+    for unit in ("B", "kB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" or number >= 10 else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} GB"

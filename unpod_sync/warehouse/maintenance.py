@@ -1,14 +1,9 @@
-"""Making the work file anew beside itself: without dead space, and on wish flattened again.
-
-The old file stays until the new one is complete and on disk, so that a kill loses nothing.
-"""
+"""Filling a warehouse from an older one, and flattening stored payloads again."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -21,106 +16,32 @@ from unpod_sync.model import Record
 from unpod_sync.transform.flatten import flatten
 from unpod_sync.warehouse import queries, schema
 from unpod_sync.warehouse.database import (
-    MEMORY_LIMIT,
     ROW_GROUP,
     Warehouse,
-    attach,
-    first_row,
     key_sql,
     registered_tables,
 )
-from unpod_sync.warehouse.files import Files, sync_folder
 from unpod_sync.warehouse.merge import FlatBatch, flat_batch, table_of
+from unpod_sync.warehouse.storage import Storage
 
 #: What follows from the payloads; everything else is copied as it is.
 DERIVED = {table.name for table in tables.BY_KIND.values()} | {tables.MESSAGES.name}
 
 CHUNK = 1_024  # payloads decoded at a time: 50 KB each as Python objects; a row group is a multiple
-RECLAIMABLE_RATIO = 0.35  # share of dead space that makes a rewrite worth while
-MIN_BYTES = 16 << 20  # below, dead space is not worth a rewrite
 
 
-def reclaimable_ratio(path: Path) -> float:
-    """Share of a closed file that nobody can read: free blocks and deleted rows (0 to 1).
+def copy_old(connection: duckdb.DuckDBPyConnection, zone: ZoneInfo | None) -> int:
+    """Fills a new warehouse from the one attached as `old`; with a `zone`, payloads are flattened again.
 
-    Small files have none worth opening them for.
+    History stays: when things were first seen, changed or deleted, and every version. Returns the number of objects
+    that were flattened.
     """
-    if path.stat().st_size < MIN_BYTES:
-        return 0.0
-    with duckdb.connect(str(path), read_only=True) as connection:
-        total, free = first_row(
-            connection, "select total_blocks, free_blocks from pragma_database_size()"
-        ) or (0, 0)
-        alive, slots = first_row(
-            connection, "select count(*), coalesce(max(rowid) + 1, 0) from raw.payloads"
-        ) or (0, 0)
-    deleted = 1 - alive / slots if slots else 0.0
-    return float(free / total + (1 - free / total) * deleted)
-
-
-def compact(
-    files: Files,
-    *,
-    now: datetime,
-    views_folder: Path | None = None,
-    memory_limit: str = MEMORY_LIMIT,
-) -> None:
-    """Rewrites the closed work file without its dead space.
-
-    By our own schema and plain inserts rather than `COPY FROM DATABASE`, so that comments,
-    compression and row-group size are those of a new file.
-    """
-    _rewrite(files, now=now, views_folder=views_folder, zone=None, memory_limit=memory_limit)
-
-
-def rebuild(
-    files: Files,
-    *,
-    now: datetime,
-    zone: ZoneInfo,
-    views_folder: Path | None = None,
-    memory_limit: str = MEMORY_LIMIT,
-) -> int:
-    """Flattens every stored payload again into a new work file; returns the number of objects.
-
-    History stays: when things were first seen, changed or deleted, and every version.
-    """
-    return _rewrite(files, now=now, views_folder=views_folder, zone=zone, memory_limit=memory_limit)
-
-
-def _rewrite(
-    files: Files,
-    *,
-    now: datetime,
-    views_folder: Path | None,
-    zone: ZoneInfo | None,
-    memory_limit: str,
-) -> int:
-    target = files.beside("compacting")
-    target.unlink(missing_ok=True)
-    connection = attach(target, memory_limit)
-    rebuilt = 0
-    try:
-        schema.create_schema(connection, now=now)
-        connection.execute(f"attach {schema.quote(str(files.work))} as old (read_only)")
-        _copy_tables(connection, skip=DERIVED | {"meta.rejects"} if zone else set())
-        if zone is not None:
-            connection.execute(f"delete from meta.settings where name = {schema.quote(schema.REBUILD_DUE)}")
-            connection.execute(
-                "insert into meta.rejects by name select * from old.meta.rejects where field = ''"
-            )
-            for kind in tables.BY_KIND:
-                rebuilt += _flatten_again(connection, kind, zone)
-        connection.execute("detach old")
-        schema.build_views(connection, user_folder=views_folder, force=True)
-        connection.execute("checkpoint warehouse")
-    finally:
-        connection.close()
-    with target.open("rb+") as file:
-        os.fsync(file.fileno())
-    target.replace(files.work)
-    sync_folder(files.work.parent)
-    return rebuilt
+    _copy_tables(connection, skip=DERIVED | {"meta.rejects"} if zone else set())
+    if zone is None:
+        return 0
+    connection.execute(f"delete from meta.settings where name = {schema.quote(schema.REBUILD_DUE)}")
+    connection.execute("insert into meta.rejects by name select * from old.meta.rejects where field = ''")
+    return sum(_flatten_again(connection, kind, zone) for kind in tables.BY_KIND)
 
 
 def _copy_tables(connection: duckdb.DuckDBPyConnection, skip: set[str]) -> None:
@@ -197,35 +118,17 @@ def _insert_again(connection: duckdb.DuckDBPyConnection, kind: str, copies: list
             )
 
 
-def open_current(
-    settings: Settings, files: Files, *, now: Callable[[], datetime], views_later: bool = False
-) -> Warehouse:
-    """The work file, flattened again first when an upgrade or another time zone asks for it."""
-
-    def opened() -> Warehouse:
-        return Warehouse.open(
-            files,
-            now=now(),
-            memory_limit=settings.memory_limit,
-            views_folder=settings.views_folder,
-            views_later=views_later,
-        )
-
-    warehouse = opened()
+def open_current(settings: Settings, storage: Storage, *, now: Callable[[], datetime]) -> Warehouse:
+    """The warehouse, flattened again first when an upgrade or another time zone asks for it."""
+    warehouse = Warehouse.open(storage, now=now())
     zone = warehouse.setting("time_zone")
     reason = "new columns" if warehouse.is_outdated else ""
     if zone not in (None, settings.timezone) and queries.has_tasks(warehouse.connection):
         reason = f"time zone {zone} became {settings.timezone}"
     if reason:
         warehouse.close()
-        rebuild(
-            files,
-            now=now(),
-            zone=settings.zone,
-            views_folder=settings.views_folder,
-            memory_limit=settings.memory_limit,
-        )
-        notes, warehouse = warehouse.notes, opened()
+        storage.rebuild(now=now(), zone=settings.zone)
+        notes, warehouse = warehouse.notes, Warehouse.open(storage, now=now())
         warehouse.notes[:0] = [*notes, f"everything was flattened again: {reason}"]
     if zone != settings.timezone:
         warehouse.set_setting("time_zone", settings.timezone, "Time zone of local dates and hours.")

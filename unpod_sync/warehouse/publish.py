@@ -11,6 +11,7 @@ import duckdb
 
 from unpod_sync.errors import WarehouseError
 from unpod_sync.warehouse.files import Files, copy_file, disk_errors, sync_folder, unique_path
+from unpod_sync.warehouse.schema import quote
 
 
 def publish(files: Files, *, mode: int = 0o600, is_ours: bool = False) -> None:
@@ -68,3 +69,37 @@ def _set_aside_foreign(files: Files) -> None:
     except duckdb.Error:
         return  # unreadable: nothing to keep
     path.replace(unique_path(path, "foreign"))
+
+
+def open_reader(path: Path, sandbox: dict[str, str] | None) -> duckdb.DuckDBPyConnection:
+    """A read-only connection: to the file alone under the settings of a sandbox, else attached as `warehouse`."""
+    try:
+        if sandbox is not None:
+            connection = duckdb.connect(str(path), read_only=True, config=dict(sandbox))
+            connection.execute("set timezone = 'UTC'; set lock_configuration = true")
+            return connection
+        connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
+        connection.execute(f"set temp_directory = {quote(f'{path}.tmp')}")  # not the working directory
+        connection.execute(f"attach {quote(str(path))} as warehouse (read_only); use warehouse")
+        connection.execute("set timezone = 'UTC'")
+    except duckdb.Error as error:
+        raise _cannot_open(path, error) from None
+    return connection
+
+
+def _cannot_open(path: Path, error: duckdb.Error) -> WarehouseError:
+    text = str(error)
+    if "lock" in text.lower():
+        return WarehouseError(
+            f"{path} is held by a program that opened it for writing",
+            "Close it there, and open it read-only in future: nobody should write to the published file.",
+        )
+    if "version" in text.lower():
+        return WarehouseError(
+            f"{path} was written by another version of DuckDB than this one ({duckdb.__version__})",
+            "Upgrade with: pip install --upgrade unpod-sync duckdb",
+        )
+    return WarehouseError(
+        f"{path} cannot be read: {text.splitlines()[0]}",
+        "Is it the published file, and may this account read it? `unpod-sync sync` publishes it again.",
+    )

@@ -1,0 +1,215 @@
+"""The storage that is a DuckDB file: syncs write a hidden work file, people read the published copy of it.
+
+DuckDB is imported where it is needed: `status` reads the state file without it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from unpod_sync.config import MEMORY_LIMIT
+from unpod_sync.errors import WarehouseError
+from unpod_sync.warehouse import files as own_files
+from unpod_sync.warehouse.files import Files
+from unpod_sync.warehouse.storage import Capabilities, Check
+
+if TYPE_CHECKING:
+    import duckdb
+
+#: What a sandboxed reader is denied.
+SANDBOX = {
+    "enable_external_access": "false",
+    "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "python_enable_replacements": "false",
+}
+
+
+@dataclass(frozen=True)
+class DuckDBFile:
+    """A `Storage` (its contract is there); `database` is the published file, the only one people open."""
+
+    database: Path
+    memory_limit: str = MEMORY_LIMIT
+    mode: int = 0o600
+    views_folder: Path | None = None
+    capabilities: ClassVar[Capabilities] = Capabilities()
+
+    @property
+    def files(self) -> Files:
+        """The names of all files."""
+        return Files(self.database)
+
+    @property
+    def private_file(self) -> Path:
+        """The key file, which belongs into every backup."""
+        return self.files.beside("private.json")
+
+    # -- writing ------------------------------------------------------------------------------
+
+    def lock(self, *, now: datetime) -> contextlib.AbstractContextManager[None]:
+        """A file lock of the operating system."""
+        return own_files.sync_lock(self.files, now=now)
+
+    @contextlib.contextmanager
+    def errors(self) -> Iterator[None]:
+        """A damaged work file is set aside here, so that the next sync starts from the published file."""
+        import duckdb
+
+        from unpod_sync.warehouse import work_file
+
+        try:
+            with own_files.disk_errors(self.database):
+                yield
+        except duckdb.Error as error:
+            notes: list[str] = []
+            if work_file.is_out_of_memory(error):
+                raise WarehouseError(
+                    f"DuckDB needed more than memory_limit ({self.memory_limit})",
+                    "Raise memory_limit (UNPOD_MEMORY_LIMIT), to 2GB for a long history;"
+                    " everything committed so far is kept.",
+                ) from None
+            if self.restore(error, notes):
+                raise WarehouseError(
+                    notes[0],
+                    "Run the sync again: it goes on from the published file. If that one is damaged, too,"
+                    f" put a copy of {self.database} from a backup in its place.",
+                ) from None
+            raise
+
+    def connect(self, notes: list[str]) -> duckdb.DuckDBPyConnection:
+        """Opens the work file; a missing one starts from the published file."""
+        from unpod_sync.warehouse import work_file
+
+        own_files.clear_leftovers(self.files)
+        if not self.files.work.exists():
+            work_file.restore_from_published(self.files, notes)
+        return work_file.open_work_file(self.files, self.memory_limit)
+
+    def disconnect(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Checkpoints and closes; the file is then complete in itself, without a log."""
+        import duckdb
+
+        try:
+            # A batch may be under way when the process is told to stop: the log keeps what was committed.
+            with contextlib.suppress(duckdb.TransactionException, duckdb.InvalidInputException):
+                connection.execute("checkpoint warehouse")
+        finally:
+            connection.close()  # also when the disk is full: the next sync of this process needs the file
+
+    def restore(self, error: BaseException, notes: list[str]) -> bool:
+        """Sets a damaged work file aside; `connect` then starts from the published file."""
+        from unpod_sync.warehouse import work_file
+
+        if not work_file.is_corruption(error):
+            return False
+        with own_files.disk_errors(self.database):
+            work_file.quarantine(self.files, notes)
+        return True
+
+    def publish(self, revision: int | None = None, *, now: datetime, erase: bool = False) -> bool:
+        """Copies the work file and renames the copy over the published file."""
+        from unpod_sync.warehouse import publish, work_file
+
+        publish.refuse_stray_wal(self.files)
+        published = publish.revision_of(self.database)
+        if published == revision is not None and not erase:
+            return False
+        if erase or (revision is not None and work_file.is_worth_compacting(self.files.work)):
+            self._rewrite(now)
+        publish.publish(self.files, mode=self.mode, is_ours=published is not None)
+        return True
+
+    def rebuild(self, *, now: datetime, zone: ZoneInfo) -> int:
+        """Writes a new work file, which takes the old one's place when it is complete."""
+        return self._rewrite(now, zone)
+
+    def erase_deleted_bytes(self, *, now: datetime) -> None:
+        """Writes the closed work file anew, publishes it, and clears what lies about."""
+        if self.files.work_log.exists():
+            raise WarehouseError(
+                f"{self.files.work_log} was not taken over into the work file",
+                "Run the command again; it goes on where it stopped.",
+            )
+        self.publish(now=now, erase=True)
+        own_files.clear_leftovers(self.files)
+        # Where DuckDB puts what a reader has no memory for, and leaves it when that one is killed.
+        shutil.rmtree(self.database.with_name(self.database.name + ".tmp"), ignore_errors=True)
+
+    @contextlib.contextmanager
+    def scratch_copy(self) -> Iterator[DuckDBFile]:
+        """Copies into a folder beside the database."""
+        with own_files.scratch_copy(self.files) as copy:
+            yield replace(self, database=copy.published)
+
+    def remove(self) -> None:
+        """Deletes published file, work file with its log, and state file."""
+        for path in (self.database, self.files.work, self.files.work_log, self.files.state):
+            path.unlink(missing_ok=True)
+
+    def _rewrite(self, now: datetime, zone: ZoneInfo | None = None) -> int:
+        from unpod_sync.warehouse import work_file
+
+        return work_file.rewrite(
+            self.files, now=now, zone=zone, views_folder=self.views_folder, memory_limit=self.memory_limit
+        )
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def exists(self) -> bool:
+        """Whether one of the two database files is there."""
+        return self.files.work.exists() or self.database.exists()
+
+    def is_published(self) -> bool:
+        """Whether the published file is there."""
+        return self.database.is_file()
+
+    def connect_reader(self, *, sandboxed: bool) -> duckdb.DuckDBPyConnection:
+        """Opens the published file."""
+        from unpod_sync.warehouse import publish
+
+        publish.refuse_stray_wal(self.files)
+        return publish.open_reader(self.database, SANDBOX if sandboxed else None)
+
+    def lock_holder(self) -> dict[str, Any] | None:
+        """Read from the file beside the lock."""
+        return own_files.lock_holder(self.files)
+
+    def read_state(self) -> dict[str, Any]:
+        """Read from the state file."""
+        return own_files.read_state(self.files)
+
+    def write_state(self, state: dict[str, Any], *, durable: bool = True) -> None:
+        """Replaces the state file."""
+        own_files.write_state(self.files, state, durable=durable)
+
+    def describe(self) -> dict[str, dict[str, Any] | None]:
+        """By the file system."""
+        return {"published": _described(self.database), "work": _described(self.files.work)}
+
+    def checks(self, *, now: datetime) -> Iterator[Check]:
+        """Folder, links, room, lock, versions, strangers, modes."""
+        from unpod_sync.warehouse import file_checks
+
+        return file_checks.checks(self.files, self.mode, now)
+
+    def quarantined(self) -> list[Path]:
+        """Foreign databases and damaged work files."""
+        folder, name = self.database.parent, self.database.name
+        return sorted([*folder.glob(f"{name}.foreign-*"), *folder.glob(f".{name}.work.corrupt-*")])
+
+
+def _described(path: Path) -> dict[str, Any] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    changed = datetime.fromtimestamp(int(found.st_mtime), UTC).replace(tzinfo=None)
+    return {"path": str(path), "bytes": found.st_size, "modified_at": changed.isoformat()}
