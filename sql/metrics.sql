@@ -1,7 +1,5 @@
--- One row in meta.metrics per measure: whatever column comment of a view names its source is a measure's definition.
--- The comment is the only place where a definition is written; here it is only taken apart.
-delete from meta.metrics;
-
+-- Adds the metrics of the user's own views to meta.metrics: a column comment of theirs that names its source.
+-- The metrics of our views are in views/*.toml.
 insert into meta.metrics (name, view_name, column_name, definition, source_fields, caveat)
 select
     column_name as name,
@@ -15,4 +13,5 @@ where
     database_name = current_database()
     and schema_name = 'main'
     and comment like '% Source: %'
+    and table_name not in (select known.view_name from meta.metrics as known)
 order by table_name, column_index;

@@ -74,7 +74,7 @@ def _new_warehouses_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iter
 def plainly_stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """New warehouses do not compress text, so that a search of their bytes can find it."""
 
-    def ddl(column: tables.Column) -> str:
+    def ddl(column: tables.Column, _: object) -> str:
         compression = " using compression uncompressed" if column.type == "VARCHAR" else ""
         return f"{column.name} {column.type}{compression}"
 

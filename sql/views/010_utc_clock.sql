@@ -5,5 +5,3 @@ create or replace view utc_clock as
 select make_timestamp(epoch_us(now())) as now_at;
 
 comment on view utc_clock is 'One row: the present moment in UTC.';
-comment on column utc_clock.now_at is
-'The present moment (UTC), independent of the zone of the machine and the session.';

@@ -23,19 +23,3 @@ group by all;
 
 comment on view task_counts is
 'One row per space, run, agent and local date of creation: tasks of every execution type by state.';
-comment on column task_counts.space_token is 'Space.';
-comment on column task_counts.run_id is 'Run; NULL for tasks outside runs.';
-comment on column task_counts.agent_handle is 'Agent; NULL for tasks without one.';
-comment on column task_counts.local_date is 'Date of the tasks'' creation in the configured time zone.';
-comment on column task_counts.total_tasks is
-'Tasks that the API still lists. Source: tasks.task_id, tasks.deleted_at.';
-comment on column task_counts.completed_tasks is
-'Tasks with status completed; statuses are folded first (Completed is completed). Source: tasks.status.';
-comment on column task_counts.failed_tasks is 'Tasks with status failed. Source: tasks.status.';
-comment on column task_counts.pending_tasks is
-'Tasks with status pending, scheduled, queued or hold. Source: tasks.status.';
-comment on column task_counts.in_progress_tasks is
-'Tasks with status in_progress, processing or running. Source: tasks.status.';
-comment on column task_counts.other_tasks is
-'Tasks in any other status, partially_completed, unknown and missing ones too. Source: tasks.status.';
-comment on column task_counts.last_ended_at is 'Latest end of a call (UTC).';

@@ -31,30 +31,3 @@ group by all;
 
 comment on view run_durations is
 'One row per run that has calls: how long the connected calls and the whole run took.';
-comment on column run_durations.run_id is 'Run; the key.';
-comment on column run_durations.space_token is 'Space of its calls.';
-comment on column run_durations.call_count is 'Calls, whether dialed or not. Source: calls.task_id.';
-comment on column run_durations.connected_count is 'Connected calls. Source: calls.is_connected.';
-comment on column run_durations.duration_count is
-'Connected calls with a known duration: what the figures in seconds rest on. '
-'Source: calls.is_connected, calls.duration_seconds.';
-comment on column run_durations.total_seconds is
-'Time of the connected calls together. Source: calls.duration_seconds. Caveat: lacks the calls without a duration.';
-comment on column run_durations.avg_seconds is 'total_seconds / duration_count. Source: calls.duration_seconds.';
-comment on column run_durations.median_seconds is
-'Half of the connected calls took no longer: quantile of type 7 (linear between the two values beside it). '
-'Source: calls.duration_seconds.';
-comment on column run_durations.p90_seconds is
-'Nine in ten connected calls took no longer: quantile of type 7 (linear). Source: calls.duration_seconds.';
-comment on column run_durations.p95_seconds is
-'Nineteen in twenty connected calls took no longer: quantile of type 7 (linear). Source: calls.duration_seconds.';
-comment on column run_durations.max_seconds is 'The longest connected call. Source: calls.duration_seconds.';
-comment on column run_durations.first_dialed_at is 'Start of the first dial (UTC).';
-comment on column run_durations.last_ended_at is 'End of the last dialed call (UTC).';
-comment on column run_durations.dialed_count is 'Dialed calls. Source: calls.is_dialed.';
-comment on column run_durations.ended_count is
-'Dialed calls whose end is known: elapsed_seconds needs all of them. Source: calls.is_dialed, calls.ended_at.';
-comment on column run_durations.elapsed_seconds is
-'From the first dial to the last end; NULL when the end of a dialed call is missing, or the last end lies before the '
-'first dial. Source: calls.started_at, calls.ended_at. '
-'Caveat: grows when a follow-up joins an old run; dials that failed often have no end, see ended_count.';

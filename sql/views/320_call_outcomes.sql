@@ -42,21 +42,3 @@ select
 from labelled;
 
 comment on view call_outcomes is 'One row per space, agent and outcome: calls, their share, duration and cost.';
-comment on column call_outcomes.space_token is 'Space.';
-comment on column call_outcomes.agent_handle is 'Agent; NULL for calls without one.';
-comment on column call_outcomes.outcome is 'Outcome, normalised; NULL for the calls to which none was sent.';
-comment on column call_outcomes.call_count is 'Calls with this outcome. Source: calls.outcome.';
-comment on column call_outcomes.labelled_count is
-'Calls of the space and agent with any outcome. Source: calls.outcome.';
-comment on column call_outcomes.outcome_share is
-'call_count / labelled_count; NULL for the calls without an outcome. Source: calls.outcome. '
-'Caveat: outcomes are written by a model, also for calls in which nobody spoke.';
-comment on column call_outcomes.connected_count is
-'Connected calls with this outcome. Source: calls.outcome, calls.is_connected.';
-comment on column call_outcomes.duration_count is
-'Connected calls with this outcome and a known duration. Source: calls.is_connected, calls.duration_seconds.';
-comment on column call_outcomes.avg_seconds is
-'Mean duration of the connected calls with this outcome. Source: calls.is_connected, calls.duration_seconds.';
-comment on column call_outcomes.total_cost is
-'Cost of the calls with this outcome; NULL when every cost is 0 or absent. Source: calls.cost. '
-'Caveat: without currency.';

@@ -44,23 +44,3 @@ from wilson;
 
 comment on view connect_heatmap is
 'One row per space, local weekday and local hour with a dialed call: how well that hour connects.';
-comment on column connect_heatmap.space_token is 'Space.';
-comment on column connect_heatmap.local_weekday is
-'Weekday of the call''s start in the configured time zone: 1 Monday to 7 Sunday.';
-comment on column connect_heatmap.local_hour is 'Hour of the call''s start in the configured time zone: 0 to 23.';
-comment on column connect_heatmap.dialed_count is
-'Dialed calls that started in this hour. Source: calls.is_dialed, calls.started_local_hour. '
-'Caveat: calls without a start have no hour and are left out.';
-comment on column connect_heatmap.connected_count is 'Of these, connected. Source: calls.is_connected.';
-comment on column connect_heatmap.connect_rate is
-'connected_count / dialed_count. Source: calls.is_connected, calls.is_dialed. '
-'Caveat: the hour of the configured zone, not of the contact''s.';
-comment on column connect_heatmap.connect_rate_low is
-'Lower end of the 95% Wilson score interval of connect_rate. Source: calls.is_connected, calls.is_dialed. '
-'Caveat: takes calls as independent; calls to one contact are not.';
-comment on column connect_heatmap.connect_rate_high is
-'Upper end of the 95% Wilson score interval of connect_rate. Source: calls.is_connected, calls.is_dialed. '
-'Caveat: takes calls as independent; calls to one contact are not.';
-comment on column connect_heatmap.is_reliable is
-'The interval of connect_rate is at most as wide as the setting reliable_width. '
-'Source: calls.is_connected, calls.is_dialed, meta.settings.';

@@ -151,34 +151,3 @@ anti join deleted on results.task_id = deleted.task_id;
 comment on view attempts is
 'One row per task and attempt: each dial of a call as the syncs saw it, and its result. A dial that came and went '
 'between two syncs is not here; the numbers leave room for it where the counters tell.';
-comment on column attempts.task_id is 'Task.';
-comment on column attempts.attempt is
-'Number of the dial, from 1: its place among the dials seen (by retry counter, redials, the sync that saw it first, '
-'then start), moved up by those that only the counters know. '
-'Source: task_versions.call_id, task_versions.started_at, task_versions.retry_attempt, task_versions.redial_count. '
-'Caveat: the counters also count retries of tasks that were stuck before dialing.';
-comment on column attempts.space_token is 'Space.';
-comment on column attempts.run_id is 'Run.';
-comment on column attempts.agent_handle is 'Agent.';
-comment on column attempts.contact_key is 'Contact number, normalised.';
-comment on column attempts.call_id is 'Call identifier, when sent.';
-comment on column attempts.observed_at is 'When a sync first saw this dial (UTC).';
-comment on column attempts.started_at is 'Start of the dial (UTC), when sent.';
-comment on column attempts.ended_at is 'End of the dial (UTC), when sent.';
-comment on column attempts.local_date is 'Date of the start in the configured time zone.';
-comment on column attempts.local_hour is 'Hour of the start in the configured time zone.';
-comment on column attempts.status is 'Status of the task when the dial was last seen.';
-comment on column attempts.call_status is 'Call status of the dial, folded.';
-comment on column attempts.call_end_reason is 'Why the dial ended, as sent.';
-comment on column attempts.error_message is 'Error of the dial, when it had one.';
-comment on column attempts.outcome is 'Outcome of the dial, normalised.';
-comment on column attempts.duration_seconds is 'Duration of the dial. Source: task_versions.duration_seconds.';
-comment on column attempts.retry_attempt is
-'Retry counter when the dial was last seen. Source: task_versions.retry_attempt.';
-comment on column attempts.redial_count is
-'Instant redials when the dial was last seen. Source: task_versions.redial_count.';
-comment on column attempts.is_voicemail is 'The dial reached a voicemail. Source: task_versions.is_voicemail.';
-comment on column attempts.is_connected is
-'The user spoke, and it was no voicemail. Source: task_versions.is_voicemail, task_versions.user_message_count.';
-comment on column attempts.is_approximate is
-'An earlier dial of the task is known only from the counters. Source: attempts.attempt.';

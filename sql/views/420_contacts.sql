@@ -43,26 +43,3 @@ group by all;
 comment on view contacts is
 'One row per contact number, normalised, over all spaces: its calls, their last result, and whether it was dialed '
 'again soon. Calls without a number are left out.';
-comment on column contacts.contact_key is
-'Contact number, normalised; the key. Source: calls.contact_key. '
-'Caveat: a national number of ten digits takes the country of the configured time zone.';
-comment on column contacts.contact_number is 'Its newest spelling.';
-comment on column contacts.contact_name is 'Its newest name.';
-comment on column contacts.call_count is 'Calls to it, whether dialed or not. Source: calls.contact_key.';
-comment on column contacts.dialed_count is
-'Dialed calls to it. Source: calls.is_dialed. Caveat: a redialed task is one call; see attempts.';
-comment on column contacts.connected_count is 'Connected calls to it. Source: calls.is_connected.';
-comment on column contacts.connect_rate is
-'connected_count / dialed_count. Source: calls.is_connected, calls.is_dialed.';
-comment on column contacts.space_count is 'Spaces that called it. Source: calls.space_token.';
-comment on column contacts.agent_count is 'Agents that called it. Source: calls.agent_handle.';
-comment on column contacts.first_called_at is 'Start of the first dialed call (UTC).';
-comment on column contacts.last_called_at is 'Start of the last dialed call (UTC).';
-comment on column contacts.last_outcome is 'Outcome of the newest call that has one.';
-comment on column contacts.repeat_within_7_days is
-'Some dialed call started at most 7 days after the one before it; NULL when no start is known. '
-'Source: calls.started_at, calls.is_dialed. '
-'Caveat: tells a repeat, not its reason; a callback asked for is a repeat too.';
-comment on column contacts.repeat_count is
-'Dialed calls that started at most 7 days after the one before them. Source: calls.started_at, calls.is_dialed.';
-comment on column contacts.total_seconds is 'Time of its connected calls together. Source: calls.duration_seconds.';

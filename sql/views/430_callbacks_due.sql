@@ -45,20 +45,3 @@ where
 comment on view callbacks_due is
 'One row per call whose contact asked to be called back at a time that has passed, and was not dialed since the '
 'call. A dial without a start (refused, busy) counts by the creation of its task.';
-comment on column callbacks_due.task_id is 'Task of the call; the key.';
-comment on column callbacks_due.space_token is 'Space.';
-comment on column callbacks_due.run_id is 'Run.';
-comment on column callbacks_due.agent_handle is 'Agent.';
-comment on column callbacks_due.contact_key is 'Contact number, normalised; NULL when none is known.';
-comment on column callbacks_due.contact_name is 'Contact''s name.';
-comment on column callbacks_due.contact_number is 'Contact''s number as sent.';
-comment on column callbacks_due.called_at is 'Start of the call (UTC); creation of the task when it has no start.';
-comment on column callbacks_due.outcome is 'Outcome of the call, normalised.';
-comment on column callbacks_due.summary is 'Summary of the call.';
-comment on column callbacks_due.callback_at is
-'When the contact asked to be called back (UTC); a time sent without a zone is in the configured time zone. '
-'Source: calls.callback_at.';
-comment on column callbacks_due.callback_label is 'The same as sent.';
-comment on column callbacks_due.hours_overdue is
-'Hours since callback_at, at the moment of asking. Source: calls.callback_at. '
-'Caveat: a model wrote the time; dials from outside the platform are not seen.';

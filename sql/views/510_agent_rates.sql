@@ -78,21 +78,3 @@ select
 from wilson;
 
 comment on view agent_rates is 'One row per agent and measure: a rate and its 95% Wilson interval.';
-comment on column agent_rates.agent_handle is 'Agent.';
-comment on column agent_rates.measure is
-'connect (connected of dialed calls), interested (interested of connected calls), success (successful of scored '
-'calls), completion (completed of all tasks).';
-comment on column agent_rates.day_count is
-'Days with a dialed call; NULL for completion. '
-'Source: call_counts.local_date, call_counts.dialed_count.';
-comment on column agent_rates.hit_count is
-'Cases that are a hit of the measure. Source: call_counts, agent_completion.completed_tasks.';
-comment on column agent_rates.case_count is
-'Cases that count for the measure. Source: call_counts, agent_completion.total_tasks.';
-comment on column agent_rates.rate is 'hit_count / case_count. Source: call_counts, agent_completion.';
-comment on column agent_rates.rate_low is
-'Lower end of the 95% Wilson score interval of rate. Source: call_counts, agent_completion. '
-'Caveat: takes calls as independent; calls to one contact are not.';
-comment on column agent_rates.rate_high is
-'Upper end of the 95% Wilson score interval of rate. Source: call_counts, agent_completion. '
-'Caveat: takes calls as independent; calls to one contact are not.';

@@ -32,36 +32,3 @@ group by all;
 
 comment on view agent_scorecard is
 'One row per agent: its connect, completion, interested and success rates with their 95% Wilson intervals.';
-comment on column agent_scorecard.agent_handle is 'Agent; the key.';
-comment on column agent_scorecard.day_count is
-'Days with a dialed call. Source: call_counts.local_date, call_counts.dialed_count.';
-comment on column agent_scorecard.dialed_count is 'Dialed calls. Source: call_counts.dialed_count.';
-comment on column agent_scorecard.connected_count is 'Connected calls. Source: call_counts.connected_count.';
-comment on column agent_scorecard.connect_rate is 'connected_count / dialed_count. Source: call_counts.';
-comment on column agent_scorecard.connect_rate_low is 'Lower end of its 95% Wilson interval. Source: call_counts.';
-comment on column agent_scorecard.connect_rate_high is 'Upper end of its 95% Wilson interval. Source: call_counts.';
-comment on column agent_scorecard.total_tasks is
-'Tasks that the API still lists. Source: agent_completion.total_tasks.';
-comment on column agent_scorecard.completed_tasks is
-'Tasks with status completed, of every execution type. Source: agent_completion.completed_tasks.';
-comment on column agent_scorecard.completion_rate is 'completed_tasks / total_tasks. Source: agent_completion.';
-comment on column agent_scorecard.completion_rate_low is
-'Lower end of its 95% Wilson interval. Source: agent_completion.';
-comment on column agent_scorecard.completion_rate_high is
-'Upper end of its 95% Wilson interval. Source: agent_completion.';
-comment on column agent_scorecard.interested_count is
-'Connected calls with outcome interested. Source: call_counts.interested_count.';
-comment on column agent_scorecard.interested_rate is 'interested_count / connected_count. Source: call_counts.';
-comment on column agent_scorecard.interested_rate_low is
-'Lower end of its 95% Wilson interval. Source: call_counts.';
-comment on column agent_scorecard.interested_rate_high is
-'Upper end of its 95% Wilson interval. Source: call_counts.';
-comment on column agent_scorecard.scored_count is
-'Calls with a success score that can be read. Source: call_counts.scored_count.';
-comment on column agent_scorecard.successful_count is
-'Calls with a good success score (setting success_min_score). Source: call_counts.successful_count.';
-comment on column agent_scorecard.success_rate is
-'successful_count / scored_count. Source: call_counts. '
-'Caveat: only calls with a score; who was scored is not chance.';
-comment on column agent_scorecard.success_rate_low is 'Lower end of its 95% Wilson interval. Source: call_counts.';
-comment on column agent_scorecard.success_rate_high is 'Upper end of its 95% Wilson interval. Source: call_counts.';

@@ -46,16 +46,3 @@ full join call_days
         and task_days.local_date = call_days.local_date;
 
 comment on view daily_activity is 'One row per space and local date: tasks created and calls made that day.';
-comment on column daily_activity.space_token is 'Space.';
-comment on column daily_activity.local_date is
-'Date in the configured time zone: of creation for tasks, of the start for calls.';
-comment on column daily_activity.total_tasks is 'Tasks created that day. Source: daily_completion.total_tasks.';
-comment on column daily_activity.completed_tasks is
-'Of these, completed by now. Source: daily_completion.completed_tasks.';
-comment on column daily_activity.failed_tasks is 'Of these, failed. Source: daily_completion.failed_tasks.';
-comment on column daily_activity.call_count is
-'Calls of that day, those without a start by their creation. Source: call_counts.call_count.';
-comment on column daily_activity.dialed_count is 'Of these, dialed. Source: call_counts.dialed_count.';
-comment on column daily_activity.connected_count is 'Of these, connected. Source: call_counts.connected_count.';
-comment on column daily_activity.interested_count is
-'Of the connected, those with outcome interested. Source: call_counts.interested_count.';

@@ -97,38 +97,3 @@ left join comparable as earlier
 
 comment on view weekly_trend is
 'One row per space and local ISO week: counts, rates and, between complete weeks, their change from week to week.';
-comment on column weekly_trend.space_token is 'Space.';
-comment on column weekly_trend.week_start is 'Monday of the week, in the configured time zone.';
-comment on column weekly_trend.iso_year is 'ISO year of the week.';
-comment on column weekly_trend.iso_week is 'ISO number of the week, 1 to 53.';
-comment on column weekly_trend.is_complete is
-'The week is over and was synced since, or a later week follows; the first week of a space is complete only when it '
-'has a Monday. Only complete weeks are compared. Source: daily_activity.local_date, meta.bookmarks.last_synced_at. '
-'Caveat: a week counts as over 12 hours after it ends in UTC, when it has ended in every time zone.';
-comment on column weekly_trend.total_tasks is 'Tasks created that week. Source: daily_activity.total_tasks.';
-comment on column weekly_trend.completed_tasks is
-'Of these, completed by now. Source: daily_activity.completed_tasks.';
-comment on column weekly_trend.completion_rate is
-'completed_tasks / total_tasks. Source: daily_activity. Caveat: tasks of young weeks may still complete.';
-comment on column weekly_trend.call_count is
-'Calls of that week, whether dialed or not. Source: daily_activity.call_count.';
-comment on column weekly_trend.dialed_count is 'Of these, dialed. Source: daily_activity.dialed_count.';
-comment on column weekly_trend.connected_count is 'Of these, connected. Source: daily_activity.connected_count.';
-comment on column weekly_trend.connect_rate is 'connected_count / dialed_count. Source: daily_activity.';
-comment on column weekly_trend.interested_count is
-'Of the connected, those with outcome interested. Source: daily_activity.interested_count.';
-comment on column weekly_trend.interested_rate is 'interested_count / connected_count. Source: daily_activity.';
-comment on column weekly_trend.total_tasks_change is
-'total_tasks less that of the week before; NULL unless both weeks are complete. Source: daily_activity.total_tasks.';
-comment on column weekly_trend.dialed_change is
-'dialed_count less that of the week before. Source: daily_activity.dialed_count.';
-comment on column weekly_trend.connected_change is
-'connected_count less that of the week before. Source: daily_activity.connected_count.';
-comment on column weekly_trend.interested_change is
-'interested_count less that of the week before. Source: daily_activity.interested_count.';
-comment on column weekly_trend.completion_rate_change is
-'completion_rate less that of the week before. Source: daily_activity.';
-comment on column weekly_trend.connect_rate_change is
-'connect_rate less that of the week before. Source: daily_activity.';
-comment on column weekly_trend.interested_rate_change is
-'interested_rate less that of the week before. Source: daily_activity.';

@@ -60,14 +60,3 @@ from fields;
 comment on view structured_fields is
 'One row per task and key of its structured data: what the agent was asked to find out. Data that is not a JSON '
 'object is left out.';
-comment on column structured_fields.task_id is 'Task.';
-comment on column structured_fields.key is 'Key in the structured data, as sent.';
-comment on column structured_fields.space_token is 'Space.';
-comment on column structured_fields.run_id is 'Run.';
-comment on column structured_fields.agent_handle is 'Agent.';
-comment on column structured_fields.value_text is 'Value as text; objects and arrays as JSON text; NULL for null.';
-comment on column structured_fields.value_number is
-'Value as a number when it is one or reads as one. Source: tasks.structured_data_json. '
-'Caveat: codes and phone numbers read as numbers too.';
-comment on column structured_fields.value_type is
-'Type of the value as sent: text, number, boolean, object, array or null.';

@@ -63,16 +63,3 @@ inner join calls on matches.task_id = calls.task_id;
 comment on view opt_out_candidates is
 'One row per user message that contains a phrase of the setting opt_out_phrases: a list to review, not a verdict. '
 'Reads every message: on millions of them it takes its time.';
-comment on column opt_out_candidates.task_id is 'Task of the call.';
-comment on column opt_out_candidates.position is 'Place of the message in the transcript, from 0.';
-comment on column opt_out_candidates.space_token is 'Space.';
-comment on column opt_out_candidates.run_id is 'Run.';
-comment on column opt_out_candidates.agent_handle is 'Agent.';
-comment on column opt_out_candidates.contact_key is 'Contact number, normalised.';
-comment on column opt_out_candidates.contact_name is 'Contact''s name.';
-comment on column opt_out_candidates.contact_number is 'Contact''s number as sent.';
-comment on column opt_out_candidates.sent_at is 'Time of the message (UTC), when it can be read.';
-comment on column opt_out_candidates.content is 'What the user said.';
-comment on column opt_out_candidates.matched_phrases is 'Phrases found in it, separated by commas.';
-comment on column opt_out_candidates.outcome is 'Outcome of the call, normalised.';
-comment on column opt_out_candidates.started_at is 'Start of the call (UTC).';

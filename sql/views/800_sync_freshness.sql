@@ -74,27 +74,3 @@ left join forgotten on known.space_token = forgotten.space_token
 left join lists on known.space_token = lists.space_token;
 
 comment on view sync_freshness is 'One row per space: how fresh and how complete what is stored of it is.';
-comment on column sync_freshness.space_token is 'Space; the key.';
-comment on column sync_freshness.space_name is 'Name of the space, when it was listed.';
-comment on column sync_freshness.last_synced_at is 'When its list of tasks was last read without a failure (UTC).';
-comment on column sync_freshness.age_seconds is
-'Time since last_synced_at, at the moment of asking. Source: meta.bookmarks.last_synced_at.';
-comment on column sync_freshness.newest_task_at is 'Creation of its newest task (UTC).';
-comment on column sync_freshness.pending_sweep is
-'What the sweep under way has still to read; NULL when none is under way. Source: meta.bookmarks.sweep_remaining.';
-comment on column sync_freshness.sweep_completed_at is 'When every task was last verified by a complete sweep (UTC).';
-comment on column sync_freshness.last_error is 'Why the last read failed; NULL when it did not.';
-comment on column sync_freshness.task_count is
-'Tasks stored and still listed. Source: tasks.task_id, tasks.deleted_at.';
-comment on column sync_freshness.api_count is
-'Tasks as the list itself counts them. Source: meta.bookmarks.api_count.';
-comment on column sync_freshness.forgotten_count is
-'Tasks of forgotten contacts: erased here, still counted by the list. Source: meta.forgotten.space_token.';
-comment on column sync_freshness.count_difference is
-'api_count - task_count - forgotten_count. Source: meta.bookmarks.api_count, tasks, meta.forgotten. '
-'Caveat: tasks created since the last sync, and sweeps not yet complete, make it differ.';
-comment on column sync_freshness.explained_gap is
-'Difference that a complete sweep did not cure and that is therefore not chased. '
-'Source: meta.bookmarks.explained_gap.';
-comment on column sync_freshness.deleted_count is
-'Tasks stored that a complete sweep no longer met. Source: tasks.deleted_at.';

@@ -226,12 +226,3 @@ from counted;
 
 comment on view data_quality is
 'One row per kind of flaw in the stored data: how often it occurs, what it means and what to do.';
-comment on column data_quality.flaw is 'Kind of flaw; the key.';
-comment on column data_quality.flaw_count is
-'How often it occurs. Source: tasks, runs, meta.rejects. '
-'Caveat: one task can have several flaws; rejects count anew whenever a changed object is read.';
-comment on column data_quality.base_count is
-'Cases in which it could occur; NULL where they are not counted. Source: tasks.';
-comment on column data_quality.flaw_rate is 'flaw_count / base_count. Source: tasks.';
-comment on column data_quality.description is 'What the flaw is.';
-comment on column data_quality.remedy is 'What it does to the figures, or what to do.';

@@ -92,30 +92,3 @@ from compared;
 
 comment on view execution_reconciliation is
 'One row per agent and run of the executions endpoint: its counts beside ours, and why they may differ.';
-comment on column execution_reconciliation.agent_handle is 'Agent whose list the execution stands in.';
-comment on column execution_reconciliation.run_id is 'Run.';
-comment on column execution_reconciliation.status is 'Status as the endpoint gives it, folded.';
-comment on column execution_reconciliation.total_tasks is
-'Tasks of the run as the endpoint counts them. Source: executions.total_tasks.';
-comment on column execution_reconciliation.completed_tasks is
-'Completed tasks of the run as the endpoint counts them. Source: executions.completed_tasks.';
-comment on column execution_reconciliation.our_total_tasks is
-'Tasks of the run stored here and still listed. Source: tasks.run_id, tasks.deleted_at.';
-comment on column execution_reconciliation.our_completed_tasks is
-'Those of them with status completed; statuses are folded before they are compared, so that Completed is completed. '
-'Source: tasks.run_id, tasks.status.';
-comment on column execution_reconciliation.our_agent_tasks is
-'Those of our_total_tasks that are assigned to this agent. Source: tasks.run_id, tasks.agent_handle.';
-comment on column execution_reconciliation.our_deleted_tasks is
-'Tasks of the run that the list has dropped. Source: tasks.run_id, tasks.deleted_at.';
-comment on column execution_reconciliation.forgotten_tasks is
-'Tasks of the run whose contacts were forgotten: erased here, still counted by the endpoint. '
-'Source: meta.forgotten.run_id.';
-comment on column execution_reconciliation.total_difference is
-'total_tasks - our_total_tasks - forgotten_tasks. Source: executions.total_tasks, tasks.run_id, meta.forgotten.run_id.';
-comment on column execution_reconciliation.completed_difference is
-'completed_tasks - our_completed_tasks. Source: executions.completed_tasks, tasks.status.';
-comment on column execution_reconciliation.is_equal is
-'total_difference is 0, and forgotten tasks can account for completed_difference. Source: executions, tasks.';
-comment on column execution_reconciliation.explanation is
-'The likeliest reason of a difference, or equal. A guess from the counts, not a proof.';

@@ -6,12 +6,15 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.views.conftest import Warehouse
 from unpod_sync import tables
 from unpod_sync.warehouse import schema
+from unpod_sync.warehouse.storage import Capabilities
 
 PLAIN = {"VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP"}
 HEADER = re.compile(r"-- (One row.*?)\ncreate or replace view (\w+) as\n", re.DOTALL)
@@ -193,6 +196,31 @@ NO_MEASURES = {
     ("conversation_stats", "is_connected"),
     ("conversation_stats", "is_engaged"),
 }
+
+
+def test_metrics_need_no_comments_on_view_columns(warehouse: Warehouse, tmp_path: Path) -> None:
+    """A storage that takes neither comments on view columns nor compression has the same metrics."""
+    plain = Capabilities(column_compression=False, view_column_comments=False)
+    with duckdb.connect(str(tmp_path / "plain.duckdb")) as connection:
+        schema.create_schema(
+            connection, now=datetime(2026, 3, 1, tzinfo=UTC).replace(tzinfo=None), capabilities=plain
+        )
+        schema.build_views(connection, capabilities=plain)
+        assert connection.execute("from meta.metrics").fetchall() == warehouse.rows("from meta.metrics")
+        commented = "select count(comment) from duckdb_columns() where table_name = 'calls'"
+        assert connection.execute(commented).fetchall() == [(0,)]
+
+
+def test_a_users_view_defines_metrics_by_its_comments(warehouse: Warehouse, tmp_path: Path) -> None:
+    """They come after ours."""
+    (tmp_path / "mine.sql").write_text(
+        "create view mine as select 1 as one;"
+        " comment on column mine.one is 'One. Source: thin air. Caveat: always.'"
+    )
+    before = warehouse.rows("from meta.metrics")
+    schema.build_views(warehouse.connection, user_folder=tmp_path)
+    mine = ("one", "mine", "one", "One.", "thin air", "always.")
+    assert warehouse.rows("from meta.metrics") == [*before, mine]
 
 
 def test_definitions_are_whole(warehouse: Warehouse) -> None:

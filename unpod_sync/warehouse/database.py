@@ -52,8 +52,9 @@ class Warehouse:
     def _opened(cls, storage: Storage, now: datetime, notes: list[str]) -> Warehouse:
         warehouse = cls(storage.connect(notes), storage, notes)
         try:
-            warehouse.is_outdated = schema.create_schema(warehouse.connection, now=now)
-            schema.build_views(warehouse.connection, user_folder=storage.views_folder)
+            can = storage.capabilities
+            warehouse.is_outdated = schema.create_schema(warehouse.connection, now=now, capabilities=can)
+            schema.build_views(warehouse.connection, user_folder=storage.views_folder, capabilities=can)
         except BaseException:
             with contextlib.suppress(duckdb.Error):  # a damaged file cannot be closed in peace, either
                 warehouse.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import tomllib
 from datetime import datetime
 from pathlib import Path
 
@@ -15,11 +16,13 @@ import duckdb
 from unpod_sync import tables
 from unpod_sync.errors import ConfigurationError, MigrationError
 from unpod_sync.warehouse.statements import statements
+from unpod_sync.warehouse.storage import Capabilities
 from unpod_sync.warehouse.transactions import transaction
 
 #: What a view file of the user's may hold; ALTER is also what DuckDB calls `comment on`.
 USER_STATEMENTS = frozenset({"CREATE", "DROP", "ALTER", "SELECT"})
 
+FULL = Capabilities()
 REBUILD_DUE = "rebuild_due"  # a setting: columns were added and are not filled yet
 
 
@@ -40,7 +43,9 @@ def quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def create_schema(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> bool:
+def create_schema(
+    connection: duckdb.DuckDBPyConnection, *, now: datetime, capabilities: Capabilities = FULL
+) -> bool:
     """Brings the current database to this version's schema (tables and meta, not views).
 
     True when an existing table has got a column that the stored payloads can fill, and no
@@ -63,7 +68,7 @@ def create_schema(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> bo
                 connection.execute("insert into meta.migrations values (?, ?)", [name, now])
     present = _present_columns(connection) if applied else {}
     for table in tables.TABLES:
-        _create_table(connection, table, present.get(table.name, set()))
+        _create_table(connection, table, present.get(table.name, set()), capabilities)
     due = connection.execute(f"select 1 from meta.settings where name = {quote(REBUILD_DUE)}").fetchall()
     return bool(due)
 
@@ -78,7 +83,9 @@ def _present_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, set[str
     return found
 
 
-def _create_table(connection: duckdb.DuckDBPyConnection, table: tables.Table, present: set[str]) -> None:
+def _create_table(
+    connection: duckdb.DuckDBPyConnection, table: tables.Table, present: set[str], capabilities: Capabilities
+) -> None:
     """Creates the table, or adds the columns it lacks.
 
     Columns that a rebuild can fill are noted in the same transaction: whoever dies before the
@@ -88,26 +95,33 @@ def _create_table(connection: duckdb.DuckDBPyConnection, table: tables.Table, pr
     if not missing:
         return
     if present:
-        statements = [f"alter table {table.name} add column {_ddl(column)}" for column in missing]
+        statements = [
+            f"alter table {table.name} add column {_ddl(column, capabilities)}" for column in missing
+        ]
         if any(column.origin != "sync" for column in missing):
             statements.append(f"delete from meta.settings where name = {quote(REBUILD_DUE)}")
             statements.append(
                 f"insert into meta.settings values ({quote(REBUILD_DUE)}, 'true', 'New columns wait.')"
             )
     else:
-        body = ", ".join(_ddl(column) for column in missing)
+        body = ", ".join(_ddl(column, capabilities) for column in missing)
         statements = [f"create table {table.name} ({body})"]
     with transaction(connection):
         connection.execute("; ".join(statements))
 
 
-def _ddl(column: tables.Column) -> str:
-    compression = f" using compression {column.compression}" if column.compression else ""
+def _ddl(column: tables.Column, capabilities: Capabilities) -> str:
+    is_compressed = column.compression and capabilities.column_compression
+    compression = f" using compression {column.compression}" if is_compressed else ""
     return f"{column.name} {column.type}{compression}"
 
 
 def build_views(
-    connection: duckdb.DuckDBPyConnection, *, user_folder: Path | None = None, force: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    user_folder: Path | None = None,
+    force: bool = False,
+    capabilities: Capabilities = FULL,
 ) -> bool:
     """Builds views, comments, settings and metric definitions when their sources changed; True when built.
 
@@ -116,66 +130,29 @@ def build_views(
     """
     users = sorted(user_folder.glob("*.sql")) if user_folder else []
     digest = _digest(users)
-    if _stored_digest(connection) == digest and not force:
+    stored = connection.execute("select value from meta.settings where name = 'views_digest'").fetchall()
+    if stored == [(digest,)] and not force:
         return False
     with transaction(connection):
         _drop_views(connection)
-        _comment_tables(connection)
-        _create_views(connection, users, digest)
+        connection.execute(_table_comments())
+        for path in (sql_folder() / "settings.sql", *sql_files("views")):
+            connection.execute(path.read_text(encoding="utf-8"))
+        connection.execute(_column_definitions(capabilities))
+        ours = _relations(connection) if users else set()
+        for path in users:
+            _build_user_view(connection, path, ours)
+        connection.execute((sql_folder() / "metrics.sql").read_text(encoding="utf-8"))
+        connection.execute(
+            "delete from meta.settings where name = 'views_digest'; insert into meta.settings values"
+            f" ('views_digest', {quote(digest)}, 'Fingerprint of the view definitions.');"
+            " update meta.revision set revision = revision + 1"
+        )
     return True
 
 
-def has_views(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether views were ever built here."""
-    return _stored_digest(connection) is not None
-
-
-def comment_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """The first part of `build_views` for a new file: it changes tables, which nobody may write to now."""
-    with transaction(connection):
-        _comment_tables(connection)
-
-
-def create_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """The other part, for which rows may be written at the same time."""
-    with transaction(connection):
-        _create_views(connection, [], _digest([]))
-
-
-def _stored_digest(connection: duckdb.DuckDBPyConnection) -> str | None:
-    row = connection.execute("select value from meta.settings where name = 'views_digest'").fetchone()
-    return None if row is None else str(row[0])
-
-
-def _comment_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute(_comments())
-    connection.execute("update meta.revision set revision = revision + 1")
-
-
-def _create_views(connection: duckdb.DuckDBPyConnection, users: list[Path], digest: str) -> None:
-    for path in _ours():
-        connection.execute(path.read_text(encoding="utf-8"))
-    ours = _relations(connection) if users else set()
-    for path in users:
-        _build_user_view(connection, path, ours)
-    connection.execute(_metrics().read_text(encoding="utf-8"))
-    connection.execute("delete from meta.settings where name = 'views_digest'")
-    connection.execute(
-        "insert into meta.settings values ('views_digest', ?, 'Fingerprint of the view definitions.')",
-        [digest],
-    )
-
-
-def _ours() -> list[Path]:
-    return [sql_folder() / "settings.sql", *sql_files("views")]
-
-
-def _metrics() -> Path:
-    return sql_folder() / "metrics.sql"  # comes last: it reads the comments of all views
-
-
-def _comments() -> str:
-    """SQL that says of our tables and their columns what they hold."""
+def _table_comments() -> str:
+    """SQL that comments our tables and their columns."""
     return ";\n".join(
         f"comment on {kind} {name} is {quote(comment)}"
         for table in tables.TABLES
@@ -183,6 +160,28 @@ def _comments() -> str:
             ("table", table.name, table.comment),
             *(("column", f"{table.name}.{column.name}", column.comment) for column in table.columns),
         )
+    )
+
+
+def _column_definitions(capabilities: Capabilities) -> str:
+    """SQL that fills meta.metrics and comments the columns of our views, from the files beside the views."""
+    comments, metrics = [], []
+    for path in sorted((sql_folder() / "views").glob("*.toml")):
+        ((view, columns),) = tomllib.loads(path.read_text(encoding="utf-8")).items()
+        for name, text in columns.items():
+            if isinstance(text, str):
+                comment = text
+            else:
+                definition, source, caveat = text["definition"], text["source"], text.get("caveat")
+                comment = f"{definition} Source: {source}." + (f" Caveat: {caveat}" if caveat else "")
+                row = (name, view, name, definition, source)
+                metrics.append((*map(quote, row), quote(caveat) if caveat else "null"))
+            comments.append(f"comment on column {view}.{name} is {quote(comment)};")
+    rows = ", ".join(f"({', '.join(row)})" for row in sorted(metrics, key=lambda row: row[1]))
+    return (
+        "delete from meta.metrics; insert into meta.metrics"
+        f" (name, view_name, column_name, definition, source_fields, caveat) values {rows};"
+        + "".join(comments if capabilities.view_column_comments else ())
     )
 
 
@@ -235,8 +234,10 @@ def _unusable(path: Path, reason: str) -> ConfigurationError:
 
 
 def _digest(users: list[Path]) -> str:
-    digest = hashlib.sha256(_comments().encode())
-    for path in (*_ours(), *users, _metrics()):
+    """Fingerprint of everything that `build_views` reads."""
+    digest = hashlib.sha256(_table_comments().encode())
+    views = sorted((sql_folder() / "views").iterdir())
+    for path in (sql_folder() / "settings.sql", *views, *users, sql_folder() / "metrics.sql"):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
