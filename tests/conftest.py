@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from unpod_sync import cli, tables
@@ -21,10 +19,7 @@ from unpod_sync.config import Settings
 from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync.interrupts import NUMBERS
 from unpod_sync.sync.pipeline import sync
-from unpod_sync.warehouse import schema, work_file
-from unpod_sync.warehouse.database import Warehouse
-from unpod_sync.warehouse.duckdb_file import DuckDBFile
-from unpod_sync.warehouse.files import Files
+from unpod_sync.warehouse import schema
 
 NOW = datetime(2026, 3, 12, 11, 30, tzinfo=UTC)
 
@@ -42,47 +37,24 @@ def _no_settings_of_this_machine(
         monkeypatch.setenv(name, str(home))
 
 
-ATTACH = work_file.attach
-
-
-def attach_copies_of(empty: Files) -> Callable[..., duckdb.DuckDBPyConnection]:
-    """`warehouse.attach`, whose new work files begin as a copy of this one."""
-    Warehouse.open(DuckDBFile(empty.published), now=NOW.replace(tzinfo=None)).close()
-
-    def attach(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
-        if path.name.endswith(".work") and not path.exists():
-            shutil.copyfile(empty.work, path)
-            path.chmod(0o600)
-        return ATTACH(path, memory_limit)
-
-    return attach
-
-
 @pytest.fixture(scope="session", autouse=True)
-def _new_warehouses_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A new warehouse begins as a copy of an empty one that our own code has made.
-
-    Making the views anew takes 0.7 s of CPU, hundreds of times. Opening still compares everything.
-    """
-    empty = Files(tmp_path_factory.mktemp("empty") / "unpod.duckdb")
+def _no_cache_of_this_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The template of a new warehouse is made once for all tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(work_file, "attach", attach_copies_of(empty))
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
         yield
 
 
 @pytest.fixture(scope="module")
-def plainly_stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def plainly_stored() -> Iterator[None]:
     """New warehouses do not compress text, so that a search of their bytes can find it."""
 
     def ddl(column: tables.Column, _: object) -> str:
         compression = " using compression uncompressed" if column.type == "VARCHAR" else ""
         return f"{column.name} {column.type}{compression}"
 
-    empty = Files(tmp_path_factory.mktemp("plain") / "unpod.duckdb")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(schema, "_ddl", ddl)
-        patch.setattr(work_file, "attach", ATTACH)  # or the empty one would be a copy of the compressing one
-        patch.setattr(work_file, "attach", attach_copies_of(empty))
         yield
 
 

@@ -50,7 +50,7 @@ class Warehouse:
 
     @classmethod
     def _opened(cls, storage: Storage, now: datetime, notes: list[str]) -> Warehouse:
-        warehouse = cls(storage.connect(notes), storage, notes)
+        warehouse = cls(storage.connect(notes, now=now), storage, notes)
         try:
             can = storage.capabilities
             warehouse.is_outdated = schema.create_schema(warehouse.connection, now=now, capabilities=can)

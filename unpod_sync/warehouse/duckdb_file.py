@@ -84,14 +84,20 @@ class DuckDBFile:
                 ) from None
             raise
 
-    def connect(self, notes: list[str]) -> duckdb.DuckDBPyConnection:
-        """Opens the work file; a missing one starts from the published file."""
-        from unpod_sync.warehouse import work_file
+    def connect(self, notes: list[str], *, now: datetime) -> duckdb.DuckDBPyConnection:
+        """Opens the work file; a missing one starts from the published file, or from a template."""
+        from unpod_sync.warehouse import template, work_file
 
         own_files.clear_leftovers(self.files)
         if not self.files.work.exists():
             work_file.restore_from_published(self.files, notes)
-        return work_file.open_work_file(self.files, self.memory_limit)
+        is_new = not self.files.work.exists()
+        if is_new:
+            template.create(self.files.work, self.memory_limit, now=now)
+        connection = work_file.open_work_file(self.files, self.memory_limit)
+        if is_new:
+            connection.execute("update meta.migrations set applied_at = ?", [now])
+        return connection
 
     def disconnect(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Checkpoints and closes; the file is then complete in itself, without a log."""

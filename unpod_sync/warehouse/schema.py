@@ -151,6 +151,13 @@ def build_views(
     return True
 
 
+def fingerprint() -> str:
+    """Changes with everything that makes an empty warehouse what it is."""
+    migrations = [path.read_text(encoding="utf-8") for path in sql_files("migrations")]
+    columns = [_ddl(column, FULL) for table in tables.TABLES for column in table.columns]
+    return f"{_digest([])} {migrations} {columns}"
+
+
 def _table_comments() -> str:
     """SQL that comments our tables and their columns."""
     return ";\n".join(

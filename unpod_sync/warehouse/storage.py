@@ -61,7 +61,7 @@ class Storage(Protocol):
     def errors(self) -> AbstractContextManager[None]:
         """Turns errors of the storage (disk full, no memory, damage) into ours, each with a remedy."""
 
-    def connect(self, notes: list[str]) -> duckdb.DuckDBPyConnection:
+    def connect(self, notes: list[str], *, now: datetime) -> duckdb.DuckDBPyConnection:
         """The connection of the writer: the warehouse is attached as `warehouse`, and in use.
 
         A warehouse that does not exist is created, empty or with schema and views. `notes` gets what had to be

@@ -21,6 +21,7 @@ from unpod_sync.warehouse.database import ROW_GROUP, first_row
 from unpod_sync.warehouse.files import Files, copy_file, sync_folder, unique_path
 
 STORAGE_VERSION = "v1.2.0"  # the oldest DuckDB whose readers can open the file
+FORMAT = f"storage_version '{STORAGE_VERSION}', row_group_size {ROW_GROUP}"
 RECLAIMABLE_RATIO = 0.35  # share of dead space that makes a rewrite worth while
 MIN_BYTES = 16 << 20  # below, dead space is not worth a rewrite
 
@@ -49,10 +50,7 @@ def attach(path: Path, memory_limit: str = MEMORY_LIMIT) -> duckdb.DuckDBPyConne
         connection.execute(f"set temp_directory = {schema.quote(str(path) + '.tmp')}")
         connection.execute("set checkpoint_threshold = '256MB'")
         existed = path.exists()
-        connection.execute(
-            f"attach {schema.quote(str(path))} as warehouse"
-            f" (storage_version '{STORAGE_VERSION}', row_group_size {ROW_GROUP})"
-        )
+        connection.execute(f"attach {schema.quote(str(path))} as warehouse ({FORMAT})")
         if not existed:
             path.chmod(0o600)
         connection.execute("use warehouse")
