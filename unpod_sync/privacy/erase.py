@@ -70,7 +70,9 @@ def find(connection: duckdb.DuckDBPyConnection, forgotten: Forgotten) -> Found:
         if id_ not in tasks and forgotten.named(_named(texts)) is not None
     ]
     texts = connection.execute("select distinct value_text from meta.rejects").fetchall()
-    said = [text for (text,) in texts if text and forgotten.named(identities.in_text(text)) is not None]
+    said = [
+        text for (text,) in texts if text and forgotten.named(identities.identities_in_text(text)) is not None
+    ]
     return Found(tasks, tuple(versions), tuple(said))
 
 
@@ -165,7 +167,7 @@ def _stored(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, dict[s
 
 
 def _named(texts: Iterable[str | None]) -> set[identities.Identity]:
-    return {identity for text in texts if text for identity in identities.in_text(text)}
+    return {identity for text in texts if text for identity in identities.identities_in_text(text)}
 
 
 Place = tuple[str | None, str | None, datetime | None]
