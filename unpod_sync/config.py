@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 FILE_NAME = "unpod-sync.toml"
+REDACTED_FIELDS = ("number", "email", "name", "transcript", "recording")
 DEFAULT_BASE_URL = "https://unpod.ai"
 """Characters of a token. A shorter text may stand in payloads by chance, and would be cut out of them."""
 
@@ -89,10 +90,10 @@ def _words(value: object) -> tuple[str, ...]:
 
 
 def _fields(value: object) -> tuple[str, ...]:
-    known = {"number", "email", "name", "transcript", "recording"}
     words = _words(value)
-    if unknown := set(words) - known:
-        raise ValueError(f"unknown field {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
+    if unknown := set(words) - set(REDACTED_FIELDS):
+        known = ", ".join(sorted(REDACTED_FIELDS))
+        raise ValueError(f"unknown field {', '.join(sorted(unknown))}; known: {known}")
     return words
 
 

@@ -57,9 +57,9 @@ class Found:
 def find(connection: duckdb.DuckDBPyConnection, forgotten: Forgotten) -> Found:
     """Looks through every stored task, by the rule that later loads go by."""
     tasks = {
-        id_: because
+        id_: contact_hash
         for id_, value in _stored(connection)
-        if (because := forgotten.because(id_, value)) is not None
+        if (contact_hash := forgotten.contact_hash(id_, value)) is not None
     }
     versions = [
         (id_, digest)
@@ -67,11 +67,13 @@ def find(connection: duckdb.DuckDBPyConnection, forgotten: Forgotten) -> Found:
             "select v.task_id, v.content_hash, v.contact_number, v.contact_email from main.task_versions as v"
             " anti join main.tasks as t on t.task_id = v.task_id and t.content_hash = v.content_hash"
         ).fetchall()
-        if id_ not in tasks and forgotten.named(_named(texts)) is not None
+        if id_ not in tasks and forgotten.first_listed(_named(texts)) is not None
     ]
     texts = connection.execute("select distinct value_text from meta.rejects").fetchall()
     said = [
-        text for (text,) in texts if text and forgotten.named(identities.identities_in_text(text)) is not None
+        text
+        for (text,) in texts
+        if text and forgotten.first_listed(identities.identities_in_text(text)) is not None
     ]
     return Found(tasks, tuple(versions), tuple(said))
 

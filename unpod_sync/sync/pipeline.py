@@ -189,7 +189,7 @@ def _loader(context: Context, warehouse: Warehouse) -> BatchLoader:
         first_batch_id=int(highest[0]) + 1 if highest else 1,
         zone=context.settings.zone,
         now=context.now,
-        ingest_filter=context.privacy.guard,
+        ingest_filter=context.privacy.ingest_filter,
     )
 
 
