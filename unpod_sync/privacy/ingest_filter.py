@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from unpod_sync.model import SUPPRESSED_PREFIX, Record, Refusal, Reject
-from unpod_sync.privacy import identities
+from unpod_sync.privacy.identities import Identity, identities, identities_in_text
 from unpod_sync.privacy.redact import Rules, redact
 from unpod_sync.transform.json_codec import encode
 from unpod_sync.transform.parse import ParseError, id_time, read_time
@@ -35,9 +35,9 @@ class Forgotten:
             return None
         if (listed := self.tasks.get(self.task_hash(task_id))) is not None:
             return listed
-        return self.first_listed(identities.identities(value) | {("task_id", task_id)})
+        return self.first_listed(identities(value) | {("task_id", task_id)})
 
-    def first_listed(self, found: set[identities.Identity]) -> str | None:
+    def first_listed(self, found: set[Identity]) -> str | None:
         """The hash of the first of these contacts that is forgotten, None when none is."""
         if self.keyfile is None:
             return None
@@ -45,7 +45,11 @@ class Forgotten:
         hashes = (self.hash_of(identity) for identity in found if identity[0] in kinds)
         return next((digest for digest in hashes if digest in self.contacts), None)
 
-    def hash_of(self, identity: identities.Identity) -> str:
+    def is_named_in(self, *texts: str | None) -> bool:
+        """Whether one of these texts has a number or address of a forgotten contact."""
+        return any(text and self.first_listed(identities_in_text(text)) is not None for text in texts)
+
+    def hash_of(self, identity: Identity) -> str:
         """The hash that stands for a contact in the list."""
         assert self.keyfile is not None
         kind, text = identity
