@@ -9,11 +9,12 @@ import click
 from unpod_sync.cli.common import database_option, output_options
 from unpod_sync.cli.output import Output
 from unpod_sync.config import Settings
+from unpod_sync.errors import WarehouseError
+from unpod_sync.operations.formatting import format_bytes
 
 
 @click.command(
     epilog="Example, after an upgrade:  unpod-sync rebuild",
-    short_help="Flatten again from the stored payloads; compacts.",
 )
 @database_option
 @output_options
@@ -30,8 +31,6 @@ def command(settings: Settings, output: Output) -> None:
     files = publish.Files(settings.database)
     with publish.sync_lock(files, now=utc_now()), publish.disk_errors(files.published):
         if not files.work.exists() and not files.published.exists():
-            from unpod_sync.errors import WarehouseError
-
             raise WarehouseError(
                 f"there is no {settings.database.absolute()} to rebuild", "Run `unpod-sync sync` first."
             )
@@ -51,5 +50,5 @@ def command(settings: Settings, output: Output) -> None:
     after = files.work.stat().st_size
     if output.json:
         output.dump({"objects": objects, "bytes_before": before, "bytes_after": after})
-    output.say(f"rebuilt {objects:,} objects; {before / 1e6:,.1f} MB became {after / 1e6:,.1f} MB")
+    output.say(f"rebuilt {objects:,} objects; {format_bytes(before)} became {format_bytes(after)}")
     output.say(f"published {settings.database}")
