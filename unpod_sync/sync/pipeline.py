@@ -204,7 +204,7 @@ def _extractor(context: Context, warehouse: Warehouse, loader: BatchLoader) -> E
         context.client,
         loader,
         warehouse,
-        context.settings.policy,
+        context.settings,
         now=context.clock,
         full=context.options.full,
         accept_deletions=context.options.accept_deletions,

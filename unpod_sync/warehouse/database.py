@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from unpod_sync import tables
+from unpod_sync.config import Settings
 from unpod_sync.errors import LockedError, MigrationError, WarehouseError
 from unpod_sync.warehouse import publish, schema
 from unpod_sync.warehouse.transactions import transaction
@@ -27,7 +28,7 @@ ROW_GROUP = (
 )
 
 OUT_OF_MEMORY = "could not allocate block|failed to pin block"  # DuckDB's words when a commit lacks memory
-MEMORY_LIMIT = "300MB"  # of DuckDB, where the settings do not say otherwise
+MEMORY_LIMIT = Settings.memory_limit
 
 Result = TypeVar("Result")
 Span = tuple[datetime, datetime]  # both included
