@@ -14,8 +14,8 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from tests.demo_file import changed_copy
+from tests.reference import reference
 from unpod_sync.cli import group
-from unpod_sync.cli.reference import reference
 
 ROOT = Path(__file__).parent.parent
 RECIPE = re.compile(r"(```sql\n(?P<sql>(?:(?!```).)*)```\n+```text\n)(?:(?!```).)*(```)", re.DOTALL)

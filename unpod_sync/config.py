@@ -22,14 +22,13 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 FILE_NAME = "unpod-sync.toml"
+REDACTED_FIELDS = ("number", "email", "name", "transcript", "recording")
 DEFAULT_BASE_URL = "https://unpod.ai"
-MEMORY_LIMIT = "400MB"  # of DuckDB; 1,000 changes all over a million tasks need more than 300MB
-"""Characters of a token. A shorter text may stand in payloads by chance, and would be cut out of them."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Secret:
-    """A text that is never shown; only `get_secret_value` gives it away."""
+    """A text that is never shown; only `get_secret_value` returns it."""
 
     _value: str
 
@@ -44,7 +43,7 @@ class Secret:
     __str__ = __repr__
 
 
-# -- how a value is read: each reader gives the value in its type or raises ValueError ------------
+# -- readers: each returns a value in its type, or raises ValueError ------------------------------
 
 
 def _text(value: object) -> str:
@@ -77,7 +76,7 @@ def _real_file(path: Path) -> Path:
             f"{path} is a link to {path.readlink()}, which does not exist: name the file itself"
         ) from None
     if not real.is_file():
-        raise ValueError(f"{path} is a link to {real}, which is no file")
+        raise ValueError(f"{path} is a link to {real}, which is not a file")
     return real
 
 
@@ -90,10 +89,10 @@ def _words(value: object) -> tuple[str, ...]:
 
 
 def _fields(value: object) -> tuple[str, ...]:
-    known = {"number", "email", "name", "transcript", "recording"}
     words = _words(value)
-    if unknown := set(words) - known:
-        raise ValueError(f"unknown field {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
+    if unknown := set(words) - set(REDACTED_FIELDS):
+        known = ", ".join(sorted(REDACTED_FIELDS))
+        raise ValueError(f"unknown field {', '.join(sorted(unknown))}; known: {known}")
     return words
 
 
@@ -111,7 +110,7 @@ def _whole(least: int, most: int | None = None) -> Callable[[object], int]:
                 raise ValueError
             number = int(str(value))
         except ValueError:
-            raise ValueError(f"{value!r} is no whole number") from None
+            raise ValueError(f"{value!r} is not a whole number") from None
         if number < least or (most is not None and number > most):
             raise ValueError(f"must be {f'{least} to {most}' if most is not None else f'{least} or more'}")
         return number
@@ -125,7 +124,7 @@ def _positive(value: object) -> float:
             raise ValueError
         number = float(str(value))
     except ValueError:
-        raise ValueError(f"{value!r} is no number") from None
+        raise ValueError(f"{value!r} is not a number") from None
     if not 0 < number < float("inf"):
         raise ValueError("must be above 0")
     return number
@@ -139,7 +138,7 @@ def _zone(value: object) -> str:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise ValueError(
-            f"{name!r} is no IANA time zone, such as Asia/Kolkata or America/New_York{_zones_like(name)}"
+            f"{name!r} is not an IANA time zone, such as Asia/Kolkata or America/New_York{_zones_like(name)}"
         ) from None
     return name
 
@@ -154,31 +153,18 @@ def _zones_like(name: str) -> str:
     return f". {meant}" if meant else ""
 
 
-def _memory(value: object) -> str:
-    text = _text(value)
-    if not re.fullmatch(r"(?=.*[1-9])\d+(\.\d+)?\s*[KMGT]i?B", text, re.IGNORECASE):
-        raise ValueError(f"{value!r} is no amount of memory, such as 300MB or 2GB")
-    return text
+def _matching(pattern: str, what: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        text = str(value).strip()
+        if not re.fullmatch(pattern, text, re.IGNORECASE):
+            raise ValueError(f"{value!r} is not {what}")
+        return text
+
+    return read
 
 
-def _mode(value: object) -> str:
-    text = str(value)
-    if not re.fullmatch(r"(0o?)?[0-7]{3}", text) or not 0o400 <= int(text.replace("o", ""), 8) <= 0o777:
-        raise ValueError(f'{value!r} is no file mode, such as "0600" or "0640"')
-    return text.replace("o", "")
-
-
-@dataclass(frozen=True, slots=True)
-class FreshnessPolicy:
-    """Ages and sizes of the freshness policy; every one is a setting."""
-
-    hot_days: float = 2
-    warm_days: float = 14
-    warm_every_hours: float = 24
-    unfinished_days: float = 30
-    sweep_days: float = 7
-    sweep_pages: int = 50
-    page_size: int = 100
+_memory = _matching(r"(?=.*[1-9])\d+(\.\d+)?\s*[KMGT]i?B", "an amount of memory, such as 300MB or 2GB")
+_mode = _matching(r"(0o?)?[4-7][0-7]{2}", 'a file mode, such as "0600" or "0640"')
 
 
 def _setting(default: Any, read: Callable[[object], Any], description: str) -> Any:
@@ -186,8 +172,8 @@ def _setting(default: Any, read: Callable[[object], Any], description: str) -> A
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Every setting, with its default. Raises `ConfigurationError` for a value that cannot be."""
+class Account:
+    """Whose data is read, and where it goes."""
 
     api_token: Secret | None = _setting(None, _secret, "API token; never a flag.")
     org_handle: str | None = _setting(None, _text, "Domain handle of the organisation.")
@@ -197,15 +183,12 @@ class Settings:
     database: Path = _setting(Path("data/unpod.duckdb"), _path, "The published DuckDB file.")
     timezone: str = _setting("UTC", _zone, "IANA time zone of the local date and hour columns.")
 
-    workers: int = _setting(8, _whole(1, 32), "Requests in flight at most.")
-    page_size: int = _setting(100, _whole(1, 1000), "Rows asked for per request.")
-    requests_per_minute: int | None = _setting(None, _whole(1), "Request budget per minute.")
-    requests_per_day: int | None = _setting(None, _whole(1), "Request budget per day (UTC).")
-    max_requests: int | None = _setting(None, _whole(1), "Request budget of one sync.")
-    max_attempts: int = _setting(8, _whole(1, 20), "Attempts per page before it counts as failed.")
-    timeout_seconds: float = _setting(30.0, _positive, "Longest silence of the server within an answer.")
-    deadline_seconds: float = _setting(90.0, _positive, "Longest time for one whole answer.")
 
+@dataclass(frozen=True, kw_only=True)
+class FreshnessPolicy:
+    """How often tasks are read again, by age."""
+
+    page_size: int = _setting(100, _whole(1, 1000), "Rows asked for per request.")
     hot_days: float = _setting(2.0, _positive, "Tasks this young are read at every sync.")
     warm_days: float = _setting(14.0, _positive, "Tasks this young are read once a day.")
     warm_every_hours: float = _setting(24.0, _positive, "How often the warm window is read.")
@@ -213,7 +196,21 @@ class Settings:
     sweep_days: float = _setting(7.0, _positive, "Everything is verified at least this often.")
     sweep_pages: int = _setting(50, _whole(1), "Pages of the sweep per sync, more when needed.")
 
-    memory_limit: str = _setting(MEMORY_LIMIT, _memory, "Memory DuckDB may use during a sync.")
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(FreshnessPolicy, Account):
+    """Every setting, with its default. Raises `ConfigurationError` for an invalid value."""
+
+    workers: int = _setting(8, _whole(1, 32), "Requests in flight at most.")
+    requests_per_minute: int | None = _setting(None, _whole(1), "Request budget per minute.")
+    requests_per_day: int | None = _setting(None, _whole(1), "Request budget per day (UTC).")
+    max_requests: int | None = _setting(None, _whole(1), "Request budget of one sync.")
+    max_attempts: int = _setting(8, _whole(1, 20), "Attempts per page before it counts as failed.")
+    timeout_seconds: float = _setting(30.0, _positive, "Longest silence of the server within an answer.")
+    deadline_seconds: float = _setting(90.0, _positive, "Longest time for one whole answer.")
+
+    # 1,000 changes all over a million tasks need more than 300 MB
+    memory_limit: str = _setting("400MB", _memory, "Memory DuckDB may use during a sync.")
     published_mode: str = _setting("0600", _mode, "Mode of the published file, e.g. 0640 for a BI account.")
     views_folder: Path | None = _setting(None, _path, "Folder of your own .sql views, built after ours.")
     ping_url: Secret | None = _setting(None, _secret, "URL called after a sync; /fail is added on failure.")
@@ -239,19 +236,6 @@ class Settings:
             object.__setattr__(self, "database", _real_file(self.database))
         except ValueError as error:
             raise InvalidSettingError("database", str(error)) from None
-
-    @property
-    def policy(self) -> FreshnessPolicy:
-        """The freshness policy."""
-        return FreshnessPolicy(
-            hot_days=self.hot_days,
-            warm_days=self.warm_days,
-            warm_every_hours=self.warm_every_hours,
-            unfinished_days=self.unfinished_days,
-            sweep_days=self.sweep_days,
-            sweep_pages=self.sweep_pages,
-            page_size=self.page_size,
-        )
 
     @property
     def zone(self) -> ZoneInfo:
@@ -317,9 +301,8 @@ def load_with_origins(flags: Mapping[str, Any] | None = None) -> tuple[Settings,
     given = {name: value for name, value in (flags or {}).items() if value is not None and value != ()}
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    stored = _read(path) if path else {}
     for found, source in (
-        (stored, str(path)),
+        (_read(path) if path else {}, str(path)),
         (_environment(), "the environment variable UNPOD_{upper}"),
         (given, "the flag --{dashed}"),
     ):

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Ran
+from tests.reference import help_of, reference
 from unpod_sync.cli import COMMANDS
-from unpod_sync.cli.reference import help_of, reference
 
 DOCS = Path(__file__).parent.parents[1] / "docs"
 HEAVY = {"duckdb", "pyarrow", "requests", "rich", "structlog", "orjson", "msgspec", "pandas"}
@@ -100,5 +100,5 @@ def test_the_reference_is_current() -> None:
     """docs/commands.md is what the commands say: make it anew after changing one."""
     page = (DOCS / "commands.md").read_text(encoding="utf-8")
     stale = [name for name in COMMANDS if f"```text\n{help_of(name)}\n```" not in page]
-    assert not stale, f"python -m unpod_sync.cli.reference > docs/commands.md ({', '.join(stale)})"
+    assert not stale, f"python -m tests.reference > docs/commands.md ({', '.join(stale)})"
     assert page == reference()

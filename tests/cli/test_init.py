@@ -105,7 +105,7 @@ def test_without_questions_the_token_comes_from_a_pipe(run_cli: Callable[..., An
             "Care & Collections (W4URK7AA7HTTX3DEESY77AFW), Growth Outreach (X4WPSYECW45RL2FJUJU1W0W4)",
         ),
         (("--org-handle", "other"), "simulator-token-0", 78, "It belongs to sim-org"),
-        (("--timezone", "Mars/Base"), "simulator-token-0", 78, "no IANA time zone"),
+        (("--timezone", "Mars/Base"), "simulator-token-0", 78, "not an IANA time zone"),
         (("--database", "/proc/none/x.duckdb"), "simulator-token-0", 78, "cannot write in /proc"),
     ],
 )

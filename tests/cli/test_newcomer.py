@@ -159,7 +159,7 @@ def test_a_misspelt_setting_proposes_the_one_meant(newcomer: Newcomer) -> None:
 def test_a_wrong_time_zone_says_where_it_stands(newcomer: Newcomer) -> None:
     status, _, err = newcomer.runs("status", UNPOD_TIMEZONE="IST")
     assert status == 78
-    assert "no IANA time zone, such as Asia/Kolkata" in err
+    assert "not an IANA time zone, such as Asia/Kolkata" in err
     assert "UNPOD_TIMEZONE" in err
 
 
@@ -167,7 +167,7 @@ def test_a_wrong_time_zone_says_where_it_stands(newcomer: Newcomer) -> None:
 def test_an_amount_of_memory_that_is_none_is_refused(newcomer: Newcomer, limit: str) -> None:
     status, _, err = newcomer.runs("sync", UNPOD_MEMORY_LIMIT=limit)
     assert status == 78
-    assert "no amount of memory, such as 300MB" in err
+    assert "not an amount of memory, such as 300MB" in err
     assert "UNPOD_MEMORY_LIMIT" in err
 
 

@@ -20,10 +20,11 @@ from unpod_sync.config import Settings
 from unpod_sync.errors import ConfigurationError
 from unpod_sync.model import space_tasks
 from unpod_sync.privacy import identities
-from unpod_sync.privacy.ingest_filter import NOT_KEPT, Forgotten, IngestFilter, cutoff_of
+from unpod_sync.privacy.ingest_filter import NOT_KEPT, Forgotten, IngestFilter
 from unpod_sync.privacy.keyfile import KeyFile
 from unpod_sync.privacy.masking import masked
 from unpod_sync.privacy.redact import Rules, redact
+from unpod_sync.privacy.settings import Backfill, PrivacySettings, cutoff_of, plan_backfill
 from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync.pipeline import Options, sync
 from unpod_sync.sync.result import LoadResult
@@ -211,11 +212,11 @@ def test_a_hash_of_a_transcript_makes_no_sense() -> None:
 def test_the_day_of_retention_is_whole() -> None:
     """So that it moves once a day, and a task without any time is not taken for an old one."""
     assert cutoff_of(3, datetime(2026, 3, 12, 17, 30)) == datetime(2026, 3, 9)  # noqa: DTZ001
-    guard = IngestFilter(Forgotten(), rules(), datetime(2026, 3, 9))  # noqa: DTZ001
+    ingest_filter = IngestFilter(Forgotten(), rules(), datetime(2026, 3, 9))  # noqa: DTZ001
     for created, is_masked in (("2026-03-08T23:59:59Z", True), ("2026-03-09T00:00:00", False), (None, False)):
         [record], _ = prepare([task_of({}) | {"task_id": "T1", "created": created}], space_tasks("S"))
         assert (
-            "ferrets in" not in json.dumps(guard.redacted(record).value["output"]["transcript"])
+            "ferrets in" not in json.dumps(ingest_filter.redacted(record).value["output"]["transcript"])
         ) is is_masked
 
 
@@ -399,3 +400,45 @@ def test_an_old_transcript_that_comes_late_is_not_kept(scene: Scene) -> None:
     )
     assert messages == 2 and set(text) == {"·"}
     assert scene.sync(full=True, keep_transcripts_days=10).tasks_changed == 0
+
+
+# -- what a change of the settings asks for ------------------------------------------------------
+
+MARCH, APRIL = datetime(2026, 3, 1), datetime(2026, 4, 1)  # noqa: DTZ001
+NOTHING = PrivacySettings()
+HASHED = PrivacySettings(hash=frozenset({"number"}))
+DROPPED = PrivacySettings(drop=frozenset({"number"}))
+AGED = PrivacySettings(days=10, cutoff=MARCH)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "plan", "looser"),
+    [
+        (NOTHING, NOTHING, None, []),
+        (NOTHING, HASHED, Backfill(), []),
+        (HASHED, DROPPED, Backfill(), []),
+        (DROPPED, HASHED, None, ["number"]),
+        (HASHED, PrivacySettings(hash=frozenset({"email"})), Backfill(), ["number"]),
+        (NOTHING, AGED, Backfill(None, MARCH, with_history=False), []),
+        (AGED, PrivacySettings(days=9, cutoff=APRIL), Backfill(MARCH, APRIL, with_history=False), []),
+        (PrivacySettings(days=9, cutoff=APRIL), AGED, None, ["transcripts"]),
+        (AGED, NOTHING, None, ["transcripts"]),
+    ],
+)
+def test_stricter_settings_ask_for_a_backfill(
+    old: PrivacySettings, new: PrivacySettings, plan: Backfill | None, looser: list[str]
+) -> None:
+    assert plan_backfill(old, new) == plan
+    assert old.stricter_than(new) == looser
+    assert PrivacySettings.from_json(new.to_json()) == new
+
+
+def test_the_cutoff_moves_forward_only() -> None:
+    """Unless the number of days changes; what is dropped is not hashed, and the age waits for a certain time."""
+    aged = AGED.aged(10, APRIL)
+    assert aged.cutoff == datetime(2026, 3, 22)  # noqa: DTZ001
+    assert aged.aged(10, MARCH) == aged
+    assert aged.aged(20, APRIL).cutoff == datetime(2026, 3, 12)  # noqa: DTZ001
+    settings = Settings(redact_drop=("number",), redact_hash=("number", "email"), keep_transcripts_days=10)
+    assert NOTHING.configured(settings) == PrivacySettings(frozenset({"number"}), frozenset({"email"}))
+    assert AGED.configured(settings).cutoff == MARCH

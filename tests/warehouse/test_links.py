@@ -68,7 +68,7 @@ def test_the_default_file_may_be_a_link_too(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize(
     ("target", "said"),
-    [("nothing.duckdb", "does not exist"), (".", "is no file"), ("alias.duckdb", "does not exist")],
+    [("nothing.duckdb", "does not exist"), (".", "is not a file"), ("alias.duckdb", "does not exist")],
 )
 def test_a_link_that_names_no_file_is_refused(
     tmp_path: Path, run_cli: Run, monkeypatch: pytest.MonkeyPatch, target: str, said: str

@@ -1,4 +1,4 @@
-"""The command line: the only place that knows click, prints or exits.
+"""The command line: the only package that uses click, prints or exits.
 
 One module per command, imported when the command is called, so that `--help` starts at once.
 """
@@ -32,6 +32,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"unpod_sync.cli.{cmd_name}").command
+        command.short_help = COMMANDS[cmd_name]
         return command
 
     def resolve_command(
@@ -62,7 +63,7 @@ def group() -> None:
 def main() -> NoReturn:
     """Runs the command line and exits with the status that README lists.
 
-    At once, as mypy does: taking memory apart piece by piece costs a long sync a tenth of a second.
+    It leaves by `os._exit`: freeing memory object by object costs a long sync a tenth of a second.
     """
     output.prepare_streams()
     status = _run()
@@ -80,7 +81,7 @@ def _run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _guarded(work: Callable[[], object], invocation: Invocation) -> int:
-    """The exit status of some work; what a user can correct is said without a traceback."""
+    """The exit status of some work; an error that a user can correct is shown without a traceback."""
     terminal = output.Output(invocation=invocation)
     try:
         status = work()
@@ -99,7 +100,7 @@ def _guarded(work: Callable[[], object], invocation: Invocation) -> int:
         )
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output (head, less) has left; nothing more to say to anybody.
+        # The reader of our output (head, less) has ended.
         output.drop_stdout()
         return EXIT_FAILED
     except OSError as error:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unpod_sync.cli.common import api_options, output_options, published
+from unpod_sync.cli.common import api_options, open_reader, output_options
 from unpod_sync.cli.output import Output, Styled
 from unpod_sync.cli.terminal import columns
 from unpod_sync.config import Settings
-from unpod_sync.errors import EXIT_DONE, EXIT_PARTIAL, CheckError
+from unpod_sync.errors import EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, CheckError
+from unpod_sync.operations.formatting import plural
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog="Example:  unpod-sync check --offline",
-    short_help="Test the claims about the data, and reconcile with the API.",
 )
 @click.option("--offline", is_flag=True, help="Judge the claims only; do not ask the API.")
 @api_options
@@ -34,27 +34,23 @@ def command(settings: Settings, output: Output, *, offline: bool) -> int:
     else and the difference is not explained.
     """
     from unpod_sync.analytics.checks import run_checks
-    from unpod_sync.analytics.query import open_published
     from unpod_sync.operations.count_check import compare_executions
 
-    connection = open_published(published(settings))
-    try:
-        verdicts = list(run_checks(connection))
+    with open_reader(settings) as connection:
+        claims = list(run_checks(connection))
         groups = compare_executions(connection)
         lists = [] if offline else _compare(connection, settings)
-    finally:
-        connection.close()
+    violated = [claim for claim in claims if not claim.holds]
     explained = [item.is_explained for item in lists] + [group.is_explained for group in groups]
-    violated = [verdict for verdict in verdicts if not verdict.holds]
-    status = EXIT_DONE if all(explained) else EXIT_PARTIAL
+    status = EXIT_FAILED if violated else EXIT_DONE if all(explained) else EXIT_PARTIAL
     if output.json:
-        output.dump(_document(verdicts, lists, groups, 1 if violated else status))
-    else:
-        _tell(verdicts, lists, groups, output)
+        output.dump(_document(claims, lists, groups, status))
+    elif not output.quiet:
+        _show(claims, lists, groups, output)
     if violated:
-        number = f"{len(violated)} of {len(verdicts)} claims {'is' if len(violated) == 1 else 'are'} violated"
+        number = f"{len(violated)} of {len(claims)} claims {'is' if len(violated) == 1 else 'are'} violated"
         raise CheckError(
-            f"{number}: {', '.join(verdict.name for verdict in violated)}",
+            f"{number}: {', '.join(claim.name for claim in violated)}",
             "Run `unpod-sync rebuild`; if it stays, please report the claim and one of its rows.",
         )
     return status
@@ -68,19 +64,16 @@ def _compare(connection: duckdb.DuckDBPyConnection, settings: Settings) -> list[
         return list(compare_lists(connection, client))
 
 
-def _tell(
-    verdicts: list[CheckResult], lists: list[CountComparison], groups: list[ExecutionGroup], output: Output
+def _show(
+    claims: list[CheckResult], lists: list[CountComparison], groups: list[ExecutionGroup], output: Output
 ) -> None:
-    if output.quiet:
-        return
-    holding = sum(verdict.holds for verdict in verdicts)
-    output.data(f"Claims: {holding} of {len(verdicts)} hold.")
-    for verdict in verdicts:
-        if not verdict.holds:
-            output.data(Styled("fail", fg="red"), f"  {verdict.name}: {verdict.claim}")
-            output.data(f"      {verdict.violations:,} rows against it, such as {_row(verdict.sample[0])}")
+    output.data(f"Claims: {sum(claim.holds for claim in claims)} of {len(claims)} hold.")
+    for claim in claims:
+        if not claim.holds:
+            sample = ", ".join(f"{name} {value}" for name, value in claim.sample[0].items())
+            output.data(Styled("fail", fg="red"), f"  {claim.name}: {claim.claim}")
+            output.data(f"      {plural(claim.violations, 'row')} against it, such as {sample}")
     if lists:
-        output.data("")
         rows = [
             (
                 item.resource,
@@ -90,49 +83,43 @@ def _tell(
             )
             for item in lists
         ]
-        for line in columns(("LIST", ">API", ">HERE", "DIFFERENCE"), rows):
+        for line in ("", *columns(("LIST", ">API", ">HERE", "DIFFERENCE"), rows)):
             output.data(line)
     if groups:
         output.data("")
         output.data("Runs, as the executions endpoint counted them at the last sync:")
-        for line in columns(
-            (">RUNS", "COMPARED WITH OURS"), [(f"{group.runs:,}", _reason(group)) for group in groups]
-        ):
+        compared = [
+            (
+                f"{group.runs:,}",
+                "equal"
+                if group.explanation == "equal"
+                else f"{group.explanation} (such as {group.example_run_id})",
+            )
+            for group in groups
+        ]
+        for line in columns((">RUNS", "COMPARED WITH OURS"), compared):
             output.data(line)
 
 
-def _reason(group: ExecutionGroup) -> str:
-    return (
-        group.explanation
-        if group.explanation == "equal"
-        else f"{group.explanation} (such as {group.example_run_id})"
-    )
-
-
-def _row(row: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in row.items())
-
-
 def _document(
-    verdicts: list[CheckResult], lists: list[CountComparison], groups: list[ExecutionGroup], status: int
+    claims: list[CheckResult], lists: list[CountComparison], groups: list[ExecutionGroup], status: int
 ) -> dict[str, Any]:
     return {
         "exit_status": status,
         "claims": [
             {
-                "name": item.name,
-                "claim": item.claim,
-                "violations": item.violations,
-                "sample": _plain(item.sample),
+                "name": claim.name,
+                "claim": claim.claim,
+                "violations": claim.violations,
+                "sample": [{name: _simple(value) for name, value in row.items()} for row in claim.sample],
             }
-            for item in verdicts
+            for claim in claims
         ],
         "lists": [dataclasses.asdict(item) | {"difference": item.difference} for item in lists],
         "executions": [dataclasses.asdict(item) for item in groups],
     }
 
 
-def _plain(rows: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
-    """Sample rows with nothing in them that JSON lacks."""
-    simple = (str, int, float, bool, type(None))
-    return [{name: v if isinstance(v, simple) else str(v) for name, v in row.items()} for row in rows]
+def _simple(value: object) -> object:
+    """A value that JSON has, or its text."""
+    return value if isinstance(value, str | int | float | None) else str(value)

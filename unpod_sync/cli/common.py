@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +18,8 @@ from unpod_sync.config import Settings, load
 from unpod_sync.errors import UsageError, WarehouseError
 
 if TYPE_CHECKING:
+    import duckdb
+
     from unpod_sync.analytics.query import Result
     from unpod_sync.warehouse.storage import Storage
 
@@ -34,12 +36,6 @@ ENDINGS_OF_TABLES = ("txt",)
 def started() -> Invocation:
     """How this process was started, as the running command's context holds it."""
     return click.get_current_context().find_object(Invocation) or Invocation()
-
-
-def settings_in_force(flags: Mapping[str, Any]) -> Settings:
-    """The settings with these flags; hints name a database that is chosen for this call alone."""
-    started().choose(flags.get("database"))
-    return load(flags)
 
 
 def output_options(function: F) -> F:
@@ -73,34 +69,42 @@ SPACE = click.option("--space", help="Only this space (token or name).")
 AGENT = click.option("--agent", help="Only this agent (handle or name).")
 
 
-def database_option(function: F) -> F:
-    """Adds --database; the command gets the settings in force as `settings`."""
-
-    @DATABASE
-    @functools.wraps(function)
-    def wrapped(*args: Any, database: Path | None, **kwargs: Any) -> Any:
-        return function(*args, settings=settings_in_force({"database": database}), **kwargs)
-
-    return wrapped  # type: ignore[return-value]
+EXECUTIONS_OF = click.option(
+    "--agent", "agents", multiple=True, help="Only this agent's executions (handle); repeatable."
+)
 
 
-def api_options(function: F) -> F:
-    """Adds the flags that reach the API; the command gets the settings in force as `settings`."""
+def settings_options(
+    *options: Callable[[Any], Any], names: Sequence[str] = ("database",)
+) -> Callable[[F], F]:
+    """Adds options that override settings; the command gets the settings in force as `settings`.
 
-    @DATABASE
-    @BASE_URL
-    @ORG_HANDLE
-    @SPACES
-    @click.option(
-        "--agent", "agents", multiple=True, help="Only this agent's executions (handle); repeatable."
-    )
-    @functools.wraps(function)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        names = ("database", "base_url", "org_handle", "spaces", "agents", "max_requests")
-        flags = {name: kwargs.pop(name, None) for name in names}
-        return function(*args, settings=settings_in_force(flags), **kwargs)
+    Hints name a database that is chosen for this call alone.
+    """
 
-    return wrapped  # type: ignore[return-value]
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            flags = {name: kwargs.pop(name) for name in names if name in kwargs}
+            started().choose(flags["database"])
+            return function(*args, settings=load(flags), **kwargs)
+
+        return functools.reduce(lambda decorated, option: option(decorated), reversed(options), wrapped)  # type: ignore[return-value]
+
+    return decorate
+
+
+database_option = settings_options(DATABASE)
+
+#: The flags that reach the API; a command may add `--max-requests` itself.
+api_options = settings_options(
+    DATABASE,
+    BASE_URL,
+    ORG_HANDLE,
+    SPACES,
+    EXECUTIONS_OF,
+    names=("database", "base_url", "org_handle", "spaces", "agents", "max_requests"),
+)
 
 
 def output_file_options(plain_form: str, file_help: str) -> Callable[[F], F]:
@@ -147,6 +151,13 @@ def published(settings: Settings) -> Storage:
             "To try without an account: `unpod-sync demo`.",
         )
     return storage
+
+
+def open_reader(settings: Settings, *, isolated: bool = True) -> duckdb.DuckDBPyConnection:
+    """A read-only connection to the published file; `isolated` shuts out every other file."""
+    from unpod_sync.analytics.query import open_published
+
+    return open_published(published(settings), isolated=isolated)
 
 
 def form_of(form: str | None, target: Path | None, *, as_json: bool = False) -> str:

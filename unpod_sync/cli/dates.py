@@ -40,20 +40,6 @@ def read_day(text: str, today: date) -> date:
         ) from None
 
 
-class Day(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.4
-    """A local date, checked when it is read; which day it is depends on the configured time zone."""
-
-    name = "date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The text, when it is a date."""
-        try:
-            read_day(str(value), date.max)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        return str(value)
-
-
 def read_age(text: str) -> timedelta:
     """`90m`, `2h`, `1d` or `1h30m` as a time span; `ValueError` for anything else."""
     if not re.fullmatch(r"(\d+(\.\d+)?[smhdw])+", text):
@@ -62,24 +48,35 @@ def read_age(text: str) -> timedelta:
     return sum((timedelta(**{UNITS[unit]: float(number)}) for number, unit in parts), timedelta())
 
 
-class Age(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.4
-    """An age such as 90m, 2h or 1d."""
+class Parsed(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.4
+    """A value that a function reads; the message of its `ValueError` is the usage error."""
 
-    name = "age"
+    def __init__(self, name: str, read: Callable[[str], object]) -> None:
+        """`name` is the metavar."""
+        self.name, self._read = name, read
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """The age as a time span."""
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """What the function makes of the text."""
         try:
-            return value if isinstance(value, timedelta) else read_age(str(value))
+            return self._read(value) if isinstance(value, str) else value
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+def _checked_day(text: str) -> str:
+    """The text of a date; which day it is depends on the configured time zone."""
+    read_day(text, date.max)
+    return text
+
+
+DAY, AGE = Parsed("date", _checked_day), Parsed("age", read_age)
 
 
 def period_options(function: F) -> F:
     """Adds --since and --until; the command gets them as local dates. Needs `settings` from outside."""
 
-    @click.option("--since", type=Day(), help="First local date: 2026-11-01, yesterday, 7d, 2w (ago).")
-    @click.option("--until", type=Day(), help="Last local date, included.")
+    @click.option("--since", type=DAY, help="First local date: 2026-11-01, yesterday, 7d, 2w (ago).")
+    @click.option("--until", type=DAY, help="Last local date, included.")
     @functools.wraps(function)
     def wrapped(*args: Any, settings: Settings, since: str | None, until: str | None, **kwargs: Any) -> Any:
         today = datetime.now(UTC).astimezone(settings.zone).date()

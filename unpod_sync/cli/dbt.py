@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from unpod_sync.cli.common import database_option, published
+from unpod_sync.cli.common import database_option, open_reader
 from unpod_sync.cli.output import text_document
 from unpod_sync.config import Settings
 
@@ -16,7 +16,6 @@ from unpod_sync.config import Settings
   unpod-sync dbt > models/unpod.yml
   dbt test --select source:unpod
 """,
-    short_help="Print the published file as a dbt source, with tests.",
 )
 @database_option
 def command(settings: Settings) -> None:
@@ -26,7 +25,6 @@ def command(settings: Settings) -> None:
     package. For dbt 1.10.5 or later with dbt-duckdb; its first lines say what profiles.yml needs.
     """
     from unpod_sync.analytics.dbt import sources_yaml
-    from unpod_sync.analytics.query import open_published
 
-    with open_published(published(settings)) as connection:
+    with open_reader(settings) as connection:
         text_document(sources_yaml(connection))

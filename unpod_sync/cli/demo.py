@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,10 +19,11 @@ from unpod_sync.cli.common import output_options, started
 from unpod_sync.cli.invocation import quoted
 from unpod_sync.cli.output import Output, Styled, echo
 from unpod_sync.cli.simulate import serve
+from unpod_sync.cli.sync import Progress
 from unpod_sync.config import Secret, Settings
 from unpod_sync.errors import LockedError, WarehouseError
+from unpod_sync.operations.formatting import format_bytes, plural
 from unpod_sync.warehouse import open_storage
-from unpod_sync.warehouse.files import format_bytes
 
 if TYPE_CHECKING:
     from unpod_sync.simulator import Simulator, World
@@ -35,7 +36,6 @@ MARK = "demo"
 
 @click.command(
     epilog="Example:  unpod-sync demo --tasks 5000 --database /tmp/demo.duckdb",
-    short_help="Try everything on simulated data, without an account.",
 )
 @click.option(
     "--database", type=click.Path(path_type=Path), default=DATABASE, show_default=True, help="File to make."
@@ -57,87 +57,74 @@ def command(output: Output, *, database: Path, tasks: int, seed: int, keep: bool
     begun = time.monotonic()
     started().choose(database)
     clear(database)
-    with _stage(output, "Making up a business and 60 days of its calls"):
+    with _step(output, "Making up a business and 60 days of its calls"):
         world = make_world(tasks, seed, datetime.now(UTC))
     with Simulator(world, keep_requests=False) as simulator:
         demo = Demo(world, simulator, demo_settings(database, simulator))
         first = _sync(demo, output, "First sync")
-        with _stage(output, f"{HOURS_BETWEEN} hours pass: calls are made, retried, analysed, changed"):
+        with _step(output, f"{HOURS_BETWEEN} hours pass: calls are made, retried, analysed, changed"):
             demo.advance()
         second = _sync(demo, output, "Second sync")
         output.say()
-        if output.json:
-            output.dump(_summary(first, second, database, begun))
-        else:
-            _report(demo, output)
-            _next_steps(database, output, time.monotonic() - begun)
+        _finish(demo, output, (first, second), time.monotonic() - begun)
         if keep:
-            _keep(demo, output)
+            output.say()
+            serve(simulator, output, f"export UNPOD_TIMEZONE={demo.settings.timezone}")
 
 
 @contextmanager
-def _stage(output: Output, text: str) -> Iterator[None]:
-    """One step of the demo: drawn while it runs on a terminal, one line when it is done."""
-    from unpod_sync.cli.sync import Progress
-
-    begun = time.monotonic()
-    with Progress(output, text):
-        yield
-    _done(output, text, begun)
+def _step(output: Output, text: str) -> Iterator[tuple[Progress, list[str]]]:
+    """One step: drawn while it runs on a terminal, one line when it is done: `text`, or the last of the list."""
+    begun, texts = time.monotonic(), [text]
+    with Progress(output, text) as progress:
+        yield progress, texts
+    if not output.quiet:
+        seconds = time.monotonic() - begun
+        echo(Styled("ok", fg="green"), f"  {texts[-1]}  ({seconds:.1f} s)", err=True)
 
 
 def _sync(demo: Demo, output: Output, name: str) -> LoadResult:
-    from unpod_sync.cli.sync import Progress
-
-    begun = time.monotonic()
-    with Progress(output, name) as progress:
+    with _step(output, name) as (progress, texts):
         result = demo.sync(progress.page)
-    text = (
-        f"{name}: {result.tasks_read:,} calls read in {result.requests} requests, "
-        f"{result.tasks_changed:,} new or changed"
-    )
-    _done(output, text, begun)
-    for problem in result.failures:
-        output.warn(f"   failed: {problem}")
+        texts.append(
+            f"{name}: {result.tasks_read:,} calls read in {plural(result.requests, 'request')}, "
+            f"{result.tasks_changed:,} new or changed"
+        )
+    for failure in result.failures:
+        output.warn(f"   failed: {failure}")
     return result
 
 
-def _done(output: Output, text: str, begun: float) -> None:
-    if not output.quiet:
-        echo(Styled("ok", fg="green"), f"  {text}  ({time.monotonic() - begun:.1f} s)", err=True)
-
-
-def _summary(first: LoadResult, second: LoadResult, database: Path, begun: float) -> dict[str, Any]:
-    return {
-        "database": str(database),
-        "seconds": round(time.monotonic() - begun, 1),
-        "first_sync": {"tasks_changed": first.tasks_changed, "requests": first.requests},
-        "second_sync": {"tasks_changed": second.tasks_changed, "requests": second.requests},
-    }
-
-
-def _report(demo: Demo, output: Output) -> None:
+def _finish(demo: Demo, output: Output, results: tuple[LoadResult, LoadResult], seconds: float) -> None:
+    """The results as JSON, or both reports and what to do next."""
     from unpod_sync.cli.report import show
     from unpod_sync.report.html import write
     from unpod_sync.report.model import Request, report
 
-    write(demo.settings.database.with_suffix(".html"), demo.settings.database, Request())
+    database = demo.settings.database
+    if output.json:
+        first, second = (
+            {"tasks_changed": result.tasks_changed, "requests": result.requests} for result in results
+        )
+        output.dump(
+            {
+                "database": str(database),
+                "seconds": round(seconds, 1),
+                "first_sync": first,
+                "second_sync": second,
+            }
+        )
+        return
+    page = database.with_suffix(".html")
+    write(page, database, Request())
     if not output.quiet:
-        show(report(demo.settings.database, Request()), output)
-
-
-def _next_steps(database: Path, output: Output, seconds: float) -> None:
+        show(report(database, Request()), output)
     sql = '"select * from daily_completion order by local_date desc limit 7"'
     output.say()
     output.say(f"{database} ({format_bytes(database.stat().st_size)}) is ready after {seconds:.0f} s. Next:")
     output.say(f"  ask it         unpod-sync query {sql}")
-    output.say(f"  see it         open {quoted(database.with_suffix('.html'))} in a browser: the dashboard")
+    output.say(f"  see it         open {quoted(page)} in a browser: the dashboard")
     output.say("  your account   unpod-sync init")
-
-
-def _keep(demo: Demo, output: Output) -> None:
-    output.say()
-    serve(demo.simulator, output, f"export UNPOD_TIMEZONE={demo.settings.timezone}")
 
 
 @dataclass(frozen=True, slots=True)

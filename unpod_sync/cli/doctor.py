@@ -19,7 +19,6 @@ COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 @click.command(
     epilog="Example:  unpod-sync doctor --json",
-    short_help="Check configuration, API, files; each finding with its remedy.",
 )
 @click.option("--offline", is_flag=True, help="Leave the API out.")
 @DATABASE
@@ -38,31 +37,24 @@ def command(output: Output, *, offline: bool, **flags: Any) -> int:
 
 
 def run(flags: dict[str, Any], output: Output, *, offline: bool = False) -> int:
-    """The examination on the terminal, finding by finding, or as JSON; gives the exit status."""
+    """The checks on the terminal, one after the other, or as JSON; returns the exit status."""
     from unpod_sync.operations import exit_status, run_checks
 
     found: list[Finding] = []
     for finding in run_checks(flags, datetime.now(UTC).replace(tzinfo=None), offline=offline):
         found.append(finding)
         if not output.json and not (output.quiet and finding.level == "ok"):
-            _tell(finding, output)
+            text = output.hint(finding.text)
+            output.data(Styled(f"{finding.level:4}", fg=COLOURS[finding.level]), f"  {finding.name}: {text}")
+            if finding.remedy:
+                output.data(f"      fix: {output.hint(finding.remedy)}")
     status = exit_status(found)
     if output.json:
         names = ("level", "name", "text", "remedy")
         rows = [{name: output.hint(getattr(finding, name)) for name in names} for finding in found]
         output.dump({"exit_status": status, "findings": rows})
-    elif not output.quiet:
-        failures = sum(finding.level == "fail" for finding in found)
-        output.say(
-            "All well: a sync will work."
-            if not failures
-            else f"{plural(failures, 'problem')} must be fixed before a sync will work."
-        )
+        return status
+    failures = sum(finding.level == "fail" for finding in found)
+    problems = f"{plural(failures, 'problem')} must be fixed before a sync will work."
+    output.say(problems if failures else "All well: a sync will work.")
     return status
-
-
-def _tell(finding: Finding, output: Output) -> None:
-    text = output.hint(finding.text)
-    output.data(Styled(f"{finding.level:4}", fg=COLOURS[finding.level]), f"  {finding.name}: {text}")
-    if finding.remedy:
-        output.data(f"      fix: {output.hint(finding.remedy)}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unpod_sync.cli.common import database_option, output_options, published
+from unpod_sync.cli.common import database_option, open_reader, output_options
 from unpod_sync.cli.dates import period_options
 from unpod_sync.cli.output import Output
 from unpod_sync.config import Settings
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
   unpod-sync export calls agent_scorecard --format xlsx --output calls.xlsx --since 2026-11-01
   unpod-sync export tasks transcript_messages --format parquet --partition-by-date --output lake/
 """,
-    short_help="Write tables and views to Parquet, CSV or Excel.",
 )
 @click.argument("names", nargs=-1)
 @click.option("--format", "form", type=click.Choice(["parquet", "csv", "xlsx"]), help="Form of the files.")
@@ -65,11 +64,11 @@ def command(
 
     from unpod_sync.analytics.excel import write_workbook
     from unpod_sync.analytics.export import Request, sheets
-    from unpod_sync.analytics.query import open_published, sql_error
+    from unpod_sync.analytics.query import sql_error
 
     form = _form(form, target, partition_by_date)
     request = Request(names, since, until)
-    with open_published(published(settings), isolated=False) as connection:
+    with open_reader(settings, isolated=False) as connection:
         chosen = sheets(connection, request)
         try:
             if form == "xlsx":

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from unpod_sync.cli.common import AGENT, database_option, output_options, published
+from unpod_sync.cli.common import AGENT, database_option, open_reader, output_options
 from unpod_sync.cli.output import Output
-from unpod_sync.cli.terminal import table
+from unpod_sync.cli.terminal import screen_width, table
 from unpod_sync.config import Settings
 from unpod_sync.errors import ConfigurationError
 from unpod_sync.escaping import escape_control_chars
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
   unpod-sync fields --agent Asha
   unpod-sync fields --build && unpod-sync sync
 """,
-    short_help="List an agent's structured data, and make it columns.",
 )
 @AGENT
 @click.option("--build", is_flag=True, help="Write a view per agent into the folder views_folder.")
@@ -40,7 +37,6 @@ def command(settings: Settings, output: Output, *, agent: str | None, build: boo
     Coverage is the share of the agent's analysed calls that have a value. With --build each agent
     gets a view fields_NAME with one typed column per key; the next sync builds it.
     """
-    from unpod_sync.analytics.query import open_published
     from unpod_sync.analytics.search import agents_named
     from unpod_sync.analytics.structured_fields import fields, write_views
 
@@ -49,7 +45,7 @@ def command(settings: Settings, output: Output, *, agent: str | None, build: boo
             "there is no folder for views of your own",
             'Set views_folder = "views" in unpod-sync.toml, or UNPOD_VIEWS_FOLDER, then run this again.',
         )
-    with open_published(published(settings)) as connection:
+    with open_reader(settings) as connection:
         found = fields(connection, agents_named(connection, agent) if agent else None)
     if output.json:
         output.dump([dataclasses.asdict(each) for each in found])
@@ -63,7 +59,6 @@ def command(settings: Settings, output: Output, *, agent: str | None, build: boo
 
 def _show(found: list[AgentFields], output: Output) -> None:
     """A table per agent."""
-    width = shutil.get_terminal_size()[0] if sys.stdout.isatty() else None
     for agent in found:
         name = agent.agent_name or agent.agent_handle
         output.data(
@@ -82,6 +77,6 @@ def _show(found: list[AgentFields], output: Output) -> None:
         ]
         heads = ("key", "type", "calls", "coverage", "distinct", "commonest")
         right = (False, False, True, True, True, False)
-        output.block(table(heads, rows, right=right, width=width) + "\n")
+        output.block(table(heads, rows, right=right, width=screen_width()) + "\n")
     if not found:
         output.say("(no call has structured data)")

@@ -27,7 +27,6 @@ NAMES = {
 @click.command(
     epilog="Examples:  unpod-sync forget +919876543210   ·   unpod-sync forget priya@example.com --yes"
     "   ·   unpod-sync forget --list",
-    short_help="Erase a contact everywhere, for good.",
 )
 @click.argument("contact", required=False)
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -66,7 +65,7 @@ def command(
     if new_key:
         if not yes:
             _ask("Start a new list and key? Who was forgotten before may return with the next sync.")
-        forget.start_anew(settings)
+        forget.reset_key(settings)
         output.say("a new key is in place; the list of the forgotten is empty")
         return EXIT_DONE
     assert contact is not None

@@ -33,7 +33,6 @@ TRIES = 5
 
 @click.command(
     epilog="Example without questions:  UNPOD_API_TOKEN=… unpod-sync init --yes --timezone Asia/Kolkata",
-    short_help="Set up: token, organisation, spaces, time zone.",
 )
 @click.option(
     "--file", type=click.Path(path_type=Path), default=FILE_NAME, show_default=True, help="File to write."
@@ -82,7 +81,7 @@ def command(output: Output, *, file: Path, yes: bool, overwrite: bool, **flags: 
 
 
 class _Interview:
-    """Questions and checks; without `ask`, flags and environment must do."""
+    """Questions and checks; without `ask`, the answers are flags, environment and defaults."""
 
     def __init__(self, output: Output, flags: dict[str, Any], *, ask: bool) -> None:
         import os
@@ -115,7 +114,7 @@ class _Interview:
         }
 
     def _until(self, question: Callable[[], T], name: str) -> T:
-        """Asks until the answer holds; a given answer that does not is asked for, or is the end."""
+        """Asks until the answer is valid. A given answer that is not is asked for, or without `ask` is an error."""
         for left in reversed(range(TRIES)):
             try:
                 return question()
@@ -133,7 +132,7 @@ class _Interview:
     def _token(self, base_url: str) -> tuple[str, list[str]]:
         from unpod_sync.operations.account import organizations
 
-        token = self._given.get("api_token") or self._hidden()
+        token = self._given.get("api_token") or self._typed_token()
         if not token:
             raise ConfigurationError(
                 "no API token",
@@ -157,7 +156,7 @@ class _Interview:
         return token, found
 
     def _asked_space(self) -> str:
-        """A space to try a token in that the listings refuse; nothing where one is given, or nobody is asked."""
+        """A space in which to try a token that the listings refuse; empty where one is given or without `ask`."""
         if not self._ask or "spaces" in self._given:
             return ""
         self._output.say(
@@ -166,19 +165,27 @@ class _Interview:
         text = "Token of a space, to try it there (empty: another API token)"
         return ask(text, default="")
 
-    def _hidden(self) -> str:
-        if not sys.stdin.isatty() and not self._ask:
-            return sys.stdin.readline().strip()
-        if not self._ask:
-            return ""
-        return ask("API token (hidden)", hidden=True)
+    def _typed_token(self) -> str:
+        if self._ask:
+            return ask("API token (hidden)", hidden=True)
+        return "" if sys.stdin.isatty() else sys.stdin.readline().strip()
+
+    def _answer(self, name: str, question: str, default: str | None = None) -> str:
+        """What was given for a setting; else what is typed or, without questions, the default."""
+        given = self._given.get(name)
+        if given is None:
+            given = ask(question, default=default) if self._ask else default or ""
+        return given if isinstance(given, str) else ",".join(given)
 
     def _organization(
         self, base_url: str, token: str, known: list[str]
     ) -> tuple[Settings, list[SpaceChoice] | None]:
         from unpod_sync.operations.account import spaces
 
-        handle = self._given.get("org_handle") or self._asked_handle(known)
+        if self._ask and len(known) > 1 and "org_handle" not in self._given:
+            self._output.say(f"  The token belongs to: {', '.join(known)}")
+        default = known[0] if known and (self._ask or len(known) == 1) else ""
+        handle = self._answer("org_handle", "Organisation handle", default)
         if known and handle not in known:
             raise ConfigurationError(
                 f"the token does not belong to {handle or 'no organisation'}",
@@ -186,29 +193,20 @@ class _Interview:
             )
         settings = Settings(api_token=Secret(token), base_url=base_url, org_handle=handle or None)
         offers = spaces(settings)
-        found = (
+        count = (
             "no list of spaces is shown to this token (401)"
             if offers is None
             else plural(len(offers), "space")
         )
-        self._output.say(f"  {handle or 'The organisation'}: {found}.")
+        self._output.say(f"  {handle or 'The organisation'}: {count}.")
         return settings, offers
-
-    def _asked_handle(self, known: list[str]) -> str:
-        if not self._ask:
-            return known[0] if len(known) == 1 else ""
-        if len(known) > 1:
-            self._output.say(f"  The token belongs to: {', '.join(known)}")
-        return ask("Organisation handle", default=known[0] if known else "")
 
     def _unlisted_spaces(self, settings: Settings) -> tuple[str, ...]:
         """Tokens of spaces, tried one by one since there is no listing to choose from."""
         from unpod_sync.operations.account import check_space
 
-        given: Any = self._given.get("spaces", "" if not self._ask else None)
-        if given is None:
-            given = ask("Tokens of the spaces, with commas")
-        tokens = Settings(spaces=given).spaces
+        answer: Any = self._answer("spaces", "Tokens of the spaces, with commas")
+        tokens = Settings(spaces=answer).spaces
         if not tokens:
             raise ConfigurationError(
                 "the API accepts the token, but shows it no list of spaces (401)",
@@ -221,34 +219,26 @@ class _Interview:
     def _spaces(self, offers: list[SpaceChoice]) -> tuple[str, ...]:
         from unpod_sync.operations.account import choose
 
-        given = self._given.get("spaces", "" if not self._ask else None)
-        if given is None:
+        if self._ask and "spaces" not in self._given:
             for number, offer in enumerate(offers, start=1):
                 note = "" if offer.holds_calls else "  (holds no calls)"
                 self._output.say(f"  {number:3}  {offer.name}  {offer.token}{note}")
-            given = ask("Spaces: all, or numbers or names with commas", default="all")
-        return choose(given if isinstance(given, str) else ",".join(given), offers)
+        return choose(self._answer("spaces", "Spaces: all, or numbers or names with commas", "all"), offers)
 
     def _timezone(self) -> str:
         from unpod_sync.operations.config_file import guess_zone
 
-        zone = self._given.get("timezone")
-        if zone is None:
-            guess = guess_zone()
-            zone = ask("Time zone of local dates and hours", default=guess) if self._ask else guess
+        zone = self._answer("timezone", "Time zone of local dates and hours", guess_zone())
         return Settings(timezone=zone).timezone
 
     def _database(self) -> str:
         from unpod_sync.operations.doctor_files import folder_finding
 
-        path = self._given.get("database")
-        if path is None:
-            default = str(Settings().database)
-            path = ask("Database file", default=default) if self._ask else default
+        path = self._answer("database", "Database file", str(Settings().database))
         finding = folder_finding(Path(path).expanduser().parent)
         if finding.level == "fail":
             raise ConfigurationError(finding.text, finding.remedy)
-        return str(path)
+        return path
 
 
 def _may_write(file: Path, *, ask: bool, overwrite: bool) -> None:

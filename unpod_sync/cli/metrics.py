@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
-import sys
 import textwrap
 from typing import TYPE_CHECKING
 
 import click
 
-from unpod_sync.cli.common import database_option, output_options, published
+from unpod_sync.cli.common import database_option, open_reader, output_options
 from unpod_sync.cli.output import Output
-from unpod_sync.cli.terminal import cut, pad
+from unpod_sync.cli.terminal import cut, pad, screen_width
 from unpod_sync.config import Settings
 from unpod_sync.escaping import escape_control_chars
 
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
   unpod-sync metrics agent_scorecard
   unpod-sync metrics connect_rate
 """,
-    short_help="The exact definition of every number.",
 )
 @click.argument("name", required=False)
 @database_option
@@ -40,14 +37,13 @@ def command(settings: Settings, output: Output, *, name: str | None) -> None:
     the views' columns.
     """
     from unpod_sync.analytics.metric_definitions import definitions
-    from unpod_sync.analytics.query import open_published
 
-    with open_published(published(settings)) as connection:
+    with open_reader(settings) as connection:
         views = definitions(connection, name)
     if output.json:
         output.dump([dataclasses.asdict(view) for view in views])
         return
-    width = shutil.get_terminal_size()[0] if sys.stdout.isatty() else 100
+    width = screen_width() or 100
     for view in views:
         for line in (*(_whole(view, width) if name else _listed(view, width)), ""):
             output.data(line)

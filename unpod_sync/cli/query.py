@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +11,13 @@ import click
 from unpod_sync.cli.common import (
     database_option,
     form_of,
+    open_reader,
     output_file_options,
     output_options,
-    published,
     write_result,
 )
 from unpod_sync.cli.output import Output
-from unpod_sync.cli.terminal import table
+from unpod_sync.cli.terminal import screen_width, table
 from unpod_sync.config import Settings
 from unpod_sync.errors import UsageError
 from unpod_sync.operations.formatting import plural
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
   unpod-sync query "from agent_scorecard" --output agents.xlsx
   echo "select count(*) from calls" | unpod-sync query -
 """,
-    short_help="Run read-only SQL on the published file.",
 )
 @click.argument("sql", required=False)
 @click.option(
@@ -73,11 +71,11 @@ def command(
     CSV, JSON and Parquet are streamed, whatever their size; they hold every text as it is stored
     (for a spreadsheet take xlsx, or `export`, whose CSV no spreadsheet runs as a formula).
     """
-    from unpod_sync.analytics.query import open_published, run_sql
+    from unpod_sync.analytics.query import run_sql
 
     text = _sql(sql, path)
     form = form_of(form, target, as_json=output.json)
-    with open_published(published(settings)) as connection:
+    with open_reader(settings) as connection:
         result = run_sql(connection, text)
         if form == "table":
             _show(result, output, target, max_rows)
@@ -119,7 +117,7 @@ def _show(result: Result, output: Output, target: Path | None, max_rows: int) ->
     if not result.names:
         return
     cells = [[None if value is None else text_of(value) for value in row] for row in shown]
-    width = shutil.get_terminal_size()[0] if target is None and sys.stdout.isatty() else None
+    width = screen_width() if target is None else None
     text = table(result.names, cells, right=[_is_number(field.type) for field in result.schema], width=width)
     if target is None:
         output.block(text)

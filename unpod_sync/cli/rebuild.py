@@ -10,6 +10,7 @@ from unpod_sync.cli.common import database_option, output_options
 from unpod_sync.cli.output import Output
 from unpod_sync.config import Settings
 from unpod_sync.errors import WarehouseError
+from unpod_sync.operations.formatting import format_bytes
 
 if TYPE_CHECKING:
     from unpod_sync.warehouse.storage import Storage
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog="Example, after an upgrade:  unpod-sync rebuild",
-    short_help="Flatten again from the stored payloads; compacts.",
 )
 @database_option
 @output_options
@@ -43,7 +43,7 @@ def command(settings: Settings, output: Output) -> None:
     after = _bytes(storage)
     if output.json:
         output.dump({"objects": objects, "bytes_before": before, "bytes_after": after})
-    output.say(f"rebuilt {objects:,} objects; {before / 1e6:,.1f} MB became {after / 1e6:,.1f} MB")
+    output.say(f"rebuilt {objects:,} objects; {format_bytes(before)} became {format_bytes(after)}")
     output.say(f"published {settings.database}")
 
 

@@ -13,6 +13,7 @@ from unpod_sync.cli.common import AGENTS, SPACES, database_option, output_option
 from unpod_sync.cli.dates import period_options
 from unpod_sync.cli.output import Output, console
 from unpod_sync.config import Settings
+from unpod_sync.operations.formatting import format_bytes
 
 if TYPE_CHECKING:
     from unpod_sync.report.model import Report
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog="Example:  unpod-sync report --since 2026-11-01 --agent Asha --html report.html",
-    short_help="The numbers: completion, connects, durations, outcomes.",
 )
 @SPACES
 @AGENTS
@@ -57,7 +57,7 @@ def command(
         size = write(html, path, request)
         if output.json:
             output.dump({"html": html, "bytes": size})
-        output.say(f"{html}: {size / 1e6:.1f} MB, one file; open it in any browser.")
+        output.say(f"{html}: {format_bytes(size)}, one file; open it in any browser.")
         return
     content = report(path, request)
     if output.json:

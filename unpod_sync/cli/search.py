@@ -16,9 +16,9 @@ from unpod_sync.cli.common import (
     SPACE,
     database_option,
     form_of,
+    open_reader,
     output_file_options,
     output_options,
-    published,
     write_result,
 )
 from unpod_sync.cli.dates import period_options
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
   unpod-sync search '"too expensive" subsidy' --outcome not_interested --json
   unpod-sync search refund --since 4w --limit 1000 --output refunds.xlsx
 """,
-    short_help="Find calls by what was said.",
 )
 @click.argument("text", nargs=-1, required=True)
 @click.option(
@@ -79,13 +78,12 @@ def command(
     exactly, in this order. Files have one row per call, times in UTC, the passages as
     text; in CSV a text that begins like a formula gets a leading apostrophe.
     """
-    from unpod_sync.analytics.query import open_published
     from unpod_sync.analytics.search import Request, search
     from unpod_sync.analytics.search_query import parse
 
     form = form_of(form, target, as_json=output.json)
     request = Request(parse(text), role, agent, outcome, space, since, until)
-    with open_published(published(settings)) as connection:
+    with open_reader(settings) as connection:
         calls, more = search(connection, request, limit=limit, context=context)
     _write(calls, form, target, output, settings.zone)
     found = plural(len(calls), "call") if calls else "no call matches"

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from unpod_sync.cli.common import database_option, output_options
-from unpod_sync.cli.dates import Age
+from unpod_sync.cli.dates import AGE
 from unpod_sync.cli.output import Output, Part, Styled
 from unpod_sync.cli.terminal import columns
 from unpod_sync.config import Settings
@@ -26,11 +26,8 @@ KINDS = ("spaces", "agents", "runs", "tasks", "task_versions", "transcript_messa
 
 @click.command(
     epilog="Example for a monitor:  unpod-sync status --quiet --max-age 2h",
-    short_help="How fresh the data is, and what the last syncs did.",
 )
-@click.option(
-    "--max-age", type=Age(), help="Exit with 1 when the last successful sync is older: 90m, 2h, 1d."
-)
+@click.option("--max-age", type=AGE, help="Exit with 1 when the last successful sync is older: 90m, 2h, 1d.")
 @database_option
 @output_options
 def command(settings: Settings, output: Output, *, max_age: timedelta | None) -> int:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog="Example for cron, every 15 minutes:  */15 * * * * unpod-sync sync --quiet",
-    short_help="Bring the warehouse up to the server and publish it.",
 )
 @click.option("--full", is_flag=True, help="Verify everything now, not in slices.")
 @click.option(
@@ -61,7 +60,7 @@ def command(settings: Settings, output: Output, *, full: bool, accept_deletions:
     if output.json:
         output.dump(dataclasses.asdict(result))
     else:
-        tell(result, output, settings)
+        show(result, output, settings)
     return result.exit_status
 
 
@@ -77,24 +76,23 @@ def _pinged(settings: Settings, output: Output, *, is_dry: bool) -> Iterator[lis
         return
     from unpod_sync.operations.ping import ping
 
-    def tell(event: str) -> None:
-        trouble = ping(settings.ping_url, event)
-        if trouble:
-            output.note(trouble)
+    def send(event: str) -> None:
+        if failure := ping(settings.ping_url, event):
+            output.note(failure)
 
-    tell("start")
+    send("start")
     try:
         yield statuses
     except LockedError:
         raise
     except BaseException:
-        tell("fail")
+        send("fail")
         raise
-    tell("success" if statuses == [EXIT_DONE] else "fail")
+    send("success" if statuses == [EXIT_DONE] else "fail")
 
 
 def kept(settings: Settings) -> str:
-    """What an interrupted sync leaves behind, in words."""
+    """A sentence about what an interrupted sync leaves behind."""
     from unpod_sync.warehouse import open_storage
 
     rows = (open_storage(settings).read_state().get("standing") or {}).get("rows", {})
@@ -149,17 +147,17 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def page(self, reading: Any, page: Any) -> None:
+    def page(self, progress: Any, page: Any) -> None:
         """Counts the rows of a page that has arrived."""
         self._rows += len(page.rows)
         if self._bar is not None:
             self._bar.update(
                 self._task,
-                description=f"{self._rows:,} rows read · {reading.resource.name}, page {page.number}",
+                description=f"{self._rows:,} rows read · {progress.resource.name}, page {page.number}",
             )
 
 
-def tell(result: LoadResult, output: Output, settings: Settings) -> None:
+def show(result: LoadResult, output: Output, settings: Settings) -> None:
     """The result in a few lines on stderr."""
     seconds = (result.ended_at - result.started_at).total_seconds()
     if result.status == "dry run":
@@ -179,7 +177,7 @@ def tell(result: LoadResult, output: Output, settings: Settings) -> None:
     for failure in result.failures:
         output.warn(f"  failed: {failure}")
     if result.rows_held:
-        output.say(output.hint(f"  If these rows are really gone:  {called_with('--accept-deletions')}"))
+        output.say(f"  If these rows are really gone:  {called_with('--accept-deletions')}")
     output.say(_published(result, settings.database))
 
 

@@ -1,12 +1,19 @@
-"""Text for people: neutralised, cut to width, set in columns."""
+"""Text for people: control characters escaped, cut to width, in columns."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 import unicodedata
 from collections.abc import Sequence
 
 from unpod_sync.escaping import escape_control_chars
 from unpod_sync.operations.formatting import UNKNOWN
+
+
+def screen_width() -> int | None:
+    """Columns of the terminal; None where stdout is not one."""
+    return shutil.get_terminal_size()[0] if sys.stdout.isatty() else None
 
 
 def width_of(text: str) -> int:

@@ -1,5 +1,5 @@
-"""Whom to forget, what to redact, how long to keep transcripts: decided here, in a few places.
+"""Forgotten contacts, redacted fields and the age of transcripts.
 
-`guard` stands at the door and looks at every task that comes in; `restating` and `erasure` change
-what is stored already; `keyfile` holds the secret that makes hashes unguessable.
+`ingest_filter` applies them to every task that comes in; `backfill` and `erase` change what is
+stored already; `keyfile` holds the secret key that makes hashes unguessable.
 """

@@ -1,14 +1,12 @@
 """Stored tasks brought under new privacy settings, in place: payload, row, messages, history.
 
-Nothing counts as changed by it: the times at which tasks were seen or changed stay. What the
-database then no longer shows still lies in free blocks of its file until that is written anew.
+None of it counts as a change: the times at which tasks were seen or changed stay. The old bytes
+lie in free blocks of the file until it is compacted.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -19,6 +17,7 @@ from unpod_sync import tables
 from unpod_sync.model import Record
 from unpod_sync.privacy.ingest_filter import NOT_KEPT, IngestFilter
 from unpod_sync.privacy.redact import Rules
+from unpod_sync.privacy.settings import Backfill
 from unpod_sync.transform.contact import PSEUDONYM, contact_key
 from unpod_sync.transform.flatten import flatten
 from unpod_sync.warehouse.database import Warehouse, first_row, registered_tables
@@ -26,94 +25,66 @@ from unpod_sync.warehouse.merge import flat_batch, table_of
 from unpod_sync.warehouse.transactions import transaction
 
 CHUNK = 2_048
-LOOSE_TEXTS = ("error_message", "output_message", "last_failure_reason", "call_end_reason")
+FREE_TEXTS = ("error_message", "output_message", "last_failure_reason", "call_end_reason")
 EMAIL_SQL = r"[\w.!#$%&*+/=?^`{|}~-]+@[\w-]+(\.[\w-]+)+"
 NUMBER_SQL = r"\+?\d[\d\s().-]{8,}\d"
 
 
-def restate(
-    warehouse: Warehouse,
-    guard: IngestFilter,
-    zone: ZoneInfo,
-    *,
-    since: datetime | None,
-    until: datetime | None,
-) -> int:
-    """Applies the settings to the tasks created in this time (NULL is no bound); how many changed."""
+def backfill_tasks(warehouse: Warehouse, ingest_filter: IngestFilter, zone: ZoneInfo, plan: Backfill) -> int:
+    """Redacts the stored tasks of the plan; returns how many changed."""
     connection = warehouse.connection
-    restated = 0
-    batch = itertools.count(_highest_batch(connection) + 1)
-    for records in _stored(connection, since, until):
-        pairs = [(old, new) for old in records if (new := guard.redacted(old)) is not old]
-        if pairs:
-            _replace(connection, [old for old, _ in pairs], [new for _, new in pairs], zone, next(batch))
-            restated += len(pairs)
-    return restated
+    changed = 0
+    for batch_id, records in _stored(connection, plan):
+        redacted = [new for old in records if (new := ingest_filter.redacted(old)) is not old]
+        if redacted:
+            _replace(connection, redacted, zone, batch_id)
+            changed += len(redacted)
+    return changed
 
 
-def _highest_batch(connection: duckdb.DuckDBPyConnection) -> int:
-    row = first_row(
-        connection,
-        "select greatest((select coalesce(max(batch_id), 0) from raw.payloads),"
-        " (select coalesce(max(batch_id), 0) from main.task_versions))",
-    )
-    return int(row[0]) if row else 0
-
-
-def _stored(
-    connection: duckdb.DuckDBPyConnection, since: datetime | None, until: datetime | None
-) -> Iterator[list[Record]]:
-    """The stored tasks, batch by batch: a restated one goes to a later batch."""
+def _stored(connection: duckdb.DuckDBPyConnection, plan: Backfill) -> Iterator[tuple[int, list[Record]]]:
+    """The stored tasks, by the batch that wrote them."""
     bounds = "(t.created_at >= ? or ?::timestamp is null) and (t.created_at < ? or ?::timestamp is null)"
-    times = [since, since, until, until]
+    times = [plan.since, plan.since, plan.until, plan.until]
     batches = connection.execute(
         f"select distinct t.batch_id from main.tasks as t where {bounds} order by 1", times
     ).fetchall()
-    for (batch,) in batches:
+    for (batch_id,) in batches:
         rows = connection.execute(
             "select p.id, p.space_token, p.payload_json, p.content_hash from raw.payloads as p"
             " join main.tasks as t on t.task_id = p.id"
             f" where p.kind = 'task' and p.batch_id = ? and t.batch_id = ? and {bounds}",
-            [batch, batch, *times],
+            [batch_id, batch_id, *times],
         ).fetchall()
-        for some in _chunks(rows):
-            yield [
-                Record("task", id_, space, None, msgspec.json.decode(payload), payload.encode(), digest)
-                for id_, space, payload, digest in some
-            ]
+        for start in range(0, len(rows), CHUNK):
+            yield (
+                batch_id,
+                [
+                    Record("task", id_, space, None, msgspec.json.decode(payload), payload.encode(), digest)
+                    for id_, space, payload, digest in rows[start : start + CHUNK]
+                ],
+            )
 
 
 def _replace(
-    connection: duckdb.DuckDBPyConnection,
-    olds: list[Record],
-    news: list[Record],
-    zone: ZoneInfo,
-    batch_id: int,
+    connection: duckdb.DuckDBPyConnection, records: list[Record], zone: ZoneInfo, batch_id: int
 ) -> None:
-    copies = flat_batch(news, flatten("task", news, zone))
-    changes = pa.table(
-        {
-            "id": pa.array([record.id for record in olds], pa.string()),
-            "old_hash": pa.array([record.content_hash for record in olds], pa.string()),
-            "new_hash": pa.array([record.content_hash for record in news], pa.string()),
-        }
-    )
-    refused = table_of(copies.rejects)
-    assert copies.messages is not None
-    rows = copies.rows.drop_columns(["answer_order"])
+    """Puts these records in place of the stored ones. `merge.write` would note a change and a version."""
+    batch = flat_batch(records, flatten("task", records, zone))
+    assert batch.messages is not None
     with (
         registered_tables(
-            connection, changes=changes, incoming=rows, messages=copies.messages, refused=refused
+            connection, incoming=batch.rows, messages=batch.messages, refused=table_of(batch.rejects)
         ),
         transaction(connection),
     ):
-        connection.execute(_REPLACE.replace("{batch}", str(batch_id)))
+        connection.execute(_REPLACE.format(batch_id=batch_id))
 
 
 def hide_refused_rows(connection: duckdb.DuckDBPyConnection) -> int:
-    """Takes the texts of refused rows that are no task: whose they are cannot be told; how many there were.
+    """Removes the texts of refused rows that are no task: their contact is unknown. Returns their number.
 
-    New ones are not kept either, once anything is redacted or anybody forgotten (`Guard.reject`).
+    New ones are not kept either, once anything is redacted or anybody forgotten (`IngestFilter.reject`).
     """
     row = first_row(
         connection,
@@ -134,7 +105,7 @@ def redact_versions(connection: duckdb.DuckDBPyConnection, rules: Rules) -> None
         if rules.touches("recording"):
             connection.execute(f"update {table} set recording_url = null where recording_url is not null")
         for field, pattern in (("email", EMAIL_SQL), ("number", NUMBER_SQL)):
-            for column in LOOSE_TEXTS if rules.touches(field) else ():
+            for column in FREE_TEXTS if rules.touches(field) else ():
                 connection.execute(
                     f"update {table} set {column} = regexp_replace({column}, ?, ?, 'g')"
                     f" where regexp_matches({column}, ?)",
@@ -144,14 +115,14 @@ def redact_versions(connection: duckdb.DuckDBPyConnection, rules: Rules) -> None
 
 def _redact_column(connection: duckdb.DuckDBPyConnection, field: str, rules: Rules) -> None:
     column = f"contact_{field}"
-    known = connection.execute(
+    stored = connection.execute(
         f"select distinct {column} from main.task_versions where {column} is not null"
     ).fetchall()
-    values = [value for (value,) in known]
+    values = [value for (value,) in stored]
     mapped = pa.table(
         {
             "old": pa.array(values, pa.string()),
-            "new": pa.array([_instead(field, value, rules) for value in values], pa.string()),
+            "new": pa.array([_replacement(field, value, rules) for value in values], pa.string()),
         }
     )
     also = ", contact_key = mapped.new" if field == "number" else ""
@@ -162,7 +133,7 @@ def _redact_column(connection: duckdb.DuckDBPyConnection, field: str, rules: Rul
         )
 
 
-def _instead(field: str, value: str, rules: Rules) -> str | None:
+def _replacement(field: str, value: str, rules: Rules) -> str | None:
     if field in rules.drop:
         return None
     if PSEUDONYM.fullmatch(value):
@@ -171,43 +142,29 @@ def _instead(field: str, value: str, rules: Rules) -> str | None:
     return rules.pseudonym(field, normal or value)
 
 
-def _chunks(rows: list[tuple[str, str, str, str]]) -> Iterator[list[tuple[str, str, str, str]]]:
-    for start in range(0, len(rows), CHUNK):
-        yield rows[start : start + CHUNK]
-
-
-_PAYLOAD = [column.name for column in tables.TASKS.columns if column.origin != "sync"]
-_HISTORY = ("first_seen_at", "changed_at", "deleted_at", "load_id", "answer_order")
+_COLUMNS = [
+    *(column.name for column in tables.TASKS.columns if column.origin != "sync" and column.name != "task_id"),
+    "content_hash",
+    "payload_keys",
+]
+_OF_TASK = "t.batch_id = {batch_id} and t.task_id = n.id"
+_VERSION = f"{_OF_TASK} and v.task_id = n.id and v.content_hash = t.content_hash"
 
 _REPLACE = f"""
-create or replace temp table kept as
-    select t.task_id as id, p.observed_at, {", ".join(f"t.{name}" for name in _HISTORY)}
-    from main.tasks as t
-    join raw.payloads as p on p.kind = 'task' and p.id = t.task_id
-    semi join changes on t.task_id = changes.id;
-delete from main.tasks as t using changes where t.task_id = changes.id;
-delete from main.transcript_messages as t using changes where t.task_id = changes.id;
-delete from raw.payloads as t using changes where t.kind = 'task' and t.id = changes.id;
-delete from meta.rejects as t using changes
-    where t.kind = 'task' and t.id = changes.id and t.field <> 'task_id';
-insert into main.tasks by name
-    select {", ".join(f"n.{name}" for name in _PAYLOAD)}, n.content_hash, n.payload_keys,
-        {", ".join(f"kept.{name}" for name in _HISTORY)}, {{batch}}::bigint as batch_id
-    from incoming as n join kept using (id);
-insert into raw.payloads by name
-    select 'task' as kind, n.id, n.space_token, n.payload_json, n.content_hash, kept.observed_at,
-        {{batch}}::bigint as batch_id
-    from incoming as n join kept using (id);
-insert into main.transcript_messages by name
-    select *, {{batch}}::bigint as batch_id from messages;
+delete from main.task_versions as v using incoming as n, main.tasks as t, main.task_versions as w
+    where {_VERSION} and w.task_id = v.task_id and w.modified_at is not distinct from v.modified_at
+        and w.content_hash = n.content_hash;
+update main.task_versions as v set content_hash = n.content_hash from incoming as n, main.tasks as t
+    where {_VERSION};
+delete from meta.rejects as r using incoming as n
+    where r.kind = 'task' and r.id = n.id and r.field <> 'task_id';
 insert into meta.rejects by name
-    select kept.load_id, r.* from refused as r join kept using (id);
-delete from main.task_versions as v using changes, main.task_versions as w
-    where v.task_id = changes.id and v.content_hash = changes.old_hash
-        and w.task_id = v.task_id and w.modified_at is not distinct from v.modified_at
-        and w.content_hash = changes.new_hash;
-update main.task_versions as v set content_hash = changes.new_hash from changes
-    where v.task_id = changes.id and v.content_hash = changes.old_hash;
-drop table kept;
+    select t.load_id, r.* from refused as r join main.tasks as t on t.task_id = r.id;
+delete from main.transcript_messages as t using incoming as n where {_OF_TASK};
+insert into main.transcript_messages by name select *, {{batch_id}}::bigint as batch_id from messages;
+update raw.payloads as p set payload_json = n.payload_json, content_hash = n.content_hash from incoming as n
+    where p.batch_id = {{batch_id}} and p.kind = 'task' and p.id = n.id;
+update main.tasks as t set {", ".join(f"{name} = n.{name}" for name in _COLUMNS)} from incoming as n
+    where {_OF_TASK};
 update meta.revision set revision = revision + 1;
 """

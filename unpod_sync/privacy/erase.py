@@ -1,8 +1,7 @@
-"""Erasing contacts: their rows in one transaction, then their bytes, by writing the files anew.
+"""Erasing contacts: their rows in one transaction, then their bytes, by compacting the file.
 
-The private file first says who is forgotten and that an erasure is under way. Whatever happens
-then, the next `forget` or `sync` finds that note and does everything that is left, all of which
-can be repeated.
+The private file notes first who is forgotten and that an erasure has begun. After an interruption
+the next `forget` or `sync` finds that note and completes the erasure; each step can be repeated.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ import msgspec
 import pyarrow as pa
 
 from unpod_sync.model import Refusal
-from unpod_sync.privacy import identities
 from unpod_sync.privacy.backfill import hide_refused_rows
 from unpod_sync.privacy.ingest_filter import Forgotten
 from unpod_sync.privacy.keyfile import KeyFile
@@ -43,37 +41,36 @@ OF_TASKS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Everything of the forgotten that is stored. `tasks`: id → the contact's hash."""
+class Matches:
+    """What is stored of forgotten contacts. `tasks`: id → the contact's hash; `texts`: of refused values."""
 
     tasks: dict[str, str] = field(default_factory=dict)
     old_versions: tuple[tuple[str, str], ...] = ()
     texts: tuple[str, ...] = ()
 
 
-def find(connection: duckdb.DuckDBPyConnection, forgotten: Forgotten) -> Found:
-    """Looks through every stored task, by the rule that later loads go by."""
+def find(connection: duckdb.DuckDBPyConnection, forgotten: Forgotten) -> Matches:
+    """Searches every stored task, by the rule that later loads follow."""
     tasks = {
-        id_: because
-        for id_, value in _stored(connection)
-        if (because := forgotten.because(id_, value)) is not None
+        id_: contact_hash
+        for id_, task in _stored_tasks(connection)
+        if (contact_hash := forgotten.contact_hash(id_, task)) is not None
     }
-    versions = [
-        (id_, digest)
-        for id_, digest, *texts in connection.execute(
-            "select v.task_id, v.content_hash, v.contact_number, v.contact_email from main.task_versions as v"
-            " anti join main.tasks as t on t.task_id = v.task_id and t.content_hash = v.content_hash"
-        ).fetchall()
-        if id_ not in tasks and forgotten.named(_named(texts)) is not None
-    ]
+    versions = connection.execute(
+        "select v.task_id, v.content_hash, v.contact_number, v.contact_email from main.task_versions as v"
+        " anti join main.tasks as t on t.task_id = v.task_id and t.content_hash = v.content_hash"
+    ).fetchall()
     texts = connection.execute("select distinct value_text from meta.rejects").fetchall()
-    said = [text for (text,) in texts if text and forgotten.named(identities.in_text(text)) is not None]
-    return Found(tasks, tuple(versions), tuple(said))
+    return Matches(
+        tasks,
+        tuple((id_, digest) for id_, digest, *contact in versions if forgotten.is_named_in(*contact)),
+        tuple(text for (text,) in texts if forgotten.is_named_in(text)),
+    )
 
 
-def count(connection: duckdb.DuckDBPyConnection, found: Found) -> dict[str, int]:
+def count(connection: duckdb.DuckDBPyConnection, matches: Matches) -> dict[str, int]:
     """How many rows of each table would be erased."""
-    with _lent(connection, found):
+    with _registered(connection, matches):
         return {
             name: int((first_row(connection, f"select count(*) from {where}") or (0,))[0])
             for name, where in OF_TASKS.items()
@@ -81,18 +78,20 @@ def count(connection: duckdb.DuckDBPyConnection, found: Found) -> dict[str, int]
         }
 
 
-def erase_rows(warehouse: Warehouse, forgotten: Forgotten, found: Found, now: datetime) -> None:
-    """Deletes the rows, and notes whom and which tasks to refuse from now on, in one transaction."""
+def erase_rows(warehouse: Warehouse, forgotten: Forgotten, matches: Matches, now: datetime) -> None:
+    """Deletes the rows and lists the contacts and tasks to refuse from now on, in one transaction."""
     connection = warehouse.connection
     keyfile = forgotten.keyfile
     assert keyfile is not None
-    places = _places(connection, found)
-    refusals = [Refusal(forgotten.task_hash(id_), found.tasks[id_], *place) for id_, place in places.items()]
-    notices = _notices_without(connection, found)
+    places = _places(connection, matches)
+    refusals = [
+        Refusal(forgotten.task_hash(id_), matches.tasks[id_], *place) for id_, place in places.items()
+    ]
+    notices = _notices_without(connection, matches)
     with transaction(connection):
         write_contacts(connection, keyfile)
         write_refusals(connection, refusals, now)
-        with _lent(connection, found):
+        with _registered(connection, matches):
             for where in OF_TASKS.values():
                 connection.execute(f"delete from {where}")
         hide_refused_rows(connection)
@@ -104,7 +103,7 @@ def erase_rows(warehouse: Warehouse, forgotten: Forgotten, found: Found, now: da
 
 
 def write_contacts(connection: duckdb.DuckDBPyConnection, keyfile: KeyFile) -> None:
-    """Brings the private file's list into meta.forgotten, within the caller's transaction."""
+    """Copies the private file's list to `meta.forgotten`, within the caller's transaction."""
     for digest, (kind, at) in keyfile.forgotten.items():
         connection.execute(
             "insert into meta.forgotten (hash, kind, because, forgotten_at) select $1, $2, $1, $3::timestamp"
@@ -129,7 +128,7 @@ def erase_bytes(storage: Storage, keyfile: KeyFile, now: datetime) -> None:
     keyfile.ended()
 
 
-def _stored(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, dict[str, Any]]]:
+def _stored_tasks(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, dict[str, Any]]]:
     reader = connection.cursor()
     reader.execute("use warehouse")
     reader.execute("select id, payload_json from raw.payloads where kind = 'task'")
@@ -139,28 +138,24 @@ def _stored(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, dict[s
     reader.close()
 
 
-def _named(texts: Iterable[str | None]) -> set[identities.Identity]:
-    return {identity for text in texts if text for identity in identities.in_text(text)}
-
-
 Place = tuple[str | None, str | None, datetime | None]
 
 
-def _places(connection: duckdb.DuckDBPyConnection, found: Found) -> dict[str, Place]:
+def _places(connection: duckdb.DuckDBPyConnection, matches: Matches) -> dict[str, Place]:
     """Space, run and creation of the tasks; a deleted one is no longer counted anywhere."""
-    with _lent(connection, found):
+    with _registered(connection, matches):
         rows = connection.execute(
             "select task_id, case when deleted_at is null then space_token end,"
             " case when deleted_at is null then run_id end, created_at"
             " from main.tasks where task_id in (select id from chosen)"
         ).fetchall()
-    places: dict[str, Place] = dict.fromkeys(found.tasks, (None, None, None))
+    places: dict[str, Place] = dict.fromkeys(matches.tasks, (None, None, None))
     return places | {id_: (space, run, created) for id_, space, run, created in rows}
 
 
-def _notices_without(connection: duckdb.DuckDBPyConnection, found: Found) -> str | None:
+def _notices_without(connection: duckdb.DuckDBPyConnection, matches: Matches) -> str | None:
     """The remembered notices less those that quote a name to be erased; None when none does."""
-    with _lent(connection, found):
+    with _registered(connection, matches):
         rows = connection.execute(
             "select distinct lower(contact_name) from main.tasks where task_id in (select id from chosen)"
             " and length(contact_name) > 2"
@@ -175,14 +170,14 @@ def _notices_without(connection: duckdb.DuckDBPyConnection, found: Found) -> str
     )
 
 
-def _lent(connection: duckdb.DuckDBPyConnection, found: Found) -> Any:
+def _registered(connection: duckdb.DuckDBPyConnection, matches: Matches) -> Any:
     def table(**named: Iterable[str]) -> pa.Table:
         return pa.table({name: pa.array(list(values), pa.string()) for name, values in named.items()})
 
-    ids, hashes = zip(*found.old_versions, strict=True) if found.old_versions else ((), ())
+    ids, hashes = zip(*matches.old_versions, strict=True) if matches.old_versions else ((), ())
     return registered_tables(
         connection,
-        chosen=table(id=found.tasks),
+        chosen=table(id=matches.tasks),
         old_versions=table(id=ids, hash=hashes),
-        texts=table(text=found.texts),
+        texts=table(text=matches.texts),
     )

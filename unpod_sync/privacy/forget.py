@@ -1,4 +1,4 @@
-"""The command `forget`, step by step: whom it means, what is theirs, and off with it."""
+"""The use cases of the command `forget`: preview, erase, undo, list, and a new key."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def preview(settings: Settings, contact: str) -> Preview:
     """What `forget` would erase; changes nothing."""
     with _opened(settings) as (storage, warehouse):
         keyfile = check_key(warehouse, storage) or keys.create(storage, on_disk=False)
-        whom = _whom(warehouse, contact, settings)
-        return _seen(warehouse, keyfile, whom, erase.find(warehouse.connection, _only(keyfile, whom)))
+        forgotten = _only(keyfile, _identities(warehouse, contact, settings))
+        return _describe(warehouse, forgotten, erase.find(warehouse.connection, forgotten))
 
 
 def forget(settings: Settings, contact: str) -> Preview:
@@ -65,20 +65,22 @@ def forget(settings: Settings, contact: str) -> Preview:
     with _locked(settings) as storage:
         with closing(open_current(settings, storage, now=utc_now)) as warehouse:
             keyfile = check_key(warehouse, storage)
-            whom = _whom(warehouse, contact, settings)
+            identities = _identities(warehouse, contact, settings)
             keyfile = keyfile or keys.create(storage)
-            found = erase.find(warehouse.connection, _only(keyfile, whom))
-            seen = _seen(warehouse, keyfile, whom, found)
-            if not seen.is_somebody or (seen.is_done and keyfile.erasing is None):
-                return seen
+            forgotten = _only(keyfile, identities)
+            matches = erase.find(warehouse.connection, forgotten)
+            found = _describe(warehouse, forgotten, matches)
+            if not found.is_somebody or (found.is_done and keyfile.erasing is None):
+                return found
             is_alone = keyfile.erasing is None
-            keyfile = keyfile.began(now, _entries(keyfile, whom, now))
+            at = now.isoformat(timespec="seconds")
+            keyfile = keyfile.began(now, {digest: (kind, at) for digest, kind in forgotten.contacts.items()})
             forgotten = read_forgotten(warehouse, keyfile)
-            if not is_alone:  # an earlier erasure was cut short: both are done now
-                found = erase.find(warehouse.connection, forgotten)
-            erase.erase_rows(warehouse, forgotten, found, now)
+            if not is_alone:  # an earlier erasure was interrupted: both are completed now
+                matches = erase.find(warehouse.connection, forgotten)
+            erase.erase_rows(warehouse, forgotten, matches, now)
         erase.erase_bytes(storage, keyfile, now)
-        return replace(seen, quarantined=tuple(storage.quarantined()))
+        return replace(found, quarantined=tuple(storage.quarantined()))
 
 
 def undo(settings: Settings, contact: str) -> bool:
@@ -95,7 +97,7 @@ def undo(settings: Settings, contact: str) -> bool:
         return known
 
 
-def start_anew(settings: Settings) -> None:
+def reset_key(settings: Settings) -> None:
     """A new key and an empty list, for when the private file is lost."""
     with _opened(settings) as (storage, warehouse):
         keys.create(storage)
@@ -107,7 +109,7 @@ def start_anew(settings: Settings) -> None:
 
 
 def listed(settings: Settings) -> list[tuple[str, datetime, int]]:
-    """The forgotten: how each is known, since when, and how many tasks of theirs are refused."""
+    """Every forgotten contact: its kind, since when, and how many of its tasks are refused."""
     with _opened(settings) as (_, warehouse):
         return warehouse.connection.execute(
             "select c.kind, c.forgotten_at, count(t.hash) from meta.forgotten as c"
@@ -134,7 +136,7 @@ def _opened(settings: Settings) -> Iterator[tuple[Storage, Warehouse]]:
         yield storage, warehouse
 
 
-def _whom(warehouse: Warehouse, contact: str, settings: Settings) -> set[Identity]:
+def _identities(warehouse: Warehouse, contact: str, settings: Settings) -> set[Identity]:
     """The identities that the user means: of a task those of its contact."""
     contact, country = contact.strip(), zone_country(settings.timezone)
     row = first_row(
@@ -154,16 +156,10 @@ def _whom(warehouse: Warehouse, contact: str, settings: Settings) -> set[Identit
     return {identity or ("task_id", contact)}
 
 
-def _entries(keyfile: KeyFile, whom: set[Identity], now: datetime) -> dict[str, tuple[str, str]]:
-    """What the list says of the contact, less what it says already."""
-    forgotten, at = Forgotten(keyfile), now.isoformat(timespec="seconds")
-    entries = {forgotten.hash_of(identity): (_kind(identity), at) for identity in whom}
-    return {digest: entry for digest, entry in entries.items() if digest not in keyfile.forgotten}
-
-
-def _only(keyfile: KeyFile, whom: set[Identity]) -> Forgotten:
+def _only(keyfile: KeyFile, identities: set[Identity]) -> Forgotten:
+    """A list that has these contacts alone."""
     forgotten = Forgotten(keyfile)
-    forgotten.contacts = {forgotten.hash_of(identity): _kind(identity) for identity in whom}
+    forgotten.contacts = {forgotten.hash_of(identity): _kind(identity) for identity in identities}
     return forgotten
 
 
@@ -172,11 +168,11 @@ def _kind(identity: Identity) -> str:
     return text.partition("-")[0] if kind == "pseudonym" else kind
 
 
-def _seen(warehouse: Warehouse, keyfile: KeyFile, whom: set[Identity], found: erase.Found) -> Preview:
-    listed = _only(keyfile, whom).contacts.keys() & read_forgotten(warehouse, keyfile).contacts.keys()
-    chosen = pa.table({"id": pa.array(list(found.tasks), pa.string())})
+def _describe(warehouse: Warehouse, forgotten: Forgotten, matches: erase.Matches) -> Preview:
+    listed = forgotten.contacts.keys() & read_forgotten(warehouse, forgotten.keyfile).contacts.keys()
+    chosen = pa.table({"id": pa.array(list(matches.tasks), pa.string())})
     with registered_tables(warehouse.connection, chosen=chosen):
-        rows = warehouse.connection.execute(
+        related = warehouse.connection.execute(
             "with theirs as (select * from main.tasks where task_id in (select id from chosen))"
             " select task_id from main.tasks where task_id not in (select id from chosen) and"
             " (contact_key in (select contact_key from theirs where contact_key is not null)"
@@ -185,8 +181,8 @@ def _seen(warehouse: Warehouse, keyfile: KeyFile, whom: set[Identity], found: er
             " order by created_at desc"
         ).fetchall()
     return Preview(
-        erase.count(warehouse.connection, found),
+        erase.count(warehouse.connection, matches),
         bool(listed),
-        related=len(rows),
-        related_example=rows[0][0] if rows else "",
+        related=len(related),
+        related_example=related[0][0] if related else "",
     )

@@ -1,15 +1,15 @@
-"""What the privacy settings and the list of the forgotten make of every task that comes in."""
+"""Every task that comes in passes here: forgotten contacts are refused, the others are redacted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from unpod_sync.model import SUPPRESSED_PREFIX, Record, Refusal, Reject
-from unpod_sync.privacy import identities
+from unpod_sync.privacy.identities import Identity, identities, identities_in_text
 from unpod_sync.privacy.redact import Rules, redact
 from unpod_sync.transform.json_codec import encode
 from unpod_sync.transform.parse import ParseError, id_time, read_time
@@ -29,61 +29,64 @@ class Forgotten:
     contacts: dict[str, str] = field(default_factory=dict)
     tasks: dict[str, str] = field(default_factory=dict)  # hash → the contact's hash
 
-    def because(self, task_id: str, value: Mapping[str, Any]) -> str | None:
+    def contact_hash(self, task_id: str, value: Mapping[str, Any]) -> str | None:
         """The hash of the forgotten contact whose task this is, None when it is nobody's."""
         if self.keyfile is None or not (self.contacts or self.tasks):
             return None
-        listed = self.tasks.get(self.task_hash(task_id))
-        if listed is not None:
+        if (listed := self.tasks.get(self.task_hash(task_id))) is not None:
             return listed
-        return self.named(identities.identities(value) | {("task_id", task_id)})
+        return self.first_listed(identities(value) | {("task_id", task_id)})
 
-    def named(self, found: set[identities.Identity]) -> str | None:
-        """The hash of the forgotten one among these."""
+    def first_listed(self, found: set[Identity]) -> str | None:
+        """The hash of the first of these contacts that is forgotten, None when none is."""
         if self.keyfile is None:
             return None
         kinds = {"pseudonym", *self.contacts.values()}  # nothing else needs to be hashed
         hashes = (self.hash_of(identity) for identity in found if identity[0] in kinds)
         return next((digest for digest in hashes if digest in self.contacts), None)
 
-    def hash_of(self, identity: identities.Identity) -> str:
-        """How the list spells a contact."""
+    def is_named_in(self, *texts: str | None) -> bool:
+        """Whether one of these texts has a number or address of a forgotten contact."""
+        return any(text and self.first_listed(identities_in_text(text)) is not None for text in texts)
+
+    def hash_of(self, identity: Identity) -> str:
+        """The hash that stands for a contact in the list."""
         assert self.keyfile is not None
         kind, text = identity
         return self.keyfile.hash_of(text if kind == "pseudonym" else self.keyfile.pseudonym(kind, text))
 
     def task_hash(self, task_id: str) -> str:
-        """How the list spells a task."""
+        """The hash that stands for a task in the list."""
         assert self.keyfile is not None
         return self.keyfile.hash_of(f"task:{task_id}")
 
 
 @dataclass(slots=True)
 class IngestFilter:
-    """Stands between the API and everything that is stored.
+    """Applies the privacy settings to records before anything is stored.
 
     `cutoff`: transcripts of tasks created before it are masked. `refused` collects, for the
-    loader, the refused tasks that the list does not have yet; `met` the ids of all of them.
+    loader, the refused tasks that the list does not have yet; `refused_ids` the ids of all of them.
     """
 
     forgotten: Forgotten
     rules: Rules
     cutoff: datetime | None = None
     refused: list[Refusal] = field(default_factory=list)
-    met: set[str] = field(default_factory=set)
+    refused_ids: set[str] = field(default_factory=set)
 
     @property
     def is_idle(self) -> bool:
         """Whether every task passes as it is."""
         return not (self.forgotten.contacts or self.forgotten.tasks or self.rules.is_active or self.cutoff)
 
-    def keep(self, record: Record) -> Record | None:
+    def apply(self, record: Record) -> Record | None:
         """The record as it may be stored, None when it may not."""
         if record.kind != "task":
             return record
-        because = self.forgotten.because(record.id, record.value)
-        if because is not None:
-            self._refuse(record, because)
+        contact_hash = self.forgotten.contact_hash(record.id, record.value)
+        if contact_hash is not None:
+            self._refuse(record, contact_hash)
             return None
         return self.redacted(record)
 
@@ -97,7 +100,7 @@ class IngestFilter:
             return record
         return replace(record, value=value, payload=encode(value), content_hash=content_hash(value))
 
-    def hidden(self, task_id: str) -> str:
+    def suppressed_id(self, task_id: str) -> str:
         """What stands for a refused task's id in the accounting of its list."""
         return SUPPRESSED_PREFIX + self.forgotten.task_hash(task_id)
 
@@ -107,15 +110,15 @@ class IngestFilter:
             return reject
         return replace(reject, value_text=NOT_KEPT)
 
-    def _refuse(self, record: Record, because: str) -> None:
-        self.met.add(record.id)
+    def _refuse(self, record: Record, contact_hash: str) -> None:
+        self.refused_ids.add(record.id)
         digest = self.forgotten.task_hash(record.id)
         if digest in self.forgotten.tasks:
             return
-        self.forgotten.tasks[digest] = because
+        self.forgotten.tasks[digest] = contact_hash
         run_id = record.value.get("run_id")
         run_id = run_id if isinstance(run_id, str) else None
-        self.refused.append(Refusal(digest, because, record.space_token, run_id, created_at(record)))
+        self.refused.append(Refusal(digest, contact_hash, record.space_token, run_id, created_at(record)))
 
     def take_refused(self) -> list[Refusal]:
         """The refusals since the last call."""
@@ -136,10 +139,3 @@ def created_at(record: Record) -> datetime | None:
     with suppress(ParseError):
         moment = read_time(next((value for value in sent if value is not None and value != ""), None))
     return moment or id_time(record.id)
-
-
-def cutoff_of(days: int | None, now: datetime) -> datetime | None:
-    """Before when transcripts are not kept: whole days (UTC), so that it moves once a day."""
-    if days is None:
-        return None
-    return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days)

@@ -1,9 +1,9 @@
 """The private file beside the warehouse: the key of all hashes, and who is forgotten.
 
-Ten digits can be tried out one by one by whoever knows how they are hashed. So the key never is in
-a database file, and this file (mode 0600) never is to be handed on with one. It also repeats the
-list of the forgotten, so that it survives the loss of every database file, and says whether an
-erasure was begun and not ended.
+All numbers of ten digits can be hashed in turn by anyone who has the key. So the key is in no
+database file, and this file (mode 0600) must never be passed on with one. It also repeats the list
+of the forgotten, so that it survives the loss of every database file, and notes an erasure that
+has begun and is not complete.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class KeyFile:
 
     @property
     def check(self) -> str:
-        """Tells in a database whether this is the key that made its hashes; tells nothing else."""
+        """A hash of the key, by which a database recognises the key of its hashes."""
         return self._digest("check", "check", 8)
 
     def _digest(self, text: str, purpose: str, size: int) -> str:
@@ -55,7 +55,8 @@ class KeyFile:
         return self._saved(
             replace(
                 self,
-                forgotten=self.forgotten | (forgotten or {}),
+                forgotten=(forgotten or {})
+                | self.forgotten,  # a contact keeps the time it was first forgotten
                 erasing=self.erasing or now.isoformat(timespec="seconds"),
             )
         )

@@ -217,9 +217,9 @@ class BatchLoader:
         """The records to store, and the ids of all for their list's coverage: a refused record has an alias."""
         if self._ingest_filter.is_idle:
             return records, [record.id for record in records]
-        passed = [self._ingest_filter.keep(record) for record in records]
+        passed = [self._ingest_filter.apply(record) for record in records]
         ids = [
-            record.id if kept is not None else self._ingest_filter.hidden(record.id)
+            record.id if kept is not None else self._ingest_filter.suppressed_id(record.id)
             for record, kept in zip(records, passed, strict=True)
         ]
         return [kept for kept in passed if kept is not None], ids

@@ -120,7 +120,7 @@ def open_warehouse(context: Context) -> Warehouse:
     def current() -> Warehouse:
         return maintenance.open_current(context.settings, context.storage, now=context.now)
 
-    if complete_erasure(context.settings, context.storage, current, now):
+    if complete_erasure(context.storage, current, now):
         context.notes.append("an erasure that had been interrupted is complete now")
         context.published = True
     warehouse = current()
@@ -148,7 +148,7 @@ def _loader(context: Context, warehouse: Warehouse) -> BatchLoader:
         first_batch_id=int(highest[0]) + 1 if highest else 1,
         zone=context.settings.zone,
         now=context.now,
-        ingest_filter=context.privacy.guard,
+        ingest_filter=context.privacy.ingest_filter,
     )
 
 
@@ -163,7 +163,7 @@ def _extractor(context: Context, warehouse: Warehouse, loader: BatchLoader) -> E
         context.client,
         loader,
         warehouse,
-        context.settings.policy,
+        context.settings,
         now=context.clock,
         full=context.options.full,
         accept_deletions=context.options.accept_deletions,

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from unpod_sync.model import LEAST_TOKEN
-from unpod_sync.transform.json_codec import embedded, encode_text
+from unpod_sync.transform.json_codec import encode_text
+from unpod_sync.transform.json_tree import DROP, Path, rewrite
 from unpod_sync.transform.parse import to_snake_case
 
 REDACTED = "[redacted]"
@@ -54,38 +55,21 @@ class Redaction:
 
     def clean(self, value: Any, *, keep_token: bool = False) -> Any:
         """A copy without secrets. `keep_token` spares the object's own `token`, a space's key."""
-        if isinstance(value, dict):
-            return self._clean_object(value, keep_token)
-        if isinstance(value, list):
-            kept = []
-            for inner in value:
-                kept.append(self.clean(inner))
-            return kept
-        return self._clean_text(value) if isinstance(value, str) else value
 
-    def _clean_object(self, value: dict[str, Any], keep_token: bool) -> dict[str, Any]:
-        kept: dict[str, Any] = {}
-        for key, inner in value.items():
-            if is_secret_name(key) and not (keep_token and key == "token"):
-                continue
-            if key == "user_info":
-                inner = _without_location(inner)
-            kept[key] = self.clean(inner)
-        return kept
+        def change(path: Path, inner: Any) -> Any:
+            if path[-2:-1] == ("user_info",) and path[-1].lower() == "location":
+                return DROP
+            if path and is_secret_name(path[-1]) and not (keep_token and path == ("token",)):
+                return DROP
+            return self._clean_text(inner) if isinstance(inner, str) else inner
+
+        return rewrite(value, change)
 
     def _clean_text(self, text: str) -> str:
-        inner = embedded(text)
-        if inner is not None:
-            clean = self.clean(inner)
-            return text if clean == inner else encode_text(clean)
         if '"' in text and ":" in text:  # JSON that was cut or broken is still searched for secrets
             text = _BROKEN.sub(_redact_broken, text)
-        return self._without_values(text)
-
-    def _without_values(self, text: str) -> str:
         for value in self.values:
-            if value in text:
-                text = text.replace(value, REDACTED)
+            text = text.replace(value, REDACTED)
         return text
 
 
@@ -105,17 +89,6 @@ def is_secret_name(key: str) -> bool:
     """Whether a key names a credential: token, user_token, apiKey, X-API-Key, …"""
     name = to_snake_case(key)
     return bool(_SUFFIX.fullmatch(name)) and name not in PUBLIC_NAMES
-
-
-def _without_location(user: Any) -> Any:
-    if isinstance(user, str):
-        inner = embedded(user)
-        return (
-            encode_text(_without_location(inner)) if isinstance(inner, dict) and "location" in inner else user
-        )
-    if isinstance(user, dict):
-        return {key: value for key, value in user.items() if key.lower() != "location"}
-    return user
 
 
 def _redact_broken(found: re.Match[str]) -> str:

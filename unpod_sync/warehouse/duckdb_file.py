@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from unpod_sync.config import MEMORY_LIMIT
+from unpod_sync.config import Settings
 from unpod_sync.errors import WarehouseError
 from unpod_sync.warehouse import files as own_files
 from unpod_sync.warehouse.files import Files
@@ -37,7 +37,7 @@ class DuckDBFile:
     """A `Storage` (its contract is there); `database` is the published file, the only one people open."""
 
     database: Path
-    memory_limit: str = MEMORY_LIMIT
+    memory_limit: str = Settings.memory_limit
     mode: int = 0o600
     views_folder: Path | None = None
     capabilities: ClassVar[Capabilities] = Capabilities()

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from unpod_sync.config import MEMORY_LIMIT
+from unpod_sync.config import Settings
 from unpod_sync.errors import LockedError, MigrationError, WarehouseError
 from unpod_sync.warehouse import maintenance, publish, schema
 from unpod_sync.warehouse.database import ROW_GROUP, first_row
@@ -41,7 +41,7 @@ CORRUPTION = (
 )
 
 
-def attach(path: Path, memory_limit: str = MEMORY_LIMIT) -> duckdb.DuckDBPyConnection:
+def attach(path: Path, memory_limit: str = Settings.memory_limit) -> duckdb.DuckDBPyConnection:
     """A connection whose current database is the file at `path` (created when missing)."""
     connection = duckdb.connect(
         ":memory:", config={"memory_limit": memory_limit, "autoinstall_known_extensions": "false"}

@@ -1,4 +1,4 @@
-"""The reference of all commands as Markdown: `python -m unpod_sync.cli.reference > docs/commands.md`."""
+"""The reference of all commands as Markdown: `python -m tests.reference > docs/commands.md`."""
 
 from __future__ import annotations
 
