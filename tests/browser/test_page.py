@@ -15,7 +15,7 @@ from rich.console import Console
 from tests.browser.chromium import Chromium, find
 from tests.demo_file import changed_copy, demo_file
 from tests.report.test_surfaces import CASES, as_written, of_views
-from unpod_sync.report import formatting as fmt
+from unpod_sync import formatting as fmt
 from unpod_sync.report import text as report_text
 from unpod_sync.report.html import write
 from unpod_sync.report.model import Request, report
@@ -219,7 +219,7 @@ def test_both_languages_compute_and_write_alike(page: Chromium) -> None:
     assert written == [
         [fmt.percent(share) for share in shares],
         [fmt.money(amount) for amount in amounts],
-        [fmt.clock(seconds) for seconds in times],
+        [fmt.format_clock(seconds) for seconds in times],
         [fmt.points(change) for change in changes],
         [fmt.growth(now, before) for now, before in growths],
         [fmt.plural(count, "call") for count in (1, 2, 1234)],

@@ -21,7 +21,7 @@ from unpod_sync.cli.output import Output, Styled, echo
 from unpod_sync.cli.simulate import serve
 from unpod_sync.config import Secret, Settings
 from unpod_sync.errors import LockedError, WarehouseError
-from unpod_sync.operations.formatting import format_bytes
+from unpod_sync.formatting import format_bytes
 from unpod_sync.warehouse import publish
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import click
 from unpod_sync.cli.common import database_option, output_options
 from unpod_sync.cli.output import Output
 from unpod_sync.config import Settings
+from unpod_sync.formatting import format_bytes
 
 
 @click.command(
@@ -51,5 +52,5 @@ def command(settings: Settings, output: Output) -> None:
     after = files.work.stat().st_size
     if output.json:
         output.dump({"objects": objects, "bytes_before": before, "bytes_after": after})
-    output.say(f"rebuilt {objects:,} objects; {before / 1e6:,.1f} MB became {after / 1e6:,.1f} MB")
+    output.say(f"rebuilt {objects:,} objects; {format_bytes(before)} became {format_bytes(after)}")
     output.say(f"published {settings.database}")

@@ -13,6 +13,7 @@ from unpod_sync.cli.common import AGENTS, SPACES, database_option, output_option
 from unpod_sync.cli.dates import period_options
 from unpod_sync.cli.output import Output, console
 from unpod_sync.config import Settings
+from unpod_sync.formatting import format_bytes
 
 if TYPE_CHECKING:
     from unpod_sync.report.model import Report
@@ -56,7 +57,7 @@ def command(
         size = write(html, path, request)
         if output.json:
             output.dump({"html": html, "bytes": size})
-        output.say(f"{html}: {size / 1e6:.1f} MB, one file; open it in any browser.")
+        output.say(f"{html}: {format_bytes(size)}, one file; open it in any browser.")
         return
     content = report(path, request)
     if output.json:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from unpod_sync.config import Settings
 from unpod_sync.errors import UnpodSyncError
+from unpod_sync.formatting import format_bytes
 from unpod_sync.operations.finding import Finding, fail, failed, ok, warn
-from unpod_sync.operations.formatting import format_bytes
 from unpod_sync.warehouse import publish
 
 ROOM = 2.5  # times the warehouse's size: work file, published file, and what grows

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from unpod_sync.report import formatting as fmt
+from unpod_sync import formatting as fmt
 from unpod_sync.report.alerts import quality_alerts, sync_alerts, unusual_days
 from unpod_sync.report.changes import changes
 from unpod_sync.report.model import Clock, Request, asked_periods, names_of, resolve
