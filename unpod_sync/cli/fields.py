@@ -41,7 +41,6 @@ def command(settings: Settings, output: Output, *, agent: str | None, build: boo
     gets a view fields_NAME with one typed column per key; the next sync builds it.
     """
     from unpod_sync.analytics.query import open_published
-    from unpod_sync.analytics.search import agents_named
     from unpod_sync.analytics.structured_fields import fields, write_views
 
     if build and settings.views_folder is None:
@@ -50,7 +49,7 @@ def command(settings: Settings, output: Output, *, agent: str | None, build: boo
             'Set views_folder = "views" in unpod-sync.toml, or UNPOD_VIEWS_FOLDER, then run this again.',
         )
     with open_published(published(settings)) as connection:
-        found = fields(connection, agents_named(connection, agent) if agent else None)
+        found = fields(connection, agent)
     if output.json:
         output.dump([dataclasses.asdict(each) for each in found])
     else:

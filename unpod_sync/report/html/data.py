@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from unpod_sync import formatting as fmt
 from unpod_sync.report.alerts import quality_alerts, sync_alerts, unusual_days
 from unpod_sync.report.changes import changes
-from unpod_sync.report.model import Clock, Request, asked_periods, names_of, resolve
+from unpod_sync.report.model import Clock, Request, asked_part, asked_periods
 from unpod_sync.report.periods import DEFAULT_DAYS, Period
 from unpod_sync.report.scoped_views import Filter, PublishedFile, ScopedViews, open_file, quality
 
@@ -134,8 +134,7 @@ class Keys:
 def read(path: Path, request: Request) -> dict[str, Any]:
     """Everything that the page carries, ready for JSON."""
     with open_file(path) as file:
-        names = {"space": names_of(file, "space"), "agent": names_of(file, "agent")}
-        chosen = Filter(resolve("space", names, request.spaces), resolve("agent", names, request.agents))
+        names, chosen = asked_part(file, request)
         return _Page(file, chosen, names, request).content(path)
 
 
