@@ -27,7 +27,7 @@ FUNCTIONS_OF_1_2 = """
     try_cast unnest week
 """
 NO_FUNCTIONS = """
-    completion_by
+    completion_by wilson_low wilson_high
     and or not in over filter values on when then by as from where join materialized flaws measures
 """  # keywords, and names of value lists
 
