@@ -1,12 +1,7 @@
 -- One row per agent and measure: a rate and its 95% Wilson interval.
 create or replace view agent_rates as
 
-with constants as (
-    -- the 97.5% point of the normal distribution: 95% of it lies within plus and minus z
-    select 1.959963984540054::double as z
-),
-
-totals as (
+with totals as (
     select
         agent_handle,
         count(distinct local_date) filter (where dialed_count > 0) as day_count,
@@ -46,20 +41,6 @@ samples as (
         total_tasks as case_count
     from agent_completion
     where agent_handle is not null
-),
-
-wilson as (
-    select
-        samples.*,
-        samples.hit_count::double / nullif(samples.case_count, 0) as rate,
-        1 + constants.z * constants.z / nullif(samples.case_count, 0) as scale,
-        (rate + constants.z * constants.z / (2 * nullif(samples.case_count, 0))) / scale as centre,
-        constants.z / scale * sqrt(
-            rate * (1 - rate) / nullif(samples.case_count, 0)
-            + constants.z * constants.z / (4 * nullif(samples.case_count, 0)::double * samples.case_count)
-        ) as margin
-    from samples
-    cross join constants
 )
 
 select
@@ -71,10 +52,10 @@ select
     day_count,
     hit_count,
     case_count,
-    rate,
-    case when rate is not null then greatest(centre - margin, 0) end as rate_low,
-    case when rate is not null then least(centre + margin, 1) end as rate_high
+    hit_count::double / nullif(case_count, 0) as rate,
+    wilson_low(hit_count, case_count) as rate_low,
+    wilson_high(hit_count, case_count) as rate_high
 
-from wilson;
+from samples;
 
 comment on view agent_rates is 'One row per agent and measure: a rate and its 95% Wilson interval.';

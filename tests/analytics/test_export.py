@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import Ran
 from unpod_sync.analytics.excel import write_workbook
-from unpod_sync.analytics.export import Request, sheets, write_csv
+from unpod_sync.analytics.export import Request, sheets, write_sheet
 
 Run = Callable[..., Ran]
 
@@ -43,7 +43,7 @@ def nasty(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def test_csv_runs_no_formula(nasty: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     """Texts that begin like a formula get an apostrophe; numbers keep their sign."""
     [sheet] = sheets(nasty, Request())
-    assert write_csv(nasty, sheet, tmp_path / "nasty.csv") == 12
+    assert write_sheet(nasty, sheet, tmp_path / "nasty.csv", "csv") == 12
     with (tmp_path / "nasty.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     texts = [row["text"] for row in rows]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ from rich.console import Console
 from tests.browser.chromium import Chromium, find
 from tests.demo_file import changed_copy, demo_file
 from tests.report.test_surfaces import CASES, as_written, of_views
-from unpod_sync.report import formatting as fmt
+from unpod_sync import formatting as fmt
 from unpod_sync.report import text as report_text
 from unpod_sync.report.html import write
 from unpod_sync.report.model import Request, report
@@ -176,25 +175,23 @@ def test_a_change_of_another_selection_is_not_judged(page: Chromium) -> None:
 
 
 def test_both_languages_compute_and_write_alike(page: Chromium) -> None:
-    """Wilson intervals and quantiles are DuckDB's; numbers read as the terminal writes them."""
+    """Wilson intervals are those of the file's macros, quantiles DuckDB's; numbers read as the terminal writes them."""
     pairs = [
         (hits, cases) for cases in (0, 1, 2, 7, 40, 200, 1999) for hits in {0, cases // 8, cases // 2, cases}
     ]
     found = json.loads(
         page.run(f"JSON.stringify({json.dumps(pairs)}.map(([hits, cases]) => rate(hits, cases)))")
     )
-    z = 1.959963984540054
-    for (hits, cases), value in zip(pairs, found, strict=True):
-        if not cases:
-            assert value["rate"] is None
-            continue
-        share = hits / cases
-        middle, width = (
-            share + z * z / (2 * cases),
-            z * math.sqrt(share * (1 - share) / cases + (z / (2 * cases)) ** 2),
-        )
-        expected = [share, *((middle + sign * width) / (1 + z * z / cases) for sign in (-1, 1))]
-        assert [value["rate"], value["low"], value["high"]] == pytest.approx(expected, abs=1e-12)
+    with duckdb.connect(str(demo_file()), read_only=True) as connection:
+        intervals = connection.execute(
+            "select n / nullif(d, 0), wilson_low(n, d), wilson_high(n, d)"
+            " from (select unnest(?::bigint[]) as n, unnest(?::bigint[]) as d)",
+            [list(column) for column in zip(*pairs, strict=True)],
+        ).fetchall()
+    for value, expected in zip(found, intervals, strict=True):
+        assert [value["rate"], value["low"], value["high"]] == [
+            None if number is None else pytest.approx(number, abs=1e-12) for number in expected
+        ]
     for seconds in ([4.25], [1.5, 2.5], [9.0, 1.0, 1.0, 30.125, 7.5, 7.5, 61.0]):
         counts = json.dumps([[value, seconds.count(value)] for value in sorted(set(seconds))])
         for part in (0.5, 0.9, 0.99):
@@ -219,7 +216,7 @@ def test_both_languages_compute_and_write_alike(page: Chromium) -> None:
     assert written == [
         [fmt.percent(share) for share in shares],
         [fmt.money(amount) for amount in amounts],
-        [fmt.clock(seconds) for seconds in times],
+        [fmt.format_clock(seconds) for seconds in times],
         [fmt.points(change) for change in changes],
         [fmt.growth(now, before) for now, before in growths],
         [fmt.plural(count, "call") for count in (1, 2, 1234)],

@@ -16,11 +16,11 @@ import pytest
 from tests.conftest import NOW, settings_for
 from unpod_sync.cli.dates import read_age
 from unpod_sync.config import Settings
-from unpod_sync.operations.formatting import format_duration, plural
+from unpod_sync.formatting import format_bytes, format_duration, plural
 from unpod_sync.operations.status import age_of, read_status
 from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync.pipeline import sync
-from unpod_sync.warehouse.files import Files, format_bytes
+from unpod_sync.warehouse.files import Files
 from unpod_sync.warehouse.schema_drift import DriftNotice, _presentable
 
 KEYS = {

@@ -48,8 +48,13 @@ def judged(calls: list[Call], days: int) -> dict[str, Difference]:
             return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
         now = Period.ending(START + timedelta(days=2 * days - 1), days)
-        found = changes(rows, now.before, now, "[space_token]")
-    return {label: row for label, found in found.items() for row in found if row.measure == "connect"}
+        found = changes(rows, now.before, now, by_part=True)
+    return {
+        space: row
+        for (space, agent), found in found.items()
+        for row in found
+        if row.measure == "connect" and space != "*" and agent == "*"
+    }
 
 
 def claimed(

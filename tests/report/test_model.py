@@ -13,8 +13,8 @@ import duckdb
 import pytest
 
 from tests.demo_file import changed_copy, complete_file, demo_file
+from unpod_sync import formatting as fmt
 from unpod_sync.errors import UsageError, WarehouseError
-from unpod_sync.report import formatting as fmt
 from unpod_sync.report.kpis import Rate
 from unpod_sync.report.model import Report, Request, report
 from unpod_sync.report.scoped_views import AGENT, ALL, SPACE, Filter, ScopedViews, open_file, quality

@@ -15,7 +15,8 @@ import pytest
 
 from tests.conftest import Ran
 from tests.demo_file import demo_file
-from unpod_sync.report import formatting as fmt
+from unpod_sync import formatting as fmt
+from unpod_sync.report import drawing
 from unpod_sync.report.html.data import read
 from unpod_sync.report.kpis import Rate
 from unpod_sync.report.model import Request
@@ -142,7 +143,7 @@ def as_written(numbers: Numbers) -> dict[str, str]:
 
     def share(hits: str, cases: str) -> str:
         hit, case = numbers[hits], numbers[cases]
-        return fmt.rate(Rate(hit, case, hit / case if case else None))
+        return drawing.rate(Rate(hit, case, hit / case if case else None))
 
     return {
         "Tasks": fmt.count(numbers["tasks"]),
@@ -152,7 +153,7 @@ def as_written(numbers: Numbers) -> dict[str, str]:
         "Engaged": share("engaged", "connected"),
         "Interested": share("interested", "connected"),
         "Successful": share("successful", "scored"),
-        "Median call": fmt.clock(numbers["median"] if numbers["connected"] else None),
+        "Median call": fmt.format_clock(numbers["median"] if numbers["connected"] else None),
         "Cost": fmt.money(numbers["cost"] or None),
     }
 

@@ -13,8 +13,9 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from tests.demo_file import changed_copy, demo_file
+from unpod_sync import formatting as fmt
 from unpod_sync.cli import group
-from unpod_sync.report import formatting as fmt
+from unpod_sync.report import drawing
 from unpod_sync.report import text as report_text
 from unpod_sync.report.kpis import Difference, Rate, empty_kpis
 from unpod_sync.report.model import Report, Request, report
@@ -165,19 +166,19 @@ def test_one_rule_for_sentences_and_marks(content: Report) -> None:
 
 def test_wording() -> None:
     """How numbers read."""
-    assert fmt.rate(Rate(228, 373, 228 / 373)) == "61% of 373"
-    assert fmt.rate(Rate(0, 0, None)) == fmt.UNKNOWN
+    assert drawing.rate(Rate(228, 373, 228 / 373)) == "61% of 373"
+    assert drawing.rate(Rate(0, 0, None)) == fmt.UNKNOWN
     assert fmt.percent(0.0) == "0%"
     assert fmt.percent(0.003) == "0.3%"
     assert fmt.percent(0.9999) == "> 99.9%"
     assert (fmt.percent(0.125), fmt.percent(0.135)) == ("13%", "14%"), "half is rounded up, as on the page"
     assert (fmt.plural(1, "day"), fmt.plural(2000, "day")) == ("1 day", "2,000 days")
-    assert fmt.clock(84) == "1:24"
-    assert fmt.clock(3684) == "1:01:24"
+    assert fmt.format_clock(84) == "1:24"
+    assert fmt.format_clock(3684) == "1:01:24"
     assert fmt.points(-0.123) == "−12 pts"
     assert fmt.growth(3, 0) == fmt.UNKNOWN
     assert fmt.days(date(2026, 11, 14), date(2026, 11, 20)) == "Sat 14 – Fri 20 Nov 2026"
     assert fmt.days(date(2025, 12, 30), date(2026, 1, 5)) == "Tue 30 Dec 2025 – Mon 5 Jan 2026"
-    assert fmt.spark([None, 0, 1]) == "·▁█"
-    assert fmt.whisker(Rate(5, 10, 0.5, 0.25, 0.75), 9) == "  ├─●─┤  "
+    assert drawing.spark([None, 0, 1]) == "·▁█"
+    assert drawing.whisker(Rate(5, 10, 0.5, 0.25, 0.75), 9) == "  ├─●─┤  "
     assert fmt.money(None) == fmt.UNKNOWN

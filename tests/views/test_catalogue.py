@@ -18,7 +18,7 @@ from unpod_sync.warehouse.storage import Capabilities
 
 PLAIN = {"VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP"}
 HEADER = re.compile(r"-- (One row.*?)\ncreate or replace view (\w+) as\n", re.DOTALL)
-MACRO = re.compile(r"-- One row .*\ncreate or replace macro (\w+)\(\w+\) as table\n")
+MACRO = re.compile(r"-- One .*\ncreate or replace macro (\w+)\([\w, ]+\) as (?:table|\()\n")
 MACRO_FILES = [path for path in schema.sql_files("views") if MACRO.match(path.read_text(encoding="utf-8"))]
 VIEW_FILES = [path for path in schema.sql_files("views") if path not in MACRO_FILES]
 CHECK_FILES = schema.sql_files("checks")
@@ -146,15 +146,18 @@ def test_everything_has_a_comment(warehouse: Warehouse) -> None:
     assert [row for row in warehouse.rows(uncommented) if row[0] in warehouse.views()] == []
 
 
-def test_the_one_macro_is_in_a_file_named_for_it(warehouse: Warehouse) -> None:
-    """The completion views share `completion_by`; its file holds nothing else."""
-    (path,) = MACRO_FILES
+@pytest.mark.parametrize("path", MACRO_FILES, ids=lambda path: path.stem)
+def test_a_macro_is_in_a_file_named_for_it(path) -> None:
+    """Its file holds nothing else."""
     header = MACRO.match(path.read_text(encoding="utf-8"))
-    assert header
-    assert path.stem[4:] == header[1] == "completion_by"
+    assert header and path.stem[4:] == header[1]
     assert path.read_text(encoding="utf-8").count(";\n") == 1
-    rows = warehouse.rows("select function_name from duckdb_functions() where not internal")
-    assert rows == [("completion_by",)]
+
+
+def test_the_macros_are_these(warehouse: Warehouse) -> None:
+    """The completion views share one, all intervals of rates the other two."""
+    rows = warehouse.rows("select function_name from duckdb_functions() where not internal order by 1")
+    assert rows == [("completion_by",), ("wilson_high",), ("wilson_low",)]
 
 
 @pytest.mark.parametrize("path", VIEW_FILES, ids=lambda path: path.stem)

@@ -95,17 +95,11 @@ def call_history(connection: duckdb.DuckDBPyConnection, word: str) -> CallHistor
 
 def _find(connection: duckdb.DuckDBPyConnection, word: str) -> str:
     """The task id that `word` means; errors say what is near."""
-    found = connection.execute(
-        "select task_id from main.tasks where starts_with(task_id, ?) order by task_id <> ?, task_id limit 6",
-        [word, word],
-    ).fetchall()
-    found = (
-        found
-        or connection.execute(
-            "select task_id from main.tasks where call_id = ? order by task_id limit 6", [word]
-        ).fetchall()
+    ids = _ids(
+        connection,
+        "starts_with(task_id, $word) or call_id = $word order by task_id <> $word, task_id limit 6",
+        word,
     )
-    ids = [str(row[0]) for row in found]
     if len(ids) == 1 or word in ids:
         return ids[0]
     if ids:
@@ -115,14 +109,16 @@ def _find(connection: duckdb.DuckDBPyConnection, word: str) -> str:
 
 
 def _nearest(connection: duckdb.DuckDBPyConnection, word: str) -> str:
-    beginning = word[: max(3, len(word) // 3)]
-    candidates = connection.execute(
-        "select task_id from main.tasks where starts_with(task_id, ?) limit 2000", [beginning]
-    ).fetchall()
-    return did_you_mean(word, [str(row[0]) for row in candidates], most=3) or (
+    candidates = _ids(connection, "starts_with(task_id, $word) limit 2000", word[: max(3, len(word) // 3)])
+    return did_you_mean(word, candidates, most=3) or (
         'The newest calls: `unpod-sync query "select task_id, started_at, contact_name from calls'
         ' order by started_at desc limit 20"`; one made since the last sync is not here yet.'
     )
+
+
+def _ids(connection: duckdb.DuckDBPyConnection, condition: str, word: str) -> list[str]:
+    sql = f"select task_id from main.tasks where {condition}"
+    return [str(task_id) for (task_id,) in connection.execute(sql, {"word": word}).fetchall()]
 
 
 def _revisions(versions: list[dict[str, Any]]) -> list[Revision]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import duckdb
 
 from unpod_sync.errors import WarehouseError
-
-if TYPE_CHECKING:
-    import duckdb
+from unpod_sync.warehouse.queries import rows_as_dicts
+from unpod_sync.warehouse.schema import sql_files
 
 SAMPLE = 3
 
@@ -34,18 +35,12 @@ class CheckResult:
 
 def run_checks(connection: duckdb.DuckDBPyConnection) -> Iterator[CheckResult]:
     """Judges every claim, in the order of the files' names."""
-    from unpod_sync.warehouse.schema import sql_files
-
     for path in sql_files("checks"):
         text = path.read_text(encoding="utf-8")
         yield _run_check(connection, path.stem, text)
 
 
 def _run_check(connection: duckdb.DuckDBPyConnection, name: str, text: str) -> CheckResult:
-    import duckdb
-
-    from unpod_sync.warehouse.queries import rows_as_dicts
-
     claim = text.lstrip().splitlines()[0].removeprefix("--").strip()
     query = text.strip().rstrip(";")
     try:

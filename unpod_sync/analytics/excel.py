@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from unpod_sync.analytics.export import Sheet
-from unpod_sync.analytics.query import Result
+from unpod_sync.analytics.query import Result, run_sql
 from unpod_sync.analytics.writers import beside, rows, text_of
 from unpod_sync.errors import UsageError
 
@@ -28,6 +27,13 @@ MAX_DIGITS = 15
 MAX_INTEGER = 10**MAX_DIGITS
 #: The first day that Excel counts the same as everybody.
 FIRST_DAY = date(1900, 3, 1)
+#: Kind of column → its number format and usual width.
+LAYOUTS = (
+    (pa.types.is_timestamp, "yyyy-mm-dd hh:mm:ss", 19),
+    (pa.types.is_date, "yyyy-mm-dd", 11),
+    (pa.types.is_string, None, 24),
+    (pa.types.is_boolean, None, 8),
+)
 
 
 def write_workbook(
@@ -38,13 +44,13 @@ def write_workbook(
     Raises `UsageError` for more rows or columns than a sheet holds.
     """
     for sheet in sheets:
-        _check_count(connection, sheet)
+        [(number,)] = connection.execute(sheet.sql("count(*)")).fetchall()
+        if number >= MAX_ROWS:
+            raise _too_many(f"{sheet.name} has {number:,} rows", MAX_ROWS - 1)
     counts = {}
     with beside(target) as temporary, temporary.open("wb") as out, _workbook(out) as book:
-        taken: set[str] = set()
         for sheet in sheets:
-            cursor = connection.execute(sheet.sql())
-            counts[sheet.name] = book.add(_sheet_name(sheet.name, taken), sheet.columns, _fetched(cursor))
+            counts[sheet.name] = _add_sheet(book, sheet.name, run_sql(connection, sheet.sql()))
     return counts
 
 
@@ -53,13 +59,12 @@ def write_xlsx(result: Result, out: IO[bytes]) -> int:
 
     Raises `UsageError` for more rows or columns than a sheet holds.
     """
-    columns = [(field.name, _type_of(field.type)) for field in result.schema]
     with _workbook(out) as book:
-        return book.add("result", columns, rows(result))
+        return _add_sheet(book, "result", result)
 
 
 @contextlib.contextmanager
-def _workbook(out: IO[bytes]) -> Iterator[_Book]:
+def _workbook(out: IO[bytes]) -> Iterator[Any]:
     """A workbook that is written into a stream when the block ends well.
 
     It is made in a private folder, which is gone afterwards, also after an error: a zip archive that
@@ -80,7 +85,7 @@ def _workbook(out: IO[bytes]) -> Iterator[_Book]:
         whole = Path(folder) / "whole.xlsx"
         book = xlsxwriter.Workbook(str(whole), options | {"tmpdir": folder})
         try:
-            yield _Book(book, _formats(book))
+            yield book
             book.close()
         except FileCreateError as error:  # which hides the error of the file system
             raise error.args[0] from None
@@ -91,28 +96,6 @@ def _workbook(out: IO[bytes]) -> Iterator[_Book]:
             shutil.copyfileobj(made, out)
 
 
-def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    while some := cursor.fetchmany(2_000):
-        yield from some
-
-
-def _type_of(type_: pa.DataType) -> str:
-    """An Arrow type by the name that DuckDB gives it, as far as formats and widths depend on it."""
-    known = (
-        (pa.types.is_timestamp, "TIMESTAMP"),
-        (pa.types.is_date, "DATE"),
-        (pa.types.is_string, "VARCHAR"),
-        (pa.types.is_boolean, "BOOLEAN"),
-    )
-    return next((name for is_it, name in known if is_it(type_)), "")
-
-
-def _check_count(connection: duckdb.DuckDBPyConnection, sheet: Sheet) -> None:
-    [row] = connection.execute(sheet.sql("count(*)")).fetchall()
-    if row[0] >= MAX_ROWS:
-        raise _too_many(f"{sheet.name} has {row[0]:,} rows", MAX_ROWS - 1)
-
-
 def _too_many(what: str, most: int) -> UsageError:
     return UsageError(
         f"{what}; a sheet of Excel holds {most:,}",
@@ -120,60 +103,42 @@ def _too_many(what: str, most: int) -> UsageError:
     )
 
 
-def _formats(book: Any) -> dict[str, Any]:
-    return {
-        "head": book.add_format({"bold": True, "bottom": 1}),
-        "DATE": book.add_format({"num_format": "yyyy-mm-dd"}),
-        "TIMESTAMP": book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
-        "rate": book.add_format({"num_format": "0.0%"}),
-    }
-
-
-def _sheet_name(name: str, taken: set[str]) -> str:
+def _sheet_name(name: str, book: Any) -> str:
     """A name of 31 characters at most, unlike the others whatever their case."""
+    taken = {sheet.get_name().lower() for sheet in book.worksheets()}
     candidate, number = name[:31], 1
     while candidate.lower() in taken:
         number += 1
         candidate = f"{name[: 30 - len(str(number))]}~{number}"
-    taken.add(candidate.lower())
     return candidate
 
 
-@dataclass(frozen=True, slots=True)
-class _Book:
-    """An open workbook and its cell formats."""
-
-    book: Any
-    formats: dict[str, Any]
-
-    def add(self, name: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[object]]) -> int:
-        """One sheet of rows, with a frozen header and a filter. Returns the rows."""
-        if len(columns) > MAX_COLUMNS:
-            raise _too_many(f"{name} has {len(columns):,} columns", MAX_COLUMNS)
-        page = self.book.add_worksheet(name)
-        page.freeze_panes(1, 1)
-        styles = []
-        for place, (column, type_) in enumerate(columns):
-            style = self.formats.get("rate" if column.endswith(("_rate", "_share")) else type_)
-            styles.append(style)
-            page.set_column(place, place, _width(column, type_), style)
-            page.write_string(0, place, column, self.formats["head"])
-        number = 0
-        for number, row in enumerate(rows, start=1):
-            if number >= MAX_ROWS:
-                raise _too_many(f"{name} has more rows", MAX_ROWS - 1)
-            for place, value in enumerate(row):
-                if value is not None:
-                    _cell(page, number, place, value, styles[place])
-        if columns:
-            page.autofilter(0, 0, max(number, 1), len(columns) - 1)
-        return number
-
-
-def _width(name: str, type_: str) -> int:
-    """Wide enough for the header with its filter button, and for what the type holds."""
-    usual = {"VARCHAR": 24, "DATE": 11, "TIMESTAMP": 19, "BOOLEAN": 8}.get(type_, 10)
-    return min(60, max(usual, len(name) + 4))
+def _add_sheet(book: Any, name: str, result: Result) -> int:
+    """One sheet of rows, with a frozen header and a filter. Returns the rows."""
+    if len(result.schema) > MAX_COLUMNS:
+        raise _too_many(f"{name} has {len(result.schema):,} columns", MAX_COLUMNS)
+    page = book.add_worksheet(_sheet_name(name, book))
+    page.freeze_panes(1, 1)
+    head = book.add_format({"bold": True, "bottom": 1})
+    styles = []
+    for place, field in enumerate(result.schema):
+        form, usual = next(((form, width) for fits, form, width in LAYOUTS if fits(field.type)), (None, 10))
+        if field.name.endswith(("_rate", "_share")):
+            form = "0.0%"
+        styles.append(book.add_format({"num_format": form}) if form else None)
+        # wide enough for the header with its filter button
+        page.set_column(place, place, min(60, max(usual, len(field.name) + 4)), styles[-1])
+        page.write_string(0, place, field.name, head)
+    number = 0
+    for number, row in enumerate(rows(result), start=1):
+        if number >= MAX_ROWS:
+            raise _too_many(f"{name} has more rows", MAX_ROWS - 1)
+        for place, value in enumerate(row):
+            if value is not None:
+                _cell(page, number, place, value, styles[place])
+    if styles:
+        page.autofilter(0, 0, max(number, 1), len(styles) - 1)
+    return number
 
 
 def _cell(page: Any, row: int, column: int, value: Any, style: Any) -> None:

@@ -28,6 +28,7 @@ DATES = ("local_date", "created_local_date")
 #: Columns in UTC that date a row of relations without a local date.
 MOMENTS = ("created_at", "called_at", "started_at", "first_called_at")
 
+PARQUET = "format parquet, compression zstd"
 #: Types whose values are never a formula.
 PLAIN = re.compile("U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$|DOUBLE|FLOAT|DECIMAL|BOOLEAN|DATE|TIME")
 
@@ -90,17 +91,17 @@ def _between(columns: dict[str, str], request: Request) -> str:
     )
 
 
-def write_parquet(connection: duckdb.DuckDBPyConnection, sheet: Sheet, target: Path) -> int:
-    """One Parquet file, ZSTD. Returns the rows."""
-    return _copy(connection, sheet.sql(), target, "format parquet, compression zstd")
-
-
-def write_csv(connection: duckdb.DuckDBPyConnection, sheet: Sheet, target: Path) -> int:
-    """One CSV file, UTF-8 with a header; texts that begin like a formula get an apostrophe."""
-    columns = ", ".join(
-        f'"{name}"' if PLAIN.match(type_) else _harmless(f'"{name}"') for name, type_ in sheet.columns
-    )
-    return _copy(connection, sheet.sql(columns), target, "format csv, header")
+def write_sheet(connection: duckdb.DuckDBPyConnection, sheet: Sheet, target: Path, form: str) -> int:
+    """One file. Returns the rows. CSV is UTF-8 with a header; a text that begins like a formula gets an apostrophe."""
+    if form == "csv":
+        columns = (
+            f'"{name}"' if PLAIN.match(type_) else _harmless(f'"{name}"') for name, type_ in sheet.columns
+        )
+        sql, options = sheet.sql(", ".join(columns)), "format csv, header"
+    else:
+        sql, options = sheet.sql(), PARQUET
+    with beside(target) as temporary:
+        return _copy(connection, sql, temporary, f"{options}, use_tmp_file false")
 
 
 def _harmless(column: str) -> str:
@@ -110,11 +111,8 @@ def _harmless(column: str) -> str:
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, sql: str, target: Path, options: str) -> int:
-    with beside(target) as temporary:
-        [row] = connection.execute(
-            f"copy ({sql}) to {quote(str(temporary))} ({options}, use_tmp_file false)"
-        ).fetchall()
-    return int(row[0])
+    [(count,)] = connection.execute(f"copy ({sql}) to {quote(str(target))} ({options})").fetchall()
+    return int(count)
 
 
 def write_partitions(connection: duckdb.DuckDBPyConnection, sheet: Sheet, target: Path) -> int:
@@ -127,16 +125,14 @@ def write_partitions(connection: duckdb.DuckDBPyConnection, sheet: Sheet, target
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary.mkdir(mode=0o700)
-            [row] = connection.execute(
-                f"copy ({sheet.sql()}) to {quote(str(temporary))} (format parquet, compression zstd,"
-                f" partition_by ({sheet.date_column}), write_partition_columns true, overwrite_or_ignore)"
-            ).fetchall()
+            parts = f"partition_by ({sheet.date_column}), write_partition_columns true, overwrite_or_ignore"
+            count = _copy(connection, sheet.sql(), temporary, f"{PARQUET}, {parts}")
             for path in temporary.rglob("*"):
                 path.chmod(0o700 if path.is_dir() else 0o600)
             _replace_folder(temporary, target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-    return int(row[0])
+    return count
 
 
 def _replace_folder(temporary: Path, target: Path) -> None:

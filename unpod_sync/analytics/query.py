@@ -104,15 +104,9 @@ def relations(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
         "select table_name, list(column_name order by column_index) from duckdb_columns()"
         " where database_name = current_database() and schema_name = 'main' and not internal"
         " group by table_name"
+        " order by table_name not in (select table_name from duckdb_tables() where schema_name = 'main'), 1"
     ).fetchall()
-    tables = {
-        name
-        for (name,) in connection.execute(
-            "select table_name from duckdb_tables() where schema_name = 'main' and not temporary"
-        ).fetchall()
-    }
-    rows.sort(key=lambda row: (row[0] not in tables, row[0]))
-    return {name: list(names) for name, names in rows}
+    return dict(rows)
 
 
 def sql_error(connection: duckdb.DuckDBPyConnection, error: Exception) -> UsageError | WarehouseError:

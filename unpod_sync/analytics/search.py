@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from unpod_sync.analytics.names import KEYS, find, names_of
 from unpod_sync.analytics.query import Result
 from unpod_sync.analytics.search_query import SearchTerm, highlight_spans
 from unpod_sync.errors import UsageError
-from unpod_sync.suggest import find_keys, name_hint
+from unpod_sync.suggest import name_hint
+from unpod_sync.warehouse.queries import rows_as_dicts
 
 #: Passages kept of one call.
 PASSAGES = 3
@@ -41,7 +44,7 @@ class Line:
     content: str
     sent_at: datetime | None
     is_match: bool
-    marks: list[tuple[int, int]] = field(default_factory=list)
+    marks: list[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,45 +69,67 @@ class CallMatch:
     passages: list[list[Line]]
 
 
+#: The fields of `CallMatch` that the query gives: all but the passages.
+COLUMNS = tuple(each.name for each in fields(CallMatch))[:-1]
+ARROW_TYPES = {"called_at": pa.timestamp("us"), "duration_seconds": pa.float64(), "match_count": pa.int64()}
+
+SEARCH = """
+with chosen as (
+    select task_id, batch_id, coalesce(started_at, created_at) as called_at, contact_name, contact_number,
+        agent_handle, space_token, outcome, status, duration_seconds, recording_url
+    from main.tasks
+    where {task_condition}
+),
+
+hits as (
+    select task_id, batch_id, count(*) as match_count, list(position) as positions
+    from main.transcript_messages as message
+    inner join chosen using (task_id, batch_id)
+    where {message_condition}
+    group by all
+),
+
+found as (
+    from hits inner join chosen using (task_id, batch_id) left join
+        (select agent_handle, agent_name from main.agents) using (agent_handle)
+    order by called_at desc nulls last, task_id
+    limit ?
+),
+
+said as (
+    select task_id, list({{
+        'position': position, 'role': role, 'content': content, 'sent_at': sent_at
+    }} order by position) as messages
+    from main.transcript_messages
+    inner join found using (task_id, batch_id)
+    group by all
+)
+
+from found inner join said using (task_id)
+order by called_at desc nulls last, task_id
+"""
+
+
 def search(
     connection: duckdb.DuckDBPyConnection, request: Request, *, limit: int = 20, context: int = 1
 ) -> tuple[list[CallMatch], bool]:
     """The newest calls that match, `limit` at most, and whether there are more."""
-    where, values = _task_condition(connection, request)
-    spoken, words = _message_condition(request)
-    rows = connection.execute(
-        f"with chosen as (select * from main.tasks where {where}),"
-        " hits as (select task_id, count(*) as match_count, list(position order by position) as positions"
-        " from main.transcript_messages as message join chosen using (task_id, batch_id)"
-        f" where {spoken} group by task_id)"
-        " select chosen.batch_id, positions, task_id, coalesce(started_at, chosen.created_at) as called_at,"
-        " contact_name, contact_number, agent_handle, agent_name, chosen.space_token, outcome, status,"
-        " duration_seconds, recording_url, match_count"
-        " from hits join chosen using (task_id) left join main.agents using (agent_handle)"
-        " order by called_at desc nulls last, task_id limit ?",
-        [*values, *words, limit + 1],
-    ).fetchall()
-    messages = _messages(connection, rows[:limit])
-    found = []
-    for _, positions, task_id, *columns in rows[:limit]:
-        passages = _passages(messages[task_id], positions, request.terms, context)
-        found.append(CallMatch(*(task_id, *columns, list(passages))))
-    return found, len(rows) > limit
+    task_condition, values = _task_condition(connection, request)
+    message_condition, words = _message_condition(request)
+    sql = SEARCH.format(task_condition=task_condition, message_condition=message_condition)
+    rows = rows_as_dicts(connection, sql, [*values, *words, limit + 1])
+    return [_call_match(row, request.terms, context) for row in rows[:limit]], len(rows) > limit
+
+
+def _call_match(row: dict[str, Any], terms: tuple[SearchTerm, ...], context: int) -> CallMatch:
+    passages = list(_passages(row["messages"], set(row["positions"]), terms, context))
+    return CallMatch(**{name: row[name] for name in COLUMNS}, passages=passages)
 
 
 def as_result(calls: Sequence[CallMatch]) -> Result:
     """The calls as rows for files: one per call, times in UTC, the passages as text."""
-    columns = {
-        "task_id": pa.string(),
-        "called_at": pa.timestamp("us"),
-        **dict.fromkeys(("contact_name", "contact_number", "agent_handle", "agent_name"), pa.string()),
-        **dict.fromkeys(("space_token", "outcome", "status"), pa.string()),
-        "duration_seconds": pa.float64(),
-        "recording_url": pa.string(),
-        "match_count": pa.int64(),
-    }
-    schema = pa.schema([*columns.items(), ("passages", pa.string())])
-    rows = [{name: getattr(call, name) for name in columns} | {"passages": _text(call)} for call in calls]
+    schema = pa.schema([(name, ARROW_TYPES.get(name, pa.string())) for name in (*COLUMNS, "passages")])
+    rows = [{name: getattr(call, name) for name in COLUMNS} | {"passages": _text(call)} for call in calls]
     return Result(schema, iter([pa.RecordBatch.from_pylist(rows, schema)]))
 
 
@@ -119,12 +144,10 @@ def _task_condition(connection: duckdb.DuckDBPyConnection, request: Request) -> 
     """SQL over `tasks` for the filters; raises `UsageError` for a value that does not occur."""
     parts = ["deleted_at is null", "message_count > 0"]
     parameters: list[object] = []
-    if request.agent is not None:
-        parts.append("agent_handle in (select unnest(?::varchar[]))")
-        parameters.append(agents_named(connection, request.agent))
-    if request.space is not None:
-        parts.append("space_token in (select unnest(?::varchar[]))")
-        parameters.append(spaces_named(connection, request.space))
+    for kind, word in (("agent", request.agent), ("space", request.space)):
+        if word is not None:
+            parts.append(f"{KEYS[kind]} in (select unnest(?::varchar[]))")
+            parameters.append(find(kind, names_of(partial(rows_as_dicts, connection), kind), [word]))
     if request.outcome is not None:
         parts.append("outcome = ?")
         parameters.append(_outcome(connection, request.outcome))
@@ -133,30 +156,6 @@ def _task_condition(connection: duckdb.DuckDBPyConnection, request: Request) -> 
             parts.append(f"coalesce(started_local_date, created_local_date) {sign} ?")
             parameters.append(bound)
     return " and ".join(parts), parameters
-
-
-def agents_named(connection: duckdb.DuckDBPyConnection, word: str) -> list[Any]:
-    """The handles that `word` means: a handle, or a name (case aside)."""
-    known = connection.execute(
-        "select agent_handle, any_value(agent_name) from (select agent_handle, agent_name from main.agents"
-        " union all select distinct agent_handle, null from main.tasks where agent_handle is not null)"
-        " group by agent_handle order by agent_handle"
-    ).fetchall()
-    return _named(word, known, "agent")
-
-
-def spaces_named(connection: duckdb.DuckDBPyConnection, word: str) -> list[Any]:
-    """The tokens that `word` means: a token, or a name (case aside)."""
-    return _named(
-        word, connection.execute("select space_token, space_name from main.spaces").fetchall(), "space"
-    )
-
-
-def _named(word: str, known: Sequence[tuple[Any, ...]], kind: str) -> list[Any]:
-    found = find_keys(word, known)
-    if not found:
-        raise UsageError(f"there is no {kind} {word!r}", name_hint(word, known))
-    return found
 
 
 def _outcome(connection: duckdb.DuckDBPyConnection, word: str) -> str:
@@ -182,47 +181,23 @@ def _message_condition(request: Request) -> tuple[str, list[object]]:
     return " and ".join(parts), parameters
 
 
-def _messages(
-    connection: duckdb.DuckDBPyConnection, rows: Sequence[tuple[Any, ...]]
-) -> dict[str, list[tuple[Any, ...]]]:
-    """Task id → its messages in order; `rows` begin with a batch id, positions and a task id."""
-    if not rows:
-        return {}
-    # DuckDB skips row groups without these batches
-    batches = ", ".join(str(batch) for batch in sorted({row[0] for row in rows}))
-    messages: dict[str, list[tuple[Any, ...]]] = {}
-    for task_id, *message in connection.execute(
-        "select task_id, position, role, content, sent_at from main.transcript_messages"
-        f" where batch_id in ({batches}) and task_id in (select unnest(?::varchar[]))"
-        " order by task_id, position",
-        [[row[2] for row in rows]],
-    ).fetchall():
-        messages.setdefault(task_id, []).append(tuple(message))
-    return messages
-
-
 def _passages(
-    messages: Sequence[tuple[Any, ...]], positions: Sequence[int], terms: tuple[SearchTerm, ...], context: int
+    messages: Sequence[dict[str, Any]], matches: set[int], terms: tuple[SearchTerm, ...], context: int
 ) -> Iterator[list[Line]]:
-    """The first matches with what stands around them; passages that touch become one."""
-    wanted = set(positions)
-    places = [index for index, message in enumerate(messages) if message[0] in wanted][:PASSAGES]
+    """The first matches with the messages around them; passages that touch become one."""
+    indices = [index for index, message in enumerate(messages) if message["position"] in matches]
     ranges: list[list[int]] = []
-    for place in places:
-        low, high = max(0, place - context), min(len(messages), place + context + 1)
+    for index in indices[:PASSAGES]:
+        low, high = max(0, index - context), min(len(messages), index + context + 1)
         if ranges and low <= ranges[-1][1]:
             ranges[-1][1] = high
         else:
             ranges.append([low, high])
     for low, high in ranges:
-        yield [
-            Line(
-                position,
-                role,
-                content or "",
-                sent_at,
-                position in wanted,
-                highlight_spans(content or "", terms) if position in wanted else [],
-            )
-            for position, role, content, sent_at in messages[low:high]
-        ]
+        yield [_line(message, message["position"] in matches, terms) for message in messages[low:high]]
+
+
+def _line(message: dict[str, Any], is_match: bool, terms: tuple[SearchTerm, ...]) -> Line:
+    content = message["content"] or ""
+    marks = highlight_spans(content, terms) if is_match else []
+    return Line(message["position"], message["role"], content, message["sent_at"], is_match, marks)

@@ -6,13 +6,16 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from unpod_sync.analytics.names import find, names_of
 from unpod_sync.errors import UsageError
 from unpod_sync.warehouse.files import disk_errors, write_atomically
+from unpod_sync.warehouse.queries import rows_as_dicts
 from unpod_sync.warehouse.schema import quote
 
 #: Keys per view at most: the commonest; a model that invents keys must not make a view of thousands.
@@ -24,31 +27,52 @@ MARK = "-- Made by `unpod-sync fields --build`; it is written anew each time."
 #: Inferred type → SQL type.
 SQL_TYPES = {"number": "double", "boolean": "boolean", "date": "date", "text": "varchar"}
 
-KEYS = """
+#: A type fits when every value has it, or is a text of it; codes such as 007 and phone numbers stay text.
+FIELDS = """
+with keys as (
+    select
+        agent_handle,
+        key,
+        case
+            when count(value_text) = 0 then 'text'
+            when bool_and(
+                value_type = 'boolean' or (value_type = 'text' and lower(value_text) in ('true', 'false'))
+            ) then 'boolean'
+            when bool_and(
+                value_type = 'number' or regexp_full_match(value_text, '-?(0|[1-9][0-9]{0,8})([.][0-9]+)?')
+            ) then 'number'
+            when bool_and(
+                regexp_full_match(value_text, '[0-9]{4}-[0-9]{2}-[0-9]{2}')
+                and try_cast(value_text as date) is not null
+            ) then 'date'
+            else 'text'
+        end as type,
+        count(value_text) as call_count,
+        count(distinct value_text) as distinct_count,
+        mode(value_text) as example
+    from (select * replace (case when value_text is not null then value_type end as value_type)
+        from main.structured_fields)
+    group by agent_handle, key
+),
+
+agents as (
+    select agent_handle, any_value(agent_name) as agent_name, count(*) filter (where has_analysis) as analysed_count
+    from main.tasks left join main.agents using (agent_handle)
+    where main.tasks.deleted_at is null
+    group by agent_handle
+)
+
 select
     agent_handle,
-    key,
-    count(*) filter (where value_text is not null) as filled,
-    count(distinct value_text) as distinct_count,
-    mode(value_text) as example,
-    bool_and(value_type = 'number' or value_text is null) as is_number,
-    bool_and(value_type = 'boolean' or value_text is null) as is_boolean,
-    bool_and(value_type = 'text' or value_text is null) as is_text,
-    bool_and(
-        value_text is null or regexp_full_match(value_text, '-?(0|[1-9][0-9]{0,8})([.][0-9]+)?')
-    ) as reads_number,
-    bool_and(value_text is null or lower(value_text) in ('true', 'false')) as reads_boolean,
-    bool_and(
-        value_text is null
-        or (
-            regexp_full_match(value_text, '[0-9]{4}-[0-9]{2}-[0-9]{2}')
-            and try_cast(value_text as date) is not null
-        )
-    ) as reads_date
-from main.structured_fields
-where agent_handle is not null
-group by agent_handle, key
-order by agent_handle, filled desc, key
+    agent_name,
+    analysed_count,
+    list({
+        'key': key, 'type': type, 'call_count': call_count, 'coverage': call_count / nullif(analysed_count, 0),
+        'distinct_count': distinct_count, 'example': example
+    } order by call_count desc, key) as fields
+from agents inner join keys using (agent_handle)
+group by all
+order by agent_handle
 """
 
 
@@ -76,60 +100,26 @@ class AgentFields:
     fields: list[Field]
 
 
-def fields(connection: duckdb.DuckDBPyConnection, handles: Sequence[str] | None = None) -> list[AgentFields]:
-    """The agents that collect anything (`handles` alone, if given), with the keys they fill."""
-    rows: dict[str, list[tuple[Any, ...]]] = {}
-    for row in connection.execute(KEYS).fetchall():
-        rows.setdefault(row[0], []).append(row[1:])
-    agents = connection.execute(
-        "select agent_handle, any_value(agent_name), count(*) filter (where has_analysis)"
-        " from main.tasks left join main.agents using (agent_handle)"
-        " where main.tasks.deleted_at is null and agent_handle is not null"
-        " group by agent_handle order by agent_handle"
-    ).fetchall()
-    views = _unique_names(f"fields_{identifier(name or handle)}" for handle, name, _ in agents)
+def fields(connection: duckdb.DuckDBPyConnection, agent: str | None = None) -> list[AgentFields]:
+    """The agents that collect anything (one by handle or name, if given), with the keys they fill."""
+    query = partial(rows_as_dicts, connection)
+    handles = find("agent", names_of(query, "agent"), [agent] if agent else [])
+    rows = query(FIELDS)
+    views = _unique_names(f"fields_{identifier(row['agent_name'] or row['agent_handle'])}" for row in rows)
     return [
-        AgentFields(handle, name, view, analysed, _fields(rows[handle], analysed))
-        for (handle, name, analysed), view in zip(agents, views, strict=True)
-        if handle in rows and (handles is None or handle in handles)
-    ]
-
-
-def _fields(rows: list[tuple[Any, ...]], analysed: int) -> list[Field]:
-    columns = _unique_names(
-        (identifier(row[0]) for row in rows), taken=("task_id", "called_at", "agent_handle")
-    )
-    return [
-        Field(
-            key,
-            column,
-            _type(filled, *kinds),
-            filled,
-            filled / analysed if analysed else None,
-            distinct,
-            example,
+        AgentFields(
+            row["agent_handle"], row["agent_name"], view, row["analysed_count"], _fields(row["fields"])
         )
-        for (key, filled, distinct, example, *kinds), column in zip(rows, columns, strict=True)
+        for row, view in zip(rows, views, strict=True)
+        if not handles or row["agent_handle"] in handles
     ]
 
 
-def _type(
-    filled: int,
-    is_number: bool,
-    is_boolean: bool,
-    is_text: bool,
-    reads_number: bool,
-    reads_boolean: bool,
-    reads_date: bool,
-) -> str:
-    """The narrowest type that every value has; codes such as 007 or phone numbers stay text."""
-    if not filled:
-        return "text"
-    if is_boolean or (is_text and reads_boolean):
-        return "boolean"
-    if is_number or reads_number:
-        return "number"
-    return "date" if reads_date else "text"
+def _fields(rows: list[dict[str, Any]]) -> list[Field]:
+    columns = _unique_names(
+        (identifier(row["key"]) for row in rows), taken=("task_id", "called_at", "agent_handle")
+    )
+    return [Field(column=column, **row) for row, column in zip(rows, columns, strict=True)]
 
 
 def identifier(text: str) -> str:

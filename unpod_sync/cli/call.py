@@ -17,7 +17,7 @@ from unpod_sync.cli.output import Output
 from unpod_sync.cli.terminal import cut, pad, screen_width, width_of
 from unpod_sync.config import Settings
 from unpod_sync.escaping import escape_control_chars
-from unpod_sync.operations.formatting import UNKNOWN, format_clock, format_time, plural
+from unpod_sync.formatting import UNKNOWN, format_clock, format_time, plural
 
 if TYPE_CHECKING:
     from unpod_sync.analytics.call_history import Message, Revision

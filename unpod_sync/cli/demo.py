@@ -22,7 +22,7 @@ from unpod_sync.cli.simulate import serve
 from unpod_sync.cli.sync import Progress
 from unpod_sync.config import Secret, Settings
 from unpod_sync.errors import LockedError, WarehouseError
-from unpod_sync.operations.formatting import format_bytes, plural
+from unpod_sync.formatting import format_bytes, plural
 from unpod_sync.warehouse import open_storage
 
 if TYPE_CHECKING:

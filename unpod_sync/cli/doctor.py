@@ -9,7 +9,7 @@ import click
 
 from unpod_sync.cli.common import BASE_URL, DATABASE, ORG_HANDLE, SPACES, output_options, started
 from unpod_sync.cli.output import Output, Styled
-from unpod_sync.operations.formatting import plural
+from unpod_sync.formatting import plural
 
 if TYPE_CHECKING:
     from unpod_sync.operations import Finding

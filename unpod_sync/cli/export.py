@@ -103,7 +103,7 @@ def _write_each(
     connection: duckdb.DuckDBPyConnection, chosen: list[Sheet], form: str, target: Path, partition: bool
 ) -> dict[str, int]:
     """One file or folder per relation; `target` is the file itself when it has the ending of one."""
-    from unpod_sync.analytics.export import write_csv, write_parquet, write_partitions
+    from unpod_sync.analytics.export import write_partitions, write_sheet
 
     single = target.suffix.lower() == f".{form}" and not target.is_dir()
     if single and len(chosen) > 1:
@@ -112,7 +112,7 @@ def _write_each(
     for sheet in chosen:
         if partition and sheet.date_column:
             counts[sheet.name] = write_partitions(connection, sheet, target / sheet.name)
-            continue
-        write = write_parquet if form == "parquet" else write_csv
-        counts[sheet.name] = write(connection, sheet, target if single else target / f"{sheet.name}.{form}")
+        else:
+            path = target if single else target / f"{sheet.name}.{form}"
+            counts[sheet.name] = write_sheet(connection, sheet, path, form)
     return counts

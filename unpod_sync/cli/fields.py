@@ -37,7 +37,6 @@ def command(settings: Settings, output: Output, *, agent: str | None, build: boo
     Coverage is the share of the agent's analysed calls that have a value. With --build each agent
     gets a view fields_NAME with one typed column per key; the next sync builds it.
     """
-    from unpod_sync.analytics.search import agents_named
     from unpod_sync.analytics.structured_fields import fields, write_views
 
     if build and settings.views_folder is None:
@@ -46,7 +45,7 @@ def command(settings: Settings, output: Output, *, agent: str | None, build: boo
             'Set views_folder = "views" in unpod-sync.toml, or UNPOD_VIEWS_FOLDER, then run this again.',
         )
     with open_reader(settings) as connection:
-        found = fields(connection, agents_named(connection, agent) if agent else None)
+        found = fields(connection, agent)
     if output.json:
         output.dump([dataclasses.asdict(each) for each in found])
     else:

@@ -22,7 +22,7 @@ from unpod_sync.errors import (
     CredentialsError,
     UsageError,
 )
-from unpod_sync.operations.formatting import plural
+from unpod_sync.formatting import plural
 
 if TYPE_CHECKING:
     from unpod_sync.operations.account import SpaceChoice

@@ -20,7 +20,7 @@ from unpod_sync.cli.output import Output
 from unpod_sync.cli.terminal import screen_width, table
 from unpod_sync.config import Settings
 from unpod_sync.errors import UsageError
-from unpod_sync.operations.formatting import plural
+from unpod_sync.formatting import plural
 
 if TYPE_CHECKING:
     from unpod_sync.analytics.query import Result

@@ -10,7 +10,7 @@ from unpod_sync.cli.common import database_option, output_options
 from unpod_sync.cli.output import Output
 from unpod_sync.config import Settings
 from unpod_sync.errors import WarehouseError
-from unpod_sync.operations.formatting import format_bytes
+from unpod_sync.formatting import format_bytes
 
 if TYPE_CHECKING:
     from unpod_sync.warehouse.storage import Storage

@@ -13,7 +13,7 @@ from unpod_sync.cli.common import AGENTS, SPACES, database_option, output_option
 from unpod_sync.cli.dates import period_options
 from unpod_sync.cli.output import Output, console
 from unpod_sync.config import Settings
-from unpod_sync.operations.formatting import format_bytes
+from unpod_sync.formatting import format_bytes
 
 if TYPE_CHECKING:
     from unpod_sync.report.model import Report

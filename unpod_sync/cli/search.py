@@ -24,7 +24,7 @@ from unpod_sync.cli.common import (
 from unpod_sync.cli.dates import period_options
 from unpod_sync.cli.output import Output, Part, Styled, as_json, plain
 from unpod_sync.config import Settings
-from unpod_sync.operations.formatting import UNKNOWN, format_clock, format_time, plural
+from unpod_sync.formatting import UNKNOWN, format_clock, format_time, plural
 
 if TYPE_CHECKING:
     from unpod_sync.analytics.search import CallMatch, Line

@@ -16,9 +16,8 @@ from unpod_sync.cli.output import Output, Part, Styled
 from unpod_sync.cli.terminal import columns
 from unpod_sync.config import Settings
 from unpod_sync.errors import EXIT_DONE, EXIT_FAILED
-from unpod_sync.operations.formatting import format_age, format_duration, format_time, plural
+from unpod_sync.formatting import format_age, format_bytes, format_duration, format_time, plural
 from unpod_sync.operations.status import Status, age_of, read_status
-from unpod_sync.warehouse.files import format_bytes
 
 #: The kinds of rows that are counted.
 KINDS = ("spaces", "agents", "runs", "tasks", "task_versions", "transcript_messages")

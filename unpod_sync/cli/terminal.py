@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from unpod_sync.escaping import escape_control_chars
-from unpod_sync.operations.formatting import UNKNOWN
+from unpod_sync.formatting import UNKNOWN
 
 
 def screen_width() -> int | None:

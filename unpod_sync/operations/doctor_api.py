@@ -18,6 +18,7 @@ from unpod_sync.errors import (
     CredentialsError,
     ResponseError,
 )
+from unpod_sync.formatting import plural
 from unpod_sync.model import (
     AGENTS,
     ORGANIZATIONS,
@@ -29,7 +30,6 @@ from unpod_sync.model import (
     space_tasks,
 )
 from unpod_sync.operations.finding import Finding, Level, fail, failed, ok, warn
-from unpod_sync.operations.formatting import plural
 from unpod_sync.operations.time_zone_check import call_offset
 from unpod_sync.suggest import Named, find_keys, name_hint
 from unpod_sync.transform.secrets import Redaction

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from unpod_sync.errors import WarehouseError
-from unpod_sync.operations.formatting import format_duration, format_time
+from unpod_sync.formatting import format_duration, format_time
 from unpod_sync.warehouse import open_storage
 
 if TYPE_CHECKING:

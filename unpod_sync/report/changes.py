@@ -17,135 +17,33 @@ from typing import Any
 
 from unpod_sync.report.kpis import Difference, Rate
 from unpod_sync.report.periods import Period
+from unpod_sync.warehouse.schema import sql_files
 
 Rows = Callable[[str, Mapping[str, object]], list[dict[str, Any]]]
 
 #: A period with fewer days that have cases does not show how days differ.
 MIN_DAYS = 3
-ONE_LABEL = "['']"
-
-_SQL = """
-with rows as (
-    select
-        space_token,
-        agent_handle,
-        local_date,
-        coalesce(contact_key, task_id) as contact,
-        unnest([
-            {'measure': 'connect', 'hits': count(*) filter (where is_connected),
-             'cases': count(*) filter (where is_dialed)},
-            {'measure': 'engaged', 'hits': count(*) filter (where is_engaged),
-             'cases': count(*) filter (where is_connected)},
-            {'measure': 'interested', 'hits': count(*) filter (where is_interested),
-             'cases': count(*) filter (where is_connected)},
-            {'measure': 'successful', 'hits': count(*) filter (where is_successful),
-             'cases': count(success_points)}
-        ], recursive := true)
-    from part_calls
-    where local_date between $first and $until
-    group by 1, 2, 3, 4
-    union all
-    select
-        space_token,
-        agent_handle,
-        created_local_date as local_date,
-        coalesce(contact_key, task_id) as contact,
-        'completed' as measure,
-        count(*) filter (where status = 'completed') as hits,
-        count(*) as cases
-    from tasks
-    where deleted_at is null and created_local_date between $first and $until
-    group by all
-),
-
-labelled as (
-    select unnest(LABELS) as label, measure, local_date >= $since as is_now, local_date, contact, hits, cases
-    from rows
-    where cases > 0
-),
-
-cells as materialized (
-    select label, measure, is_now, local_date, contact, sum(hits) as hits, sum(cases) as cases
-    from labelled
-    group by all
-),
-
-rates as (
-    select
-        label, measure, is_now, sum(hits) as hits, sum(cases) as cases,
-        count(distinct local_date) as days, sum(hits) / sum(cases) as rate
-    from cells
-    group by all
-),
-
-scores as materialized (
-    select
-        cells.*, rates.cases as all_cases, rates.days,
-        case when cells.is_now then 1 else -1 end * (cells.hits - cells.cases * rates.rate) / rates.cases as score
-    from cells
-    inner join rates using (label, measure, is_now)
-),
-
-by_day as (
-    select
-        label, measure, is_now, any_value(days) as days,
-        sum(score) * any_value(all_cases) / nullif(any_value(all_cases) - sum(cases), 0) as pseudo
-    from scores
-    group by label, measure, is_now, local_date
-),
-
-days as (
-    select label, measure, is_now, (any_value(days) - 1) / any_value(days) * sum(pseudo * pseudo) as variance
-    from by_day
-    group by all
-),
-
-contacts as (
-    select label, measure, sum(score) as score
-    from scores
-    group by label, measure, contact
-),
-
-crossed as (
-    select label, measure, count(*) / nullif(count(*) - 1, 0) * sum(score * score) as variance
-    from contacts
-    group by all
-),
-
-meets as (
-    select label, measure, count(*) / nullif(count(*) - 1, 0) * sum(score * score) as variance
-    from scores
-    group by all
-)
-
-select
-    now.label, now.measure, now.hits::bigint as hits, now.cases::bigint as cases, now.days,
-    before.hits::bigint as hits_before, before.cases::bigint as cases_before, before.days as days_before,
-    day_now.variance as day_variance, day_before.variance as day_variance_before,
-    crossed.variance as contact_variance, meets.variance as both_variance
-from rates as now
-inner join rates as before on now.label = before.label and now.measure = before.measure and not before.is_now
-inner join days as day_now on now.label = day_now.label and now.measure = day_now.measure and day_now.is_now
-inner join days as day_before
-    on now.label = day_before.label and now.measure = day_before.measure and not day_before.is_now
-inner join crossed on now.label = crossed.label and now.measure = crossed.measure
-inner join meets on now.label = meets.label and now.measure = meets.measure
-where now.is_now
-order by now.label, now.measure
-"""
+#: What stands between the space and the agent of a label; `*` is any.
+SEPARATOR = "\x1f"
 
 
-def changes(rows: Rows, before: Period, now: Period, labels: str = ONE_LABEL) -> dict[Any, list[Difference]]:
-    """Per label, how far each rate of `now` lies above that of `before`, the period right before it.
+def changes(
+    rows: Rows, before: Period, now: Period, *, by_part: bool = False
+) -> dict[tuple[str, str], list[Difference]]:
+    """How far each rate of `now` lies above that of `before`, the period right before it, by space and agent.
 
-    `rows` answers SQL over `part_calls` and `tasks`; `labels` is an SQL list of the labels of a row.
-    The bounds are None where a period has fewer than `MIN_DAYS` days with cases.
+    `rows` answers SQL over `part_calls` and `tasks`. All calls together are `("*", "*")`; `by_part` adds each space,
+    each agent, and each agent within a space. The bounds are None where a period has fewer than `MIN_DAYS` days
+    with cases.
     """
-    found: dict[Any, list[Difference]] = {}
-    # the labels are SQL of this package, no text of a user
-    sql = _SQL.replace("LABELS", labels)
-    for row in rows(sql, {"first": before.since, "since": now.since, "until": now.until}):
-        found.setdefault(row["label"], []).append(_difference(row))
+    [path] = sql_files("report")
+    asked = {"since_before": before.since, "since": now.since, "until": now.until, "by_part": by_part}
+    values = ", ".join(f"${name} as {name}" for name in asked)
+    sql = f"with asked as (select {values}) from ({path.read_text(encoding='utf-8')})"
+    found: dict[tuple[str, str], list[Difference]] = {}
+    for row in rows(sql, asked):
+        space, agent = row["label"].split(SEPARATOR)
+        found.setdefault((space, agent), []).append(_difference(row))
     return found
 
 

@@ -6,14 +6,13 @@ become dataclasses. A rate always travels with its cases.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from unpod_sync.errors import UsageError
+from unpod_sync.analytics.names import KEYS, find, names_of
 from unpod_sync.report.alerts import Alert, alerts, callbacks_due
 from unpod_sync.report.changes import changes
 from unpod_sync.report.kpis import (
@@ -35,7 +34,6 @@ from unpod_sync.report.scoped_views import (
     ScopedViews,
     open_file,
 )
-from unpod_sync.suggest import find_keys, name_hint
 
 WEEK = 7
 BUCKETS = 8
@@ -123,10 +121,18 @@ class Request:
 def report(path: Path, request: Request) -> Report:
     """Asks the published file."""
     with open_file(path) as file:
-        names = {"space": names_of(file, "space"), "agent": names_of(file, "agent")}
-        chosen = Filter(resolve("space", names, request.spaces), resolve("agent", names, request.agents))
+        names, chosen = asked_part(file, request)
         scoped = ScopedViews(file, chosen)
         return _build(scoped, chosen, _scope(scoped, path, request, chosen, names), names)
+
+
+def asked_part(file: PublishedFile, request: Request) -> tuple[dict[str, dict[str, str]], Filter]:
+    """The names of spaces and agents by key (a key without a name stands for itself), and the chosen ones."""
+    names = {kind: names_of(file.rows, kind) for kind in KEYS}
+    chosen = Filter(
+        find("space", names["space"], request.spaces), find("agent", names["agent"], request.agents)
+    )
+    return {kind: {key: name or key for key, name in of.items()} for kind, of in names.items()}, chosen
 
 
 def _build(scoped: ScopedViews, chosen: Filter, scope: Scope, names: dict[str, dict[str, str]]) -> Report:
@@ -167,27 +173,6 @@ def _significant(compared: tuple[Difference, ...], names: dict[str, str]) -> tup
         for row in compared
         if row.is_significant
     )
-
-
-def names_of(file: PublishedFile, kind: str) -> dict[str, str]:
-    """Key → name of the spaces or agents in the file."""
-    key = {"space": "space_token", "agent": "agent_handle"}[kind]
-    rows = file.rows(f"select {key} as key, {kind}_name as name from {kind}s")
-    used = file.rows(f"select distinct {key} as key from tasks where {key} is not null")
-    names = {row["key"]: row["key"] for row in used}
-    return names | {row["key"]: row["name"] or row["key"] for row in rows}
-
-
-def resolve(kind: str, names: dict[str, dict[str, str]], wanted: Sequence[str]) -> tuple[str, ...]:
-    """Keys of what the user named by key or name; all keys that share a name."""
-    known = list(names[kind].items())
-    found: list[str] = []
-    for word in wanted:
-        keys = find_keys(word, known)
-        if not keys:
-            raise UsageError(f"there is no {kind} {word!r}", name_hint(word, known))
-        found += keys
-    return tuple(dict.fromkeys(found))
 
 
 def _scope(

@@ -105,19 +105,22 @@ class ScopedViews:
             "create temp view part_task_counts as from memory.part_task_counts",
         )
 
-    def open(self, since: date | None, until: date | None, *, label: str | None = None) -> PublishedFile:
-        """The views over some dates.
+    def open(
+        self, since: date | None, until: date | None, *, label: str | None = None, calls: str = "*"
+    ) -> PublishedFile:
+        """The views over some dates; `calls` are the columns of `calls`, where they are not those of the file.
 
         With a `label`, agents give way to it, and spaces, dates and weekdays to a single one, so
         that the views by agent, also those by date, have one row per label.
         """
         dates = Filter(since=since, until=until).dates()
         merged = f"'all' as space_token, {label} as agent_handle, date '1970-01-01' as local_date"
-        tasks, calls = (
-            ("*", "*")
-            if label is None
-            else (f"* replace ({merged})", f"* replace ({merged}, 0::bigint as started_local_weekday)")
-        )
+        tasks = "*"
+        if label is not None:
+            tasks, calls = (
+                f"* replace ({merged})",
+                f"* replace ({merged}, 0::bigint as started_local_weekday)",
+            )
         return self.file.scoped(
             f"create temp table calls as select {calls} from memory.part_calls where {dates}",
             f"create temp table task_counts as select {tasks} from memory.part_task_counts where {dates}",

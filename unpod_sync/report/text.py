@@ -17,7 +17,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from unpod_sync.report import formatting as fmt
+from unpod_sync import formatting as fmt
+from unpod_sync.report import drawing
 from unpod_sync.report.alerts import Alert
 from unpod_sync.report.kpis import Difference, Kpis, Rate
 from unpod_sync.report.model import WEEK, Hour, Report, Scope
@@ -61,14 +62,14 @@ class KpiRow:
 
 KPI_ROWS = (
     KpiRow("Tasks", attrgetter("tasks"), fmt.count),
-    KpiRow("Completed", attrgetter("completed"), fmt.rate, "completed"),
+    KpiRow("Completed", attrgetter("completed"), drawing.rate, "completed"),
     KpiRow("Dialed", attrgetter("connected.cases"), fmt.count),
-    KpiRow("Connected", attrgetter("connected"), fmt.rate, "connect"),
-    KpiRow("Engaged", attrgetter("engaged"), fmt.rate, "engaged"),
-    KpiRow("Interested", attrgetter("interested"), fmt.rate, "interested"),
-    KpiRow("Successful", attrgetter("successful"), fmt.rate, "successful"),
-    KpiRow("Median call", attrgetter("durations.median"), fmt.clock),
-    KpiRow("9 in 10 within", attrgetter("durations.p90"), fmt.clock),
+    KpiRow("Connected", attrgetter("connected"), drawing.rate, "connect"),
+    KpiRow("Engaged", attrgetter("engaged"), drawing.rate, "engaged"),
+    KpiRow("Interested", attrgetter("interested"), drawing.rate, "interested"),
+    KpiRow("Successful", attrgetter("successful"), drawing.rate, "successful"),
+    KpiRow("Median call", attrgetter("durations.median"), fmt.format_clock),
+    KpiRow("9 in 10 within", attrgetter("durations.p90"), fmt.format_clock),
     KpiRow("Talk time", attrgetter("durations.total"), fmt.hours),
 )
 #: Shown only where the platform sent costs.
@@ -132,7 +133,8 @@ def _freshness(scope: Scope) -> str:
     if scope.synced_at is None:
         return f"never synced · {against}"
     local = scope.synced_at.astimezone(ZoneInfo(scope.time_zone))
-    return f"synced {fmt.ago(scope.synced_at, scope.asked_at)}, {local:%H:%M} {scope.time_zone} · {against}"
+    age = max(0, (scope.asked_at - scope.synced_at).total_seconds())
+    return f"synced {fmt.format_age(age)}, {local:%H:%M} {scope.time_zone} · {against}"
 
 
 def _change(changes: Iterable[Difference], measure: str) -> Difference | None:
@@ -147,13 +149,15 @@ def _sentence(content: Report, what: str, value: Callable[[Kpis], Rate], measure
     if change is None:
         return text.append("." if content.scope.is_partial else "; nothing to compare with.")
     if change.low is None or change.high is None:
-        return text.append(f"; {fmt.rate(before)} before, too few days to judge a change.")
+        return text.append(f"; {drawing.rate(before)} before, too few days to judge a change.")
     if not change.is_significant:
-        return text.append(f"; {fmt.rate(before)} before, no clear change.")
+        return text.append(f"; {drawing.rate(before)} before, no clear change.")
     risen = change.difference > 0
     return (
         text.append("; ")
-        .append(f"{'up' if risen else 'down'} from {fmt.rate(before)}", "bold green" if risen else "bold red")
+        .append(
+            f"{'up' if risen else 'down'} from {drawing.rate(before)}", "bold green" if risen else "bold red"
+        )
         .append(f" (95% interval {fmt.between(change.low, change.high)}).")
     )
 
@@ -203,7 +207,7 @@ def _numbers(content: Report, width: int) -> Table:
         numbers = [row.number(kpis) for kpis in content.trend]
         cells: list[RenderableType] = [row.label, row.text(content.now)]
         cells += [row.text(content.before)] * (width >= MEDIUM)
-        cells += [_change_of(row, content), Text(fmt.spark(numbers), "cyan")]
+        cells += [_change_of(row, content), Text(drawing.spark(numbers), "cyan")]
         known = [
             (number, row.text(kpis))
             for kpis, number in zip(content.trend, numbers, strict=True)
@@ -268,11 +272,15 @@ def _parts(title: str, content: Report, rows: tuple[Kpis, ...], width: int) -> I
         table.add_column("Cost", justify="right")
         table.add_column("per interested", justify="right")
     for row in rows[:ROWS]:
-        cells = [row.label, fmt.rate(row.connected), fmt.interval(row.connected)]
-        cells += [fmt.whisker(row.connected, room)] if is_drawn else []
-        cells.append(fmt.rate(row.interested))
+        cells = [row.label, drawing.rate(row.connected), drawing.interval(row.connected)]
+        cells += [drawing.whisker(row.connected, room)] if is_drawn else []
+        cells.append(drawing.rate(row.interested))
         if width >= MEDIUM:
-            cells += [fmt.interval(row.interested), fmt.rate(row.completed), fmt.clock(row.durations.median)]
+            cells += [
+                drawing.interval(row.interested),
+                drawing.rate(row.completed),
+                fmt.format_clock(row.durations.median),
+            ]
         if width >= WIDE:
             cells += [fmt.money(row.costs.total), fmt.money(row.costs.per_interested)]
         table.add_row(*map(Text, cells))
@@ -322,7 +330,7 @@ def _outcomes(content: Report, width: int) -> Iterator[RenderableType]:
         change = None if row.share is None or row.share_before is None else row.share - row.share_before
         name = "no outcome" if row.outcome is None else fmt.words(row.outcome)
         cells = (fmt.percent(row.share), fmt.count(row.calls), "" if change is None else fmt.points(change))
-        table.add_row(name, *cells, fmt.bar((row.share or 0) / top, room))
+        table.add_row(name, *cells, drawing.bar((row.share or 0) / top, room))
     yield table
 
 
@@ -336,10 +344,10 @@ def _hours(content: Report) -> Iterator[RenderableType]:
     rates = {row.hour: row.connected.rate for row in reliable}
     ends = [row.hour for row in reliable or content.hours]
     shown = range(min(ends), max(ends) + 1)
-    marks = fmt.spark([rates.get(hour) for hour in shown])
-    yield Text("".join((mark if mark == fmt.GAP else mark * 2).ljust(3) for mark in marks), "cyan")
+    marks = drawing.spark([rates.get(hour) for hour in shown])
+    yield Text("".join((mark if mark == drawing.GAP else mark * 2).ljust(3) for mark in marks), "cyan")
     yield Text("".join(f"{hour:02} " for hour in shown), "dim")
-    text = f"{fmt.GAP}: too few calls for a narrow interval." if len(rates) < len(shown) else ""
+    text = f"{drawing.GAP}: too few calls for a narrow interval." if len(rates) < len(shown) else ""
     if len(reliable) > 1:
         ordered = sorted(reliable, key=lambda row: row.connected.rate or 0)
         best, worst = ordered[-1], ordered[0]
@@ -355,8 +363,8 @@ def _hours(content: Report) -> Iterator[RenderableType]:
 
 def _hour(row: Hour) -> str:
     """`11:00, 62% of 80 (51–72)`, with the interval of the view."""
-    span = fmt.interval(row.connected)
-    return f"{row.hour:02}:00, {fmt.rate(row.connected)}" + (f" ({span})" if span else "")
+    span = drawing.interval(row.connected)
+    return f"{row.hour:02}:00, {drawing.rate(row.connected)}" + (f" ({span})" if span else "")
 
 
 def _title(title: str, note: str) -> Text:

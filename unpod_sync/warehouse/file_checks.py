@@ -15,7 +15,8 @@ from pathlib import Path
 import duckdb
 
 from unpod_sync.errors import UnpodSyncError
-from unpod_sync.warehouse.files import Files, format_bytes, lock_holder, refuse_links
+from unpod_sync.formatting import format_bytes
+from unpod_sync.warehouse.files import Files, lock_holder, refuse_links
 from unpod_sync.warehouse.publish import refuse_stray_wal
 from unpod_sync.warehouse.schema import sql_files
 from unpod_sync.warehouse.storage import Check

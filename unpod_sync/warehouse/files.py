@@ -310,12 +310,3 @@ def unique_path(path: Path, word: str) -> Path:
     while (candidate := path.with_name(f"{path.name}.{word}-{number}")).exists():
         number += 1
     return candidate
-
-
-def format_bytes(number: float) -> str:
-    """`512 B`, `2.0 kB`, `10 MB`."""
-    for unit in ("B", "kB", "MB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" or number >= 10 else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} GB"

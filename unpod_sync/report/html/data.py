@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from unpod_sync.report import formatting as fmt
+from unpod_sync import formatting as fmt
 from unpod_sync.report.alerts import quality_alerts, sync_alerts, unusual_days
 from unpod_sync.report.changes import changes
-from unpod_sync.report.model import Clock, Request, asked_periods, names_of, resolve
+from unpod_sync.report.model import Clock, Request, asked_part, asked_periods
 from unpod_sync.report.periods import DEFAULT_DAYS, Period
 from unpod_sync.report.scoped_views import Filter, PublishedFile, ScopedViews, open_file, quality
 
@@ -26,12 +26,6 @@ MEASURES = {
     "completed": "completed",
     "completion": "completed",
 }
-#: Labels of a call for changes: all calls, its space, its agent, both; `*` stands for any.
-LABELS = (
-    "['*' || chr(31) || '*', coalesce(space_token, '') || chr(31) || '*',"
-    " '*' || chr(31) || coalesce(agent_handle, ''),"
-    " coalesce(space_token, '') || chr(31) || coalesce(agent_handle, '')]"
-)
 #: The definitions that the page shows.
 METRICS = (
     "call_funnel.%",
@@ -44,57 +38,27 @@ METRICS = (
     "agent_scorecard.success_rate",
     "task_counts.total_tasks",
 )
-CALLS = """
-select local_date, space_token, agent_handle, coalesce(started_local_hour, -1) as hour,
-    count(*) as calls,
-    count(*) filter (where is_dialed) as dialed,
-    count(*) filter (where is_answered) as answered,
-    count(*) filter (where is_connected) as connected,
-    count(*) filter (where is_engaged) as engaged,
-    count(*) filter (where is_interested) as interested,
-    count(*) filter (where is_engaged and is_interested) as engaged_interested,
-    count(success_points) as scored,
-    count(*) filter (where is_successful) as successful,
-    count(cost) as costed,
-    count(nullif(cost, 0)) as paid,
-    round(coalesce(sum(cost), 0), 6) as cost
-from part_calls where local_date between $first and $last group by all order by all
-"""
-TASKS = """
-select local_date, space_token, agent_handle,
-    sum(total_tasks)::bigint as total, sum(completed_tasks)::bigint as completed
-from part_task_counts where local_date between $first and $last group by all order by all
-"""
-#: To the millisecond, so that the page's quantiles are those of the views.
-DURATIONS = """
-select local_date, space_token, agent_handle, round(duration_seconds, 3) as seconds, count(*) as calls
-from part_calls
-where local_date between $first and $last and is_connected and duration_seconds is not null
-group by all order by all
-"""
-OUTCOMES = """
-select local_date, space_token, agent_handle, outcome, count(*) as calls
-from part_calls where local_date between $first and $last group by all order by all
-"""
-#: Without dates: a callback stays due whatever dates are looked at.
-CALLBACKS = """
-select space_token, agent_handle, count(*) as calls from callbacks_due group by all order by all
-"""
-#: The counts of CALLS, and the sum of costs.
-COUNTS = (
-    "calls",
-    "dialed",
-    "answered",
-    "connected",
-    "engaged",
-    "interested",
-    "engaged_interested",
-    "scored",
-    "successful",
-    "costed",
-    "paid",
-    "cost",
-)
+#: Counts of the view `call_counts`, as the page calls them.
+COUNTS = {
+    "calls": "call_count",
+    **{
+        name: f"{name}_count"
+        for name in [
+            "dialed",
+            "answered",
+            "connected",
+            "engaged",
+            "interested",
+            "engaged_interested",
+            "scored",
+            "successful",
+            "costed",
+        ]
+    },
+}
+#: A call by its agent and hour in the place of its agent: `call_counts` of such calls is by hour, too.
+HOURLY = "* replace (concat(agent_handle, chr(31), coalesce(started_local_hour, -1)) as agent_handle)"
+
 #: Outcomes in the order of their bars; others follow.
 ORDER = (
     "interested",
@@ -134,8 +98,7 @@ class Keys:
 def read(path: Path, request: Request) -> dict[str, Any]:
     """Everything that the page carries, ready for JSON."""
     with open_file(path) as file:
-        names = {"space": names_of(file, "space"), "agent": names_of(file, "agent")}
-        chosen = Filter(resolve("space", names, request.spaces), resolve("agent", names, request.agents))
+        names, chosen = asked_part(file, request)
         return _Page(file, chosen, names, request).content(path)
 
 
@@ -155,18 +118,26 @@ class _Page:
         self._is_cut = bool(request.since or request.until)
         self._periods = asked_periods(self._views, self._clock, request)
         self._carried = self._periods.main if self._is_cut else self._periods.whole
+        self._last = self._periods.today or self._carried.until
 
     def content(self, path: Path) -> dict[str, Any]:
         carried, today = self._carried, self._periods.today
-        dates = {"first": carried.since, "last": today or carried.until}
-        tables = {
-            "calls": self._table(self._views.part.rows(CALLS, dates), "hour", *COUNTS),
-            "tasks": self._table(self._views.part.rows(TASKS, dates), "total", "completed"),
-            "durations": self._table(self._views.part.rows(DURATIONS, dates), "seconds", "calls"),
-            "outcomes": self._table(self._views.part.rows(OUTCOMES, dates), "outcome", "calls"),
+        return {
+            "calls": self._table(self._hourly_calls(), "hour", *COUNTS, "paid", "cost"),
+            "tasks": self._counted(
+                "part_task_counts",
+                total="sum(total_tasks)::bigint",
+                completed="sum(completed_tasks)::bigint",
+            ),
+            # to the millisecond, so that the page's quantiles are those of the views
+            "durations": self._counted(
+                "part_calls",
+                "is_connected and duration_seconds is not null",
+                seconds="round(duration_seconds, 3)",
+                calls="count(*)",
+            ),
+            "outcomes": self._counted("part_calls", outcome="outcome", calls="count(*)"),
             "callbacks": self._callbacks(),
-        }
-        return tables | {
             "first": carried.since.isoformat(),
             "days": carried.days,
             "today": today and (today - carried.since).days,
@@ -186,6 +157,26 @@ class _Page:
             **self._freshness(),
         }
 
+    def _hourly_calls(self) -> list[dict[str, Any]]:
+        """The rows of `call_counts`, also by the local hour; -1 stands for a call without a start."""
+        scope = self._views.open(self._carried.since, self._last, calls=HOURLY)
+        rows = []
+        for row in scope.rows("from call_counts order by all"):
+            agent, hour = row["agent_handle"].split("\x1f")
+            counts = {name: row[column] for name, column in COUNTS.items()}
+            costs = {"paid": int(row["total_cost"] is not None), "cost": round(row["total_cost"] or 0, 6)}
+            rows.append(row | counts | costs | {"agent_handle": agent or None, "hour": int(hour)})
+        return rows
+
+    def _counted(self, table: str, condition: str = "true", **columns: str) -> dict[str, list[Any]]:
+        """A table of the page: `columns` by date, space and agent."""
+        chosen = ", ".join(f"{sql} as {name}" for name, sql in columns.items())
+        sql = (
+            f"select local_date, space_token, agent_handle, {chosen} from {table}"
+            f" where local_date between ? and ? and {condition} group by all order by all"
+        )
+        return self._table(self._views.part.rows(sql, [self._carried.since, self._last]), *columns)
+
     def _table(self, rows: list[dict[str, Any]], *names: str) -> dict[str, list[Any]]:
         """Rows as columns, dates as days since the first, keys as their numbers."""
         table: dict[str, list[Any]] = {
@@ -201,7 +192,10 @@ class _Page:
         return table
 
     def _callbacks(self) -> dict[str, list[int]]:
-        rows = self._file.rows(f"select * from ({CALLBACKS}) where {self._chosen.places}")
+        rows = self._file.rows(  # of any date: a callback stays due whatever dates are looked at
+            "select space_token, agent_handle, count(*) as calls from callbacks_due"
+            f" where {self._chosen.places} group by all order by all"
+        )
         return {
             "space": [self._spaces.number(row["space_token"]) for row in rows],
             "agent": [self._agents.number(row["agent_handle"]) for row in rows],
@@ -215,8 +209,7 @@ class _Page:
             now = Period.ending(self._carried.until, days)
             if self._periods.is_partial or now.before.since < self._carried.since:
                 continue
-            for label, rows in changes(self._views.part.rows, now.before, now, LABELS).items():
-                space, agent = label.split("\x1f")
+            for (space, agent), rows in changes(self._views.part.rows, now.before, now, by_part=True).items():
                 key = f"{days}|{self._number(self._spaces, space)}|{self._number(self._agents, agent)}"
                 found[key] = {MEASURES[row.measure]: [_short(row.low), _short(row.high)] for row in rows}
         return found

@@ -96,7 +96,7 @@ function quantile(counts, part) {
 // NULL where every cost is 0 or absent, as in call_costs.
 const cost = (sums, cases) => sums.paid && cases ? sums.cost / cases : null;
 
-// Numbers as people read them, as in unpod_sync/report/formatting.py; what is not known is –.
+// Numbers as people read them, as in unpod_sync/formatting.py; what is not known is –.
 const rounded = (value, digits = 0) => Math.floor(value * 10 ** digits + .5) / 10 ** digits;
 const fixed = (value, digits) => rounded(value, digits).toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const number = (value) => value === null ? "–" : fixed(value, 0);

@@ -1,16 +1,12 @@
-"""Numbers as people read them: what is not known is –, a rate comes with its cases."""
+"""Numbers, times and sizes as people read them; what is not known is –."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 
-from unpod_sync.report.kpis import Rate
-
+#: What stands for a value that is not known, as for NULL.
 UNKNOWN = "–"
-SPARKS = "▁▂▃▄▅▆▇█"
-GAP = "·"
 
 
 def rounded(number: float, digits: int = 0) -> float:
@@ -25,8 +21,8 @@ def count(number: int | float | None) -> str:
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:
-    """`1 day`, `2 days`, `1,234 days`; `many` where the plural does not end in s."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    """`1 space`, `2 spaces`, `1,234 spaces`; `many` where the plural is not formed with s."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def percent(share: float | None) -> str:
@@ -38,27 +34,6 @@ def percent(share: float | None) -> str:
             return f"{rounded(100 * share, 1):.1f}%"
         return "< 0.1%" if share < 0.5 else "> 99.9%"
     return f"{rounded(100 * share):.0f}%"
-
-
-def rate(value: Rate) -> str:
-    """`61% of 373`; without cases –."""
-    return UNKNOWN if value.rate is None else f"{percent(value.rate)} of {count(value.cases)}"
-
-
-def interval(value: Rate) -> str:
-    """The 95% interval: `55–66`."""
-    if value.low is None or value.high is None:
-        return ""
-    return f"{rounded(100 * value.low):.0f}–{rounded(100 * value.high):.0f}"
-
-
-def clock(seconds: float | None) -> str:
-    """84 is 1:24, an hour more 1:01:24."""
-    if seconds is None:
-        return UNKNOWN
-    minutes, rest = divmod(int(rounded(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def hours(seconds: float | None) -> str:
@@ -102,6 +77,36 @@ def _signed(number: float, unit: str) -> str:
     return f"{number:+.0f}{unit}".replace("-", "−") if number else f"±0{unit}"
 
 
+def format_duration(seconds: float) -> str:
+    """A time span in its largest unit: `2 hours`."""
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return plural(int(seconds // size), unit)
+    return plural(int(seconds), "second")
+
+
+def format_age(seconds: float) -> str:
+    """`2 hours ago`; `dated 3 days ahead` below 0."""
+    return f"{format_duration(seconds)} ago" if seconds >= 0 else f"dated {format_duration(-seconds)} ahead"
+
+
+def format_clock(seconds: float | None) -> str:
+    """Minutes and seconds, with hours where there are any: `1:24`, `1:01:24`."""
+    if seconds is None:
+        return UNKNOWN
+    minutes, rest = divmod(int(rounded(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def format_time(moment: datetime | str | None, zone: tzinfo = UTC) -> str:
+    """A stored time (UTC; as text in ISO format) in `zone`: `2026-11-21 22:34 UTC`."""
+    if not moment:
+        return UNKNOWN
+    at = moment if isinstance(moment, datetime) else datetime.fromisoformat(moment.removesuffix("Z"))
+    return at.replace(tzinfo=UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
+
+
 def day(value: date, *, year: bool = False) -> str:
     """`Fri 20 Nov`."""
     return f"{value:%a} {value.day} {value:%b}" + (f" {value.year}" if year else "")
@@ -117,42 +122,13 @@ def days(since: date, until: date) -> str:
     return f"{start} – {day(until, year=True)}"
 
 
-def ago(then: datetime, now: datetime) -> str:
-    """How long ago, in one unit."""
-    minutes = (now - then).total_seconds() / 60
-    for size, unit in ((1440, "day"), (60, "hour"), (1, "minute")):
-        if minutes >= 2 * size:
-            return f"{plural(round(minutes / size), unit)} ago"
-    return "just now" if minutes < 1 else f"{plural(round(minutes), 'minute')} ago"
-
-
-def spark(values: Sequence[float | None]) -> str:
-    """One character per value; the scale ends at the highest, and starts no higher than at 60% of it."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return GAP * len(values)
-    top, bottom = max(known), min(min(known), 0.6 * max(known))
-    width = (top - bottom) or 1
-    return "".join(
-        GAP if value is None else SPARKS[min(7, int(8 * (value - bottom) / width))] for value in values
-    )
-
-
-def bar(share: float, width: int) -> str:
-    """A bar of eighths of characters."""
-    eighths = round(share * width * 8)
-    return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]
-
-
-def whisker(value: Rate, width: int) -> str:
-    """The interval on a scale from 0 to 100%: `   ├──●──┤    `."""
-    if value.rate is None or value.low is None or value.high is None:
-        return ""
-    low, middle, high = (min(width - 1, int(part * width)) for part in (value.low, value.rate, value.high))
-    line = [" "] * width
-    line[low : high + 1] = ["─"] * (high + 1 - low)
-    line[low], line[high], line[middle] = "├", "┤", "●"
-    return "".join(line)
+def format_bytes(number: float) -> str:
+    """`512 B`, `2.0 kB`, `10 MB`."""
+    for unit in ("B", "kB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" or number >= 10 else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} GB"
 
 
 def words(name: str) -> str:
