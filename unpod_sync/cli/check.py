@@ -12,7 +12,7 @@ from unpod_sync.cli.output import Output, Styled
 from unpod_sync.cli.terminal import columns
 from unpod_sync.config import Settings
 from unpod_sync.errors import EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, CheckError
-from unpod_sync.operations.formatting import plural
+from unpod_sync.formatting import plural
 
 if TYPE_CHECKING:
     import duckdb
