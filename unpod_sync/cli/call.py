@@ -38,15 +38,15 @@ LONG_GAP = 10
   unpod-sync call T59547fb0e49a11f180070a0b00001480
   unpod-sync call T59547 --json
 """,
-    short_help="Show one call whole: story, transcript, analysis.",
+    short_help="Show one call: its history, transcript and analysis.",
 )
 @click.argument("task_id")
 @database_option
 @output_options
 def command(settings: Settings, output: Output, *, task_id: str) -> None:
-    """Show one call whole: what is known of it, its story, its transcript, its analysis.
+    """Show everything about one call: its data, history, transcript and analysis.
 
-    The beginning of a TASK_ID is enough when it is the only one; a call's own id will do as well.
+    The beginning of a TASK_ID is enough if it is unique. A call_id also works.
     """
     from unpod_sync.analytics.call_history import call_history
     from unpod_sync.analytics.query import open_published
@@ -92,7 +92,7 @@ def _head(told: CallHistory, zone: ZoneInfo) -> Iterator[str]:
 
 def _chapters(chapters: Sequence[Revision], zone: ZoneInfo) -> Iterator[str]:
     """What changed, and when a sync saw it."""
-    yield "Story, as the syncs saw it"
+    yield "History, as seen by the syncs"
     for number, chapter in enumerate(chapters):
         changes = (
             chapter.changes if number else [change for change in chapter.changes if change.column in FIRST]

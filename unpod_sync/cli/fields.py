@@ -28,10 +28,10 @@ if TYPE_CHECKING:
   unpod-sync fields --agent Asha
   unpod-sync fields --build && unpod-sync sync
 """,
-    short_help="List an agent's structured data, and make it columns.",
+    short_help="List the structured data of agents; make it columns.",
 )
 @AGENT
-@click.option("--build", is_flag=True, help="Write a view per agent into the folder views_folder.")
+@click.option("--build", is_flag=True, help="Write one view per agent to the folder views_folder.")
 @database_option
 @output_options
 def command(settings: Settings, output: Output, *, agent: str | None, build: bool) -> None:

@@ -28,15 +28,15 @@ if TYPE_CHECKING:
   unpod-sync metrics agent_scorecard
   unpod-sync metrics connect_rate
 """,
-    short_help="The exact definition of every number.",
+    short_help="Show the exact definition of every number.",
 )
 @click.argument("name", required=False)
 @database_option
 @output_options
 def command(settings: Settings, output: Output, *, name: str | None) -> None:
-    """Show how every number is computed: all of them, or the view or metric NAME whole.
+    """Show how every number is computed: all of them, or the view or metric NAME in full.
 
-    The definitions stand in the published file itself: in meta.metrics, and as the comments of
+    The definitions are stored in the published file itself: in meta.metrics, and as the comments of
     the views' columns.
     """
     from unpod_sync.analytics.metric_definitions import definitions

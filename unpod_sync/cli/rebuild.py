@@ -13,14 +13,14 @@ from unpod_sync.config import Settings
 
 @click.command(
     epilog="Example, after an upgrade:  unpod-sync rebuild",
-    short_help="Flatten again from the stored payloads; compacts.",
+    short_help="Build the tables again from stored payloads; compact.",
 )
 @database_option
 @output_options
 def command(settings: Settings, output: Output) -> None:
-    """Flatten everything again from the stored payloads, without asking the API, and compact the file.
+    """Build all tables again from the stored payloads, without contacting the API, and compact the file.
 
-    History stays: when things were first seen, changed or deleted, and every version.
+    History is kept: first seen, changed and deleted times, and every version.
     """
     from unpod_sync.clock import utc_now
     from unpod_sync.warehouse import maintenance, publish

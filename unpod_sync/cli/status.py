@@ -25,7 +25,7 @@ KINDS = ("spaces", "agents", "runs", "tasks", "task_versions", "transcript_messa
 
 @click.command(
     epilog="Example for a monitor:  unpod-sync status --quiet --max-age 2h",
-    short_help="How fresh the data is, and what the last syncs did.",
+    short_help="Show how fresh the data is and what the last syncs did.",
 )
 @click.option(
     "--max-age", type=Age(), help="Exit with 1 when the last successful sync is older: 90m, 2h, 1d."
@@ -33,7 +33,7 @@ KINDS = ("spaces", "agents", "runs", "tasks", "task_versions", "transcript_messa
 @database_option
 @output_options
 def command(settings: Settings, output: Output, *, max_age: timedelta | None) -> int:
-    """How fresh the data is, and what the last syncs did. Works while a sync runs.
+    """Show how fresh the data is and what the last syncs did. Works while a sync runs.
 
     Times are shown in the configured time zone; with --json they are UTC.
 
