@@ -3,8 +3,8 @@ create or replace view daily_completion as
 
 select
     -- keys
-    group_key[1] as space_token,
-    group_key[2] as local_date,
+    group_key.space_token,
+    group_key.local_date,
 
     -- measures
     total_tasks,
@@ -17,7 +17,7 @@ select
     processed_rate,
     finished_at
 
-from completion_by(row(space_token, local_date));
+from completion_by(struct_pack(space_token := space_token, local_date := local_date));
 
 comment on view daily_completion is
 'One row per space and local date: tasks created that day by state and the rates.';
