@@ -38,7 +38,6 @@ LONG_GAP = 10
   unpod-sync call T59547fb0e49a11f180070a0b00001480
   unpod-sync call T59547 --json
 """,
-    short_help="Show one call: its history, transcript and analysis.",
 )
 @click.argument("task_id")
 @database_option
@@ -92,7 +91,7 @@ def _head(told: CallHistory, zone: ZoneInfo) -> Iterator[str]:
 
 def _chapters(chapters: Sequence[Revision], zone: ZoneInfo) -> Iterator[str]:
     """What changed, and when a sync saw it."""
-    yield "History, as seen by the syncs"
+    yield "Story, as the syncs saw it"
     for number, chapter in enumerate(chapters):
         changes = (
             chapter.changes if number else [change for change in chapter.changes if change.column in FIRST]

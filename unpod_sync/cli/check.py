@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog="Example:  unpod-sync check --offline",
-    short_help="Test the claims about the data, and reconcile with the API.",
 )
 @click.option("--offline", is_flag=True, help="Only test the claims; do not contact the API.")
 @api_options

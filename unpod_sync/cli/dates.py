@@ -43,7 +43,7 @@ def read_day(text: str, today: date) -> date:
 
 
 class Day(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.4
-    """A local date, checked when it is read; which day is today depends on the time zone of the file."""
+    """A local date, checked when it is read; which day it is depends on the configured time zone."""
 
     name = "date"
 
@@ -80,7 +80,7 @@ class Age(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic s
 def period_options(function: F) -> F:
     """Adds --since and --until; the command gets them as local dates. Needs `settings` from outside."""
 
-    @click.option("--since", type=Day(), help="First local date: 2026-11-01, yesterday, 7d or 2w ago.")
+    @click.option("--since", type=Day(), help="First local date: 2026-11-01, yesterday, 7d, 2w (ago).")
     @click.option("--until", type=Day(), help="Last local date, included.")
     @functools.wraps(function)
     def wrapped(*args: Any, settings: Settings, since: str | None, until: str | None, **kwargs: Any) -> Any:

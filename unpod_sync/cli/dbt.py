@@ -16,7 +16,6 @@ from unpod_sync.config import Settings
   unpod-sync dbt > models/unpod.yml
   dbt test --select source:unpod
 """,
-    short_help="Print the published file as a dbt source, with tests.",
 )
 @database_option
 def command(settings: Settings) -> None:

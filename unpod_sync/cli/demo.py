@@ -35,7 +35,6 @@ MARK = "demo"
 
 @click.command(
     epilog="Example:  unpod-sync demo --tasks 5000 --database /tmp/demo.duckdb",
-    short_help="Try everything on simulated data, without an account.",
 )
 @click.option(
     "--database", type=click.Path(path_type=Path), default=DATABASE, show_default=True, help="File to create."

@@ -19,7 +19,6 @@ COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 @click.command(
     epilog="Example:  unpod-sync doctor --json",
-    short_help="Check configuration, API and files, and print remedies.",
 )
 @click.option("--offline", is_flag=True, help="Do not contact the API.")
 @DATABASE

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
   unpod-sync export calls agent_scorecard --format xlsx --output calls.xlsx --since 2026-11-01
   unpod-sync export tasks transcript_messages --format parquet --partition-by-date --output lake/
 """,
-    short_help="Write tables and views to Parquet, CSV or Excel.",
 )
 @click.argument("names", nargs=-1)
 @click.option("--format", "form", type=click.Choice(["parquet", "csv", "xlsx"]), help="Format of the files.")

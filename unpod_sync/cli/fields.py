@@ -28,7 +28,6 @@ if TYPE_CHECKING:
   unpod-sync fields --agent Asha
   unpod-sync fields --build && unpod-sync sync
 """,
-    short_help="List the structured data of agents; make it columns.",
 )
 @AGENT
 @click.option("--build", is_flag=True, help="Write one view per agent to the folder views_folder.")

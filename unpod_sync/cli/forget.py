@@ -27,7 +27,6 @@ NAMES = {
 @click.command(
     epilog="Examples:  unpod-sync forget +919876543210   ·   unpod-sync forget priya@example.com --yes"
     "   ·   unpod-sync forget --list",
-    short_help="Erase a contact permanently.",
 )
 @click.argument("contact", required=False)
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -33,7 +33,6 @@ TRIES = 5
 
 @click.command(
     epilog="Example without questions:  UNPOD_API_TOKEN=… unpod-sync init --yes --timezone Asia/Kolkata",
-    short_help="Set up: token, organisation, spaces, time zone.",
 )
 @click.option(
     "--file", type=click.Path(path_type=Path), default=FILE_NAME, show_default=True, help="File to write."

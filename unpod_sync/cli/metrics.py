@@ -28,7 +28,6 @@ if TYPE_CHECKING:
   unpod-sync metrics agent_scorecard
   unpod-sync metrics connect_rate
 """,
-    short_help="Show the exact definition of every number.",
 )
 @click.argument("name", required=False)
 @database_option

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
   unpod-sync query "from agent_scorecard" --output agents.xlsx
   echo "select count(*) from calls" | unpod-sync query -
 """,
-    short_help="Run read-only SQL on the published file.",
 )
 @click.argument("sql", required=False)
 @click.option(

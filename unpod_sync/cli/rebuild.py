@@ -13,7 +13,6 @@ from unpod_sync.config import Settings
 
 @click.command(
     epilog="Example, after an upgrade:  unpod-sync rebuild",
-    short_help="Build the tables again from stored payloads; compact.",
 )
 @database_option
 @output_options

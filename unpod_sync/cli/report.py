@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog="Example:  unpod-sync report --since 2026-11-01 --agent Asha --html report.html",
-    short_help="Show the numbers: completion, connects, durations, outcomes.",
 )
 @SPACES
 @AGENTS

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
   unpod-sync search '"too expensive" subsidy' --outcome not_interested --json
   unpod-sync search refund --since 4w --limit 1000 --output refunds.xlsx
 """,
-    short_help="Find calls by what was said.",
 )
 @click.argument("text", nargs=-1, required=True)
 @click.option(

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog="Example:  unpod-sync simulate --port 8808 --tasks 5000",
-    short_help="Run the API simulator alone.",
 )
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8808, show_default=True, help="Port; 0 picks a free one."

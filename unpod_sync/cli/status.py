@@ -25,7 +25,6 @@ KINDS = ("spaces", "agents", "runs", "tasks", "task_versions", "transcript_messa
 
 @click.command(
     epilog="Example for a monitor:  unpod-sync status --quiet --max-age 2h",
-    short_help="Show how fresh the data is and what the last syncs did.",
 )
 @click.option(
     "--max-age", type=Age(), help="Exit with 1 when the last successful sync is older: 90m, 2h, 1d."

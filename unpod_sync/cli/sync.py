@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog="Example for cron, every 15 minutes:  */15 * * * * unpod-sync sync --quiet",
-    short_help="Bring the warehouse up to date and publish it.",
 )
 @click.option("--full", is_flag=True, help="Read everything now, instead of a part per sync.")
 @click.option(

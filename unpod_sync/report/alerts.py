@@ -107,10 +107,10 @@ def _freshness(rows: list[dict[str, Any]]) -> Iterator[Alert]:
         if row["last_synced_at"] is None:
             yield Alert("stale", "act", 1, f"{name} has never been synced", "unpod-sync sync")
         elif row["age_seconds"] > STALE_HOURS * 3600:
-            text = f"{name}: the data is {fmt.age(row['age_seconds'])} old"
+            text = f"{name}: the data is {_age(row['age_seconds'] / 3600)} old"
             yield Alert("stale", "act", 1, text, "unpod-sync sync, or check its cron job")
         elif row["age_seconds"] < -3600:
-            text = f"{name}: the last sync lies {fmt.age(-row['age_seconds'])} in the future"
+            text = f"{name}: the last sync lies {_age(-row['age_seconds'] / 3600)} in the future"
             yield Alert("stale", "act", 1, text, "correct the clock of this machine, then unpod-sync sync")
         gap = (row["count_difference"] or 0) - (row["explained_gap"] or 0)
         if gap:
@@ -142,7 +142,9 @@ def callbacks_due(file: PublishedFile, chosen: Filter) -> dict[str, Any]:
 def _callbacks(row: dict[str, Any]) -> Iterator[Alert]:
     if row["due"]:
         promised = fmt.plural(row["due"], "promised callback is", "promised callbacks are")
-        text = f"{promised} due, {fmt.count(row['fresh'])} since yesterday; the oldest for {fmt.age(3600 * row['oldest'])}"
+        text = (
+            f"{promised} due, {fmt.count(row['fresh'])} since yesterday; the oldest for {_age(row['oldest'])}"
+        )
         yield Alert("callbacks_due", "act", row["due"], text, "unpod-sync query 'from callbacks_due'")
 
 
@@ -165,3 +167,7 @@ def quality_alerts(rows: list[dict[str, Any]]) -> list[Alert]:
         text = f"{row['flaw_count']:,}{share}: {words[0].lower()}{words[1:]}"
         found.append(Alert(row["flaw"], "know", row["flaw_count"], text, row["remedy"]))
     return found
+
+
+def _age(hours: float) -> str:
+    return fmt.plural(round(hours), "hour") if hours < 48 else fmt.plural(round(hours / 24), "day")

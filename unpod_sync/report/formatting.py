@@ -117,19 +117,13 @@ def days(since: date, until: date) -> str:
     return f"{start} – {day(until, year=True)}"
 
 
-def age(seconds: float) -> str:
-    """A time span in one unit: `90 minutes`, `47 hours`, `2 days`."""
-    minutes = seconds / 60
-    for size, unit in ((1440, "day"), (60, "hour")):
-        if minutes >= 2 * size:
-            return plural(round(minutes / size), unit)
-    return plural(round(minutes), "minute")
-
-
 def ago(then: datetime, now: datetime) -> str:
     """How long ago, in one unit."""
-    seconds = (now - then).total_seconds()
-    return "just now" if seconds < 60 else f"{age(seconds)} ago"
+    minutes = (now - then).total_seconds() / 60
+    for size, unit in ((1440, "day"), (60, "hour"), (1, "minute")):
+        if minutes >= 2 * size:
+            return f"{plural(round(minutes / size), unit)} ago"
+    return "just now" if minutes < 1 else f"{plural(round(minutes), 'minute')} ago"
 
 
 def spark(values: Sequence[float | None]) -> str:
