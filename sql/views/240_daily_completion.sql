@@ -3,8 +3,8 @@ create or replace view daily_completion as
 
 select
     -- keys
-    group_key.space_token,
-    group_key.local_date,
+    group_key['space_token'] as space_token,
+    group_key['local_date'] as local_date,
 
     -- measures
     total_tasks,
