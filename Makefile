@@ -14,7 +14,7 @@ test: $(VENV)/.developing
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-dates: $(VENV)/.developing
-	$(BIN)/python -m tests.dates $(ARGS)  # not in parallel: under libfaketime processes of processes lose timed waits
+	$(BIN)/python -m tests.dates -n 2 --dist worksteal $(ARGS)
 
 lint: $(VENV)/.linting
 	$(BIN)/ruff check .

@@ -123,8 +123,13 @@ def run_cli() -> Callable[..., Ran]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Makes the marks known that this folder uses."""
+    """Declares the marks of this folder, and lets processes that tests start be interrupted.
+
+    A script's background job ignores SIGINT, and so does every process that it starts.
+    """
     config.addinivalue_line("markers", "readers: needs other programs installed; run with -m readers")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -19,7 +19,7 @@ from unpod_sync.cli import group
 
 ROOT = Path(__file__).parent.parent
 RECIPE = re.compile(r"(```sql\n(?P<sql>(?:(?!```).)*)```\n+```text\n)(?:(?!```).)*(```)", re.DOTALL)
-REPORT = re.compile(r"(draws data/demo\.html.*?```text\n)(?:(?!```).)*(```)", re.DOTALL)
+REPORT = re.compile(r"(writes data/demo\.html.*?```text\n)(?:(?!```).)*(```)", re.DOTALL)
 
 
 def documents() -> dict[Path, str]:

@@ -140,6 +140,24 @@ def test_wrong_calls_are_told(
     assert ran.status == 2 and told in ran.err and not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--format", "csv"),
+        ("calls", "--format", "parquet", "--partition-by-date"),
+        ("calls", "--format", "csv"),
+    ],
+)
+def test_a_file_is_no_folder(
+    run_cli: Run, warehouse_file: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """Where a folder is needed and a file stands, the error names the path; the file stays."""
+    (tmp_path / "notes").write_text("mine")
+    ran = run_cli("export", "--database", warehouse_file, *arguments, "--output", tmp_path / "notes")
+    assert ran.status == 1 and f"{tmp_path / 'notes'} is not a folder" in ran.err
+    assert "Name another folder" in ran.err and (tmp_path / "notes").read_text() == "mine"
+
+
 def test_excel_needs_no_extra() -> None:
     """A plain installation writes workbooks; the names of the old extras stay valid and add nothing."""
     project = tomllib.loads((Path(__file__).parent.parent.parent / "pyproject.toml").read_text())["project"]

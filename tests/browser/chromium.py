@@ -55,8 +55,6 @@ class Chromium:
             stderr=subprocess.DEVNULL,
             preexec_fn=set_up,
             close_fds=False,
-            # its processes would spin under libfaketime, which `make test-dates` preloads
-            env={name: value for name, value in os.environ.items() if name != "LD_PRELOAD"},
         )
         os.close(theirs_in)
         os.close(theirs_out)

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pyarrow.parquet as pq
@@ -81,6 +82,23 @@ def test_every_command_that_has_dates_takes_them(
     assert ran.status == 2 and "Did you mean yesterday?" in ran.err
     ran = run_cli(*call, "--since", "2026-03-02", "--until", "2026-03-01")
     assert ran.status == 2 and "--since 2026-03-02 is later than --until 2026-03-01" in ran.err
+
+
+@pytest.mark.parametrize(
+    "command", [("report",), ("search", "hello"), ("export", "runs", "--output", "r.csv")]
+)
+def test_today_is_that_of_the_files_local_dates(
+    command: tuple[str, ...], run_cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file synced for Kiritimati has its dates, also where the setting has changed since: there it is 26 h earlier."""
+    path, zone = tmp_path / "unpod.duckdb", ZoneInfo("Pacific/Kiritimati")
+    with Simulator(World.generate(7, tasks=5, now=NOW)) as simulator:
+        sync(settings_for(simulator, path, timezone=zone.key))
+    monkeypatch.setenv("UNPOD_TIMEZONE", "Etc/GMT+12")
+    before = datetime.now(zone).date()
+    ran = run_cli(*command, "--database", path, "--since", "today", "--until", "2026-03-01")
+    texts = [f"--since {day} is later" for day in (before, datetime.now(zone).date())]
+    assert ran.status == 2 and any(text in ran.err for text in texts)
 
 
 # -- suggestions ---------------------------------------------------------------------------------

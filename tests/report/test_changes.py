@@ -34,7 +34,7 @@ def judged(calls: list[Call], days: int) -> dict[str, Difference]:
         connection.register("given", table)
         connection.execute(
             "create table part_calls as select label as space_token, '' as agent_handle, local_date, contact as contact_key,"
-            " null as task_id, true as is_dialed, hit as is_connected, false as is_engaged, false as is_interested,"
+            " null::varchar as task_id, true as is_dialed, hit as is_connected, false as is_engaged, false as is_interested,"
             " false as is_successful, null::double as success_points from given"
         )
         connection.execute(

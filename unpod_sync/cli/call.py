@@ -41,9 +41,9 @@ LONG_GAP = 10
 @database_option
 @output_options
 def command(settings: Settings, output: Output, *, task_id: str) -> None:
-    """Show one call whole: what is known of it, its story, its transcript, its analysis.
+    """Show everything about one call: its data, history, transcript and analysis.
 
-    The beginning of a TASK_ID is enough when it is the only one; a call's own id will do as well.
+    The beginning of a TASK_ID is enough if it is unique. A call_id also works.
     """
     from unpod_sync.analytics.call_history import call_history
 

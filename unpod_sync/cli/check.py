@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 @click.command(
     epilog="Example:  unpod-sync check --offline",
 )
-@click.option("--offline", is_flag=True, help="Judge the claims only; do not ask the API.")
+@click.option("--offline", is_flag=True, help="Only test the claims; do not contact the API.")
 @api_options
 @output_options
 def command(settings: Settings, output: Output, *, offline: bool) -> int:
     """Test the claims about the data (sql/checks), and reconcile with the API's own counts.
 
-    Exit status: 0 when all holds, 1 when a claim is violated, 3 when the API counts something
-    else and the difference is not explained.
+    Exit status: 0 when every claim holds, 1 when one is violated, 3 when the API counts
+    differently and the difference is not explained.
     """
     from unpod_sync.analytics.checks import run_checks
     from unpod_sync.operations.count_check import compare_executions

@@ -41,13 +41,13 @@ def started() -> Invocation:
 def output_options(function: F) -> F:
     """Adds --quiet, --json, --log-format and --verbose; the command gets them as `output`."""
 
-    @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-    @click.option("--json", "as_json", is_flag=True, help="Give the result as JSON on stdout.")
+    @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+    @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
     @click.option(
         "--log-format",
         type=click.Choice(["text", "json"]),
         default="text",
-        help="Form of log lines on stderr.",
+        help="Format of log lines on stderr.",
     )
     @click.option("-v", "--verbose", is_flag=True, help="Log every request.")
     @functools.wraps(function)
@@ -115,7 +115,7 @@ def output_file_options(plain_form: str, file_help: str) -> Callable[[F], F]:
             "--format",
             "form",
             type=click.Choice(FORMATS),
-            help=f"Form of the result; by default the one that --output ends as, else {plain_form}.",
+            help=f"Format of the result. Default: by the ending of --output, otherwise {plain_form}.",
         )
         target = click.option(
             "--output", "target", type=click.Path(path_type=Path, dir_okay=False), help=file_help

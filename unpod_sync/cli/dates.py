@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import click
 
+from unpod_sync.cli.common import published
 from unpod_sync.config import Settings
 from unpod_sync.errors import UsageError
 from unpod_sync.suggest import did_you_mean
@@ -79,10 +81,24 @@ def period_options(function: F) -> F:
     @click.option("--until", type=DAY, help="Last local date, included.")
     @functools.wraps(function)
     def wrapped(*args: Any, settings: Settings, since: str | None, until: str | None, **kwargs: Any) -> Any:
-        today = datetime.now(UTC).astimezone(settings.zone).date()
+        today = _today(settings) if since or until else date.max
         first, last = (None if text is None else read_day(text, today) for text in (since, until))
         if first and last and first > last:
             raise UsageError(f"--since {first} is later than --until {last}", "Exchange them.")
         return function(*args, settings=settings, since=first, until=last, **kwargs)
 
     return wrapped  # type: ignore[return-value]
+
+
+def _today(settings: Settings) -> date:
+    """Today in the time zone of the file's local dates: a changed setting applies from the next sync."""
+    import duckdb
+
+    from unpod_sync.analytics.query import open_published
+
+    with open_published(published(settings)) as connection:
+        try:
+            zones = connection.execute("select value from meta.settings where name = 'time_zone'").fetchall()
+        except duckdb.CatalogException:  # not a file of ours, which the command itself reports
+            zones = []
+    return datetime.now(ZoneInfo(zones[0][0]) if zones else settings.zone).date()

@@ -21,8 +21,8 @@ from unpod_sync.config import Settings
 def command(settings: Settings) -> None:
     """Print a dbt sources.yml made from the published file.
 
-    Every table, view and column with its description; keys and parents as tests, without any
-    package. For dbt 1.10.5 or later with dbt-duckdb; its first lines say what profiles.yml needs.
+    It has every table, view and column with its description, and tests of keys and parents that need
+    no package. For dbt 1.10.5 or later with dbt-duckdb; its first lines show what profiles.yml needs.
     """
     from unpod_sync.analytics.dbt import sources_yaml
 

@@ -38,19 +38,23 @@ MARK = "demo"
     epilog="Example:  unpod-sync demo --tasks 5000 --database /tmp/demo.duckdb",
 )
 @click.option(
-    "--database", type=click.Path(path_type=Path), default=DATABASE, show_default=True, help="File to make."
+    "--database", type=click.Path(path_type=Path), default=DATABASE, show_default=True, help="File to create."
 )
 @click.option(
-    "--tasks", type=click.IntRange(1, 1_000_000), default=1500, show_default=True, help="Calls of its past."
+    "--tasks",
+    type=click.IntRange(1, 1_000_000),
+    default=1500,
+    show_default=True,
+    help="Calls in its history.",
 )
 @click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same people.")
-@click.option("--keep", is_flag=True, help="Leave the simulator running, to sync against it yourself.")
+@click.option("--keep", is_flag=True, help="Keep the simulator running, so that you can sync from it.")
 @output_options
 def command(output: Output, *, database: Path, tasks: int, seed: int, keep: bool) -> None:
     """Try everything on simulated data, without an account.
 
     A simulated business is synced, a day and a half passes, it is synced again, and the report is
-    shown. Your own configuration, token and data are not touched. May be repeated.
+    shown. Your own configuration, token and data are neither used nor changed. Can be repeated.
     """
     from unpod_sync.simulator import Simulator
 

@@ -20,17 +20,17 @@ COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 @click.command(
     epilog="Example:  unpod-sync doctor --json",
 )
-@click.option("--offline", is_flag=True, help="Leave the API out.")
+@click.option("--offline", is_flag=True, help="Do not contact the API.")
 @DATABASE
 @BASE_URL
 @ORG_HANDLE
 @SPACES
 @output_options
 def command(output: Output, *, offline: bool, **flags: Any) -> int:
-    """Check configuration, API and files; each finding with its remedy. Changes nothing.
+    """Check configuration, API and files, and print a remedy for each problem. Changes nothing.
 
     Exit status: 0 when a sync would work (warnings included), 77 when the API refuses the token,
-    78 when the configuration is at fault, else 1.
+    78 when the configuration is wrong, otherwise 1.
     """
     started().choose(flags["database"])
     return run(flags, output, offline=offline)

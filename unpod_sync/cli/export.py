@@ -30,15 +30,17 @@ if TYPE_CHECKING:
 """,
 )
 @click.argument("names", nargs=-1)
-@click.option("--format", "form", type=click.Choice(["parquet", "csv", "xlsx"]), help="Form of the files.")
+@click.option("--format", "form", type=click.Choice(["parquet", "csv", "xlsx"]), help="Format of the files.")
 @click.option(
     "--output",
     "target",
     type=click.Path(path_type=Path),
     required=True,
-    help="The file for one name or a workbook, else a folder; what is there is replaced.",
+    help="A file for one name or a workbook, otherwise a folder. Existing files are replaced.",
 )
-@click.option("--partition-by-date", is_flag=True, help="Parquet: in a folder per table one per local date.")
+@click.option(
+    "--partition-by-date", is_flag=True, help="Parquet: a folder per table with a folder per local date."
+)
 @database_option
 @period_options
 @output_options
@@ -55,10 +57,10 @@ def command(
 ) -> None:
     """Write tables and views (all of them without NAMES) to Parquet, CSV or one Excel workbook.
 
-    Files are replaced whole when they are complete, so a cron line may write the same ones each
+    Files are replaced only when they are complete, so a cron line may write the same ones each
     night. In CSV a text that begins with = + - @, a tab or a line end gets a leading apostrophe,
-    so that no spreadsheet runs it as a formula; numbers are not touched. --since and --until
-    select rows that have a date; a table without dates stays whole.
+    so that no spreadsheet runs it as a formula; numbers are not changed. --since and --until
+    select rows by date; a table without dates is exported completely.
     """
     import duckdb
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 """,
 )
 @AGENT
-@click.option("--build", is_flag=True, help="Write a view per agent into the folder views_folder.")
+@click.option("--build", is_flag=True, help="Write one view per agent to the folder views_folder.")
 @database_option
 @output_options
 def command(settings: Settings, output: Output, *, agent: str | None, build: bool) -> None:

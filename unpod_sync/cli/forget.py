@@ -30,12 +30,12 @@ NAMES = {
 )
 @click.argument("contact", required=False)
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--list", "lists", is_flag=True, help="How many are forgotten, and since when.")
-@click.option("--undo", is_flag=True, help="Let CONTACT in again; sync --full then reads them.")
+@click.option("--list", "lists", is_flag=True, help="Show how many contacts are forgotten, and since when.")
+@click.option("--undo", is_flag=True, help="Allow CONTACT again; sync --full then reads its tasks.")
 @click.option(
     "--new-key",
     is_flag=True,
-    help="When the private file is lost: begin a new list. Who was on it may return.",
+    help="Start a new list when the private file is lost. Forgotten contacts may return.",
 )
 @database_option
 @output_options
@@ -49,10 +49,10 @@ def command(
     undo: bool,
     new_key: bool,
 ) -> int:
-    """Erase a contact: a phone number in any spelling, an e-mail address, or a task_id of theirs.
+    """Erase a contact: a phone number in any spelling, an e-mail address, or the task_id of a call.
 
-    Rows, history, payloads, and their bytes in every file of the warehouse; later syncs refuse
-    what the API still lists of them. Exit status: 0 done, 1 nobody matches, 75 a sync is at work.
+    Removes rows, history, payloads and their bytes from every file of the warehouse. Later syncs
+    refuse the contact's tasks. Exit status: 0 done, 1 no contact matches, 75 a sync is running.
     """
     from unpod_sync.privacy import forget
 

@@ -43,15 +43,15 @@ TRIES = 5
 @click.option("--database", help="The published DuckDB file.")
 @BASE_URL
 @click.option(
-    "--yes", is_flag=True, help="Ask nothing: flags, environment and defaults; token from stdin if piped."
+    "--yes", is_flag=True, help="Ask nothing: use flags, environment and defaults; token from stdin if piped."
 )
-@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @output_options
 def command(output: Output, *, file: Path, yes: bool, overwrite: bool, **flags: Any) -> int:
-    """Set up: token, organisation, spaces, time zone, database; checked as you go.
+    """Set up: token, organisation, spaces, time zone, database. Each answer is checked.
 
-    Writes unpod-sync.toml (mode 0600) and ends with the doctor. The token is asked for, read from
-    UNPOD_API_TOKEN or from stdin, never a flag.
+    Writes unpod-sync.toml (mode 0600), then runs doctor. The token is entered at the prompt, or read
+    from UNPOD_API_TOKEN or stdin. There is no flag for it.
     """
     from unpod_sync.cli import doctor
     from unpod_sync.operations.config_file import write

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 @database_option
 @output_options
 def command(settings: Settings, output: Output, *, name: str | None) -> None:
-    """Show how every number is computed: all of them, or the view or metric NAME whole.
+    """Show how every number is computed: all of them, or the view or metric NAME in full.
 
-    The definitions stand in the published file itself: in meta.metrics, and as the comments of
+    The definitions are stored in the published file itself: in meta.metrics, and as the comments of
     the views' columns.
     """
     from unpod_sync.analytics.metric_definitions import definitions

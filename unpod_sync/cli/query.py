@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     "--file",
     "path",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Take the SQL from this file; - is stdin.",
+    help="Read the SQL from this file; - is stdin.",
 )
 @output_file_options("a table", "Write to this file instead of stdout.")
 @click.option(
@@ -66,10 +66,10 @@ def command(
 ) -> None:
     """Run read-only SQL on the published file.
 
-    The SQL can read the tables and views of the published file and nothing else: no other file,
-    no setting. Of several statements all run, and the last one's result is given.
-    CSV, JSON and Parquet are streamed, whatever their size; they hold every text as it is stored
-    (for a spreadsheet take xlsx, or `export`, whose CSV no spreadsheet runs as a formula).
+    The SQL can read the tables and views of the published file, but no other files and no settings.
+    If there are several statements, all of them run and the last result is printed.
+    CSV, JSON and Parquet are streamed, whatever their size, with every text as it is stored
+    (for a spreadsheet use xlsx, or `export`, whose CSV no spreadsheet runs as a formula).
     """
     from unpod_sync.analytics.query import run_sql
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 @database_option
 @output_options
 def command(settings: Settings, output: Output) -> None:
-    """Flatten everything again from the stored payloads, without asking the API, and compact the file.
+    """Build all tables again from the stored payloads, without contacting the API, and compact the file.
 
-    History stays: when things were first seen, changed or deleted, and every version.
+    History is kept: first seen, changed and deleted times, and every version.
     """
     from unpod_sync.clock import utc_now
     from unpod_sync.warehouse import open_storage

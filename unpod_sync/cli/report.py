@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @SPACES
 @AGENTS
 @click.option(
-    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Write one page with charts instead."
+    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Write an HTML page with charts instead."
 )
 @database_option
 @period_options
@@ -43,8 +43,8 @@ def command(
     """Show how the calls went, what changed, and what needs attention.
 
     Without dates: the last seven complete days against the seven before, details over four weeks.
-    The day of the last sync is not over: it is shown apart, and is in no period. Callbacks are due
-    whatever the dates.
+    The day of the last sync is not complete: it is shown separately and is in no period. Due
+    callbacks do not depend on the dates.
     """
     from unpod_sync.report.model import Request, report
 

@@ -42,14 +42,20 @@ if TYPE_CHECKING:
 )
 @click.argument("text", nargs=-1, required=True)
 @click.option(
-    "--role", type=click.Choice(["user", "agent", "system", "tool"]), help="Only what this side said."
+    "--role", type=click.Choice(["user", "agent", "system", "tool"]), help="Only messages of this role."
 )
 @AGENT
 @click.option("--outcome", help="Only calls with this outcome, such as call_back.")
 @SPACE
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Calls at most.")
 @click.option(
-    "--context", type=click.IntRange(min=0), default=1, show_default=True, help="Messages around each match."
+    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Maximum number of calls."
+)
+@click.option(
+    "--context",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Messages to show around each match.",
 )
 @output_file_options("text for people", "Write the calls to this file, one row each.")
 @database_option
@@ -73,9 +79,9 @@ def command(
 ) -> None:
     """Find calls by what was said, newest first.
 
-    Words are found in any order within one message, at the beginning of words ("refund" finds
-    refunds), whatever their case and accents. What stands in quotes is a phrase: these words
-    exactly, in this order. Files have one row per call, times in UTC, the passages as
+    Words match in any order within one message, at the beginning of words ("refund" finds
+    refunds), regardless of case and accents. Text in quotes is a phrase: exactly these words
+    in this order. Files have one row per call, with times in UTC and the passages as
     text; in CSV a text that begins like a formula gets a leading apostrophe.
     """
     from unpod_sync.analytics.search import Request, search

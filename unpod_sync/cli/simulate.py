@@ -20,16 +20,14 @@ if TYPE_CHECKING:
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8808, show_default=True, help="Port; 0 picks a free one."
 )
+@click.option("--tasks", type=click.IntRange(min=0), default=1500, show_default=True, help="Tasks it serves.")
+@click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same data.")
 @click.option(
-    "--tasks", type=click.IntRange(min=0), default=1500, show_default=True, help="Tasks in its world."
-)
-@click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same world.")
-@click.option(
-    "--latency-ms", type=click.FloatRange(min=0), default=0, show_default=True, help="Delay of each answer."
+    "--latency-ms", type=click.FloatRange(min=0), default=0, show_default=True, help="Delay of each response."
 )
 @output_options
 def command(output: Output, *, port: int, tasks: int, seed: int, latency_ms: float) -> None:
-    """Run the API simulator alone, for trying unpod-sync or testing against it. Ctrl-C ends it."""
+    """Run the API simulator alone, to try unpod-sync or test against it. Ctrl-C stops it."""
     from unpod_sync.simulator import Simulator, World
 
     world = World.generate(seed, tasks=tasks)

@@ -30,7 +30,7 @@ KINDS = ("spaces", "agents", "runs", "tasks", "task_versions", "transcript_messa
 @database_option
 @output_options
 def command(settings: Settings, output: Output, *, max_age: timedelta | None) -> int:
-    """How fresh the data is, and what the last syncs did. Works while a sync runs.
+    """Show how fresh the data is and what the last syncs did. Works while a sync runs.
 
     Times are shown in the configured time zone; with --json they are UTC.
 

@@ -25,22 +25,24 @@ if TYPE_CHECKING:
 @click.command(
     epilog="Example for cron, every 15 minutes:  */15 * * * * unpod-sync sync --quiet",
 )
-@click.option("--full", is_flag=True, help="Verify everything now, not in slices.")
+@click.option("--full", is_flag=True, help="Read everything now, instead of a part per sync.")
 @click.option(
-    "--max-requests", type=click.IntRange(min=1), help="Stop after this many requests; the next sync goes on."
+    "--max-requests",
+    type=click.IntRange(min=1),
+    help="Stop after this many requests; the next sync continues.",
 )
 @click.option(
     "--accept-deletions",
     is_flag=True,
-    help="Mark rows as deleted also when they are many; see docs/running.md.",
+    help="Mark rows as deleted even when there are many; see docs/running.md.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be read; write nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be read; write nothing.")
 @api_options
 @output_options
 def command(settings: Settings, output: Output, *, full: bool, accept_deletions: bool, dry_run: bool) -> int:
-    """Bring the warehouse up to the server and publish it.
+    """Bring the warehouse up to date with the server and publish it.
 
-    Exit status: 0 all done, 1 failed, 3 partial, 75 another sync is at work, 77 credentials
+    Exit status: 0 all done, 1 failed, 3 partial, 75 another sync is running, 77 credentials
     refused, 78 configuration, 130 interrupted.
     """
     from unpod_sync.sync.pipeline import Options, sync

@@ -113,6 +113,10 @@ def disk_errors(path: Path) -> Iterator[None]:
                 f"no room left on the device of {path.parent}",
                 "Free some space and run the sync again: everything committed so far is kept.",
             ) from None
+        if number in (errno.ENOTDIR, errno.EEXIST):
+            raise WarehouseError(
+                f"{path.parent} is not a folder: a part of this path is a file", "Name another folder."
+            ) from None
         if isinstance(error, OSError):
             raise WarehouseError(
                 f"cannot write in {path.parent}: {error.strerror or error}",
