@@ -26,7 +26,7 @@ from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync.pipeline import Options, sync
 from unpod_sync.sync.result import LoadResult
 from unpod_sync.warehouse.duckdb_file import DuckDBFile
-from unpod_sync.warehouse.files import Files, sync_lock
+from unpod_sync.warehouse.files import Files
 from unpod_sync.warehouse.schema import sql_files
 
 Run = Callable[..., Ran]
@@ -266,7 +266,7 @@ def test_it_asks_first(scene: Scene, run_cli: Run) -> None:
 
 
 def test_not_while_a_sync_runs(scene: Scene, run_cli: Run) -> None:
-    with sync_lock(Files(scene.settings.database), now=NOW):
+    with DuckDBFile(scene.settings.database).lock(now=NOW):
         assert run_cli("forget", NUMBER, "--yes").status == 75
 
 

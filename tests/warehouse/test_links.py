@@ -15,7 +15,8 @@ from tests.conftest import NOW, Ran
 from unpod_sync.config import Settings
 from unpod_sync.errors import ConfigurationError, WarehouseError
 from unpod_sync.simulator import Simulator, World
-from unpod_sync.warehouse.files import TEMPORARY, Files, copy_file, lock_holder, sync_lock
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
+from unpod_sync.warehouse.files import TEMPORARY, Files, copy_file
 
 Run = Callable[..., Ran]
 NUMBER = "+919988776655"
@@ -96,10 +97,10 @@ def test_a_link_in_place_of_our_own_file_is_not_followed(tmp_path: Path, own: st
         (folder / own).symlink_to(target)
         with (
             pytest.raises(WarehouseError, match="is a link"),
-            sync_lock(Files(folder / "u.duckdb"), now=NOW),
+            DuckDBFile(folder / "u.duckdb").lock(now=NOW),
         ):
             pass
-        assert lock_holder(Files(folder / "u.duckdb")) is None
+        assert DuckDBFile(folder / "u.duckdb").lock_holder() is None
         (folder / own).unlink()
     assert precious.read_text() == "precious" and not (tmp_path / "nothing").exists()
 
@@ -133,7 +134,7 @@ def test_what_killed_processes_left_goes_with_the_next_lock(tmp_path: Path) -> N
     others = tmp_path / ".unpod-others"
     others.mkdir()
     (others / ".other.duckdb.work").write_bytes(b"theirs")
-    with sync_lock(files, now=NOW):
+    with DuckDBFile(files.published).lock(now=NOW):
         left = {path.name for path in tmp_path.iterdir()} - {
             files.lock.name,
             files.beside("holder.json").name,
