@@ -5,6 +5,7 @@ The published file is only ever replaced whole (`os.replace`), never opened for 
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import duckdb
@@ -78,10 +79,13 @@ def open_reader(path: Path, sandbox: dict[str, str] | None) -> duckdb.DuckDBPyCo
             connection = duckdb.connect(str(path), read_only=True, config=dict(sandbox))
             connection.execute("set timezone = 'UTC'; set lock_configuration = true")
             return connection
-        connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
-        connection.execute(f"set temp_directory = {quote(f'{path}.tmp')}")  # not the working directory
-        connection.execute(f"attach {quote(str(path))} as warehouse (read_only); use warehouse")
-        connection.execute("set timezone = 'UTC'")
+        with contextlib.ExitStack() as on_error:
+            connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
+            on_error.callback(connection.close)
+            connection.execute(f"set temp_directory = {quote(f'{path}.tmp')}")  # not the working directory
+            connection.execute(f"attach {quote(str(path))} as warehouse (read_only); use warehouse")
+            connection.execute("set timezone = 'UTC'")
+            on_error.pop_all()
     except duckdb.Error as error:
         raise _cannot_open(path, error) from None
     return connection
