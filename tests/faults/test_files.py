@@ -281,7 +281,7 @@ def test_a_lock_file_without_a_holder_is_no_obstacle(site: Site) -> None:
     """What a dead process left behind does not lock anything."""
     site.folder.mkdir()
     site.files.lock.write_text("12345")
-    site.files.beside("holder.json").write_text('{"pid": 1, "host": "elsewhere", "since": "long ago"}')
+    site.files.sibling("holder.json").write_text('{"pid": 1, "host": "elsewhere", "since": "long ago"}')
     assert site.sync().exit_status == 0
 
 

@@ -359,7 +359,7 @@ def test_killed_at_any_moment(scene: Scene, run_cli: Run, round_: int) -> None:
     process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
     files = Files(scene.settings.database)
     rng = random.Random(round_)
-    while not files.beside("private.json").exists() and process.poll() is None:
+    while not files.sibling("private.json").exists() and process.poll() is None:
         time.sleep(0.002)
     time.sleep(rng.random() * (0.4 + (time.monotonic() - started) * 0.5))
     process.send_signal(signal.SIGKILL)

@@ -54,7 +54,7 @@ class DuckDBFile:
     @property
     def private_file(self) -> Path:
         """The key file, which belongs into every backup."""
-        return self.files.beside("private.json")
+        return self.files.sibling("private.json")
 
     # -- writing ------------------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ class Files:
     @property
     def holder(self) -> Path:
         """Who holds the lock (JSON)."""
-        return self.beside("holder.json")
+        return self.sibling("holder.json")
 
     @property
     def state(self) -> Path:
@@ -71,10 +71,10 @@ class Files:
             self.lock,
             self.holder,
             self.state,
-            self.beside("private.json"),
+            self.sibling("private.json"),
         )
 
-    def beside(self, suffix: str) -> Path:
+    def sibling(self, suffix: str) -> Path:
         """A temporary neighbour, on the same file system so that it can be renamed."""
         return self.published.with_name(f".{self.published.name}.{suffix}")
 
@@ -182,7 +182,7 @@ def clear_leftovers(files: Files) -> None:
     They hold what the databases hold, contacts that were forgotten since included.
     """
     folder = files.published.parent
-    found = [files.beside(word + end) for word in TEMPORARY for end in ("", ".wal", ".tmp")]
+    found = [files.sibling(word + end) for word in TEMPORARY for end in ("", ".wal", ".tmp")]
     found += [files.work.with_name(files.work.name + ".tmp")]
     found += [half for path in files.own for half in folder.glob(f"{glob.escape(path.name)}.*.tmp")]
     found += [scratch for scratch in folder.glob(f"{SCRATCH}*") if (scratch / files.work.name).exists()]

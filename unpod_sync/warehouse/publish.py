@@ -22,7 +22,7 @@ def publish(files: Files, *, mode: int = 0o600, is_ours: bool = False) -> None:
     place is moved aside, never overwritten; `is_ours`: the caller has just seen that it is not.
     """
     refuse_stray_wal(files)
-    temporary = files.beside("publishing")
+    temporary = files.sibling("publishing")
     with disk_errors(files.published):
         try:
             copy_file(files.work, temporary)
