@@ -125,9 +125,9 @@ MUTATIONS = (
     Mutation(
         "no-lock",
         "6 two at once: the second is told",
-        "unpod_sync/warehouse/files.py",
-        "            lock.acquire(timeout=LOCK_PATIENCE)\n",
-        "            pass\n",
+        "unpod_sync/warehouse/duckdb_file.py",
+        "                lock.acquire(timeout=LOCK_PATIENCE)\n",
+        "                pass\n",
         "tests/faults/test_files.py",
     ),
     Mutation(

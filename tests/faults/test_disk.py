@@ -130,7 +130,7 @@ def test_the_copy_is_on_disk_before_its_name(site: Site) -> None:
         pytest.skip("tracing is not allowed here")
     assert traced.returncode == 0, traced.stderr
     lines = trace.read_text().splitlines()
-    name = re.escape(str(site.files.beside("publishing")))
+    name = re.escape(str(site.files.sibling("publishing")))
     synced = next(i for i, line in enumerate(lines) if re.search(rf"f(data)?sync\(\d+<{name}>\) += 0", line))
     renamed = next(i for i, line in enumerate(lines) if re.search(rf"rename\w*\(.*{name}.*= 0", line))
     folder = re.escape(str(site.folder))

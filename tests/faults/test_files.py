@@ -16,7 +16,7 @@ import pytest
 
 from tests.faults.kit import Site
 from unpod_sync.errors import LockedError, MigrationError, WarehouseError
-from unpod_sync.warehouse.files import lock_holder, read_state
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 
 
 def change(site: Site) -> None:
@@ -155,7 +155,7 @@ def test_a_block_of_the_work_file_spoilt(site: Site, tenth: int) -> None:
     with site.files.work.open("r+b") as file:
         file.seek(12288 + (size - 12288) * tenth // 10)
         file.write(Random(tenth).randbytes(4096))
-    before = read_state(site.files)["requests_today"]["requests"]
+    before = DuckDBFile(site.files.published).read_state()["requests_today"]["requests"]
     for _ in range(2):
         change(site)
         try:
@@ -165,7 +165,7 @@ def test_a_block_of_the_work_file_spoilt(site: Site, tenth: int) -> None:
             result = site.sync(full=True, requests_per_day=10_000)
         assert result.exit_status == 0
         assert site.is_complete()
-    used = read_state(site.files)["requests_today"]["requests"] - before
+    used = DuckDBFile(site.files.published).read_state()["requests_today"]["requests"] - before
     assert used == len(site.simulator.requests), "those of a load that damage broke off count, too"
     was_met = any(site.folder.glob(".*corrupt*"))
     assert not was_met or site.ask("select 1 from tasks")
@@ -247,9 +247,9 @@ def forge_version(path: Path, version: int) -> None:
 def holder(site: Site) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the lock."""
     code = (
-        "import sys, time, datetime, pathlib; from unpod_sync.warehouse.files import Files, sync_lock\n"
-        "files = Files(pathlib.Path(sys.argv[1]))\n"
-        "with sync_lock(files, now=datetime.datetime(2026, 3, 1)):\n"
+        "import sys, time, datetime, pathlib; from unpod_sync.warehouse.duckdb_file import DuckDBFile\n"
+        "storage = DuckDBFile(pathlib.Path(sys.argv[1]))\n"
+        "with storage.lock(now=datetime.datetime(2026, 3, 1)):\n"
         "    print('held', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen(
@@ -273,7 +273,7 @@ def test_the_second_sync_is_told_who_holds_the_lock(site: Site) -> None:
         assert error.exit_status == 75
         assert str(process.pid) in error.message
         assert site.simulator.requests == []
-    assert lock_holder(site.files) is None
+    assert DuckDBFile(site.files.published).lock_holder() is None
     assert site.sync().exit_status == 0
 
 
@@ -281,7 +281,7 @@ def test_a_lock_file_without_a_holder_is_no_obstacle(site: Site) -> None:
     """What a dead process left behind does not lock anything."""
     site.folder.mkdir()
     site.files.lock.write_text("12345")
-    site.files.beside("holder.json").write_text('{"pid": 1, "host": "elsewhere", "since": "long ago"}')
+    site.files.sibling("holder.json").write_text('{"pid": 1, "host": "elsewhere", "since": "long ago"}')
     assert site.sync().exit_status == 0
 
 

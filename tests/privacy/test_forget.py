@@ -26,7 +26,7 @@ from unpod_sync.simulator import Simulator, World
 from unpod_sync.sync.pipeline import Options, sync
 from unpod_sync.sync.result import LoadResult
 from unpod_sync.warehouse.duckdb_file import DuckDBFile
-from unpod_sync.warehouse.files import Files, sync_lock
+from unpod_sync.warehouse.files import Files
 from unpod_sync.warehouse.schema import sql_files
 
 Run = Callable[..., Ran]
@@ -266,7 +266,7 @@ def test_it_asks_first(scene: Scene, run_cli: Run) -> None:
 
 
 def test_not_while_a_sync_runs(scene: Scene, run_cli: Run) -> None:
-    with sync_lock(Files(scene.settings.database), now=NOW):
+    with DuckDBFile(scene.settings.database).lock(now=NOW):
         assert run_cli("forget", NUMBER, "--yes").status == 75
 
 
@@ -359,7 +359,7 @@ def test_killed_at_any_moment(scene: Scene, run_cli: Run, round_: int) -> None:
     process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
     files = Files(scene.settings.database)
     rng = random.Random(round_)
-    while not files.beside("private.json").exists() and process.poll() is None:
+    while not files.sibling("private.json").exists() and process.poll() is None:
         time.sleep(0.002)
     time.sleep(rng.random() * (0.4 + (time.monotonic() - started) * 0.5))
     process.send_signal(signal.SIGKILL)

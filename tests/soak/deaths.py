@@ -140,7 +140,7 @@ class Scene:
         self.recovered(kind, before)
 
     def _wait(self, kind: str, process: Any, began: float) -> None:
-        sign = self.files.beside(SIGNS[kind]) if kind in SIGNS and self.rng.random() < 0.7 else None
+        sign = self.files.sibling(SIGNS[kind]) if kind in SIGNS and self.rng.random() < 0.7 else None
         longest = self.durations.get(kind, 3.0)
         moment = began + self.rng.random() * longest * 1.1
         while process.is_alive() and sign is None and time.monotonic() < moment:

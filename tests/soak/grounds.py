@@ -122,20 +122,14 @@ class Real:
 
 
 class Fast(Real):
-    """The same with one DuckDB instance for everything, and the first file copied from a template."""
+    """The same with one DuckDB instance for everything."""
 
     def __init__(self, folder: Path, simulator: Simulator) -> None:
         super().__init__(folder, simulator)
         self._instance = Instance()
-        self._template = Files(folder.with_name("template.duckdb"))
-        Warehouse.open(DuckDBFile(self._template.published), now=START.replace(tzinfo=None)).close()
 
     def in_force(self) -> AbstractContextManager[None]:
         return self._instance.in_force()
-
-    def empty(self) -> None:
-        super().empty()
-        shutil.copy(self._template.work, self.files.work)
 
 
 class Light:

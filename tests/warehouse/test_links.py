@@ -15,7 +15,8 @@ from tests.conftest import NOW, Ran
 from unpod_sync.config import Settings
 from unpod_sync.errors import ConfigurationError, WarehouseError
 from unpod_sync.simulator import Simulator, World
-from unpod_sync.warehouse.files import TEMPORARY, Files, copy_file, lock_holder, sync_lock
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
+from unpod_sync.warehouse.files import TEMPORARY, Files, copy_file
 
 Run = Callable[..., Ran]
 NUMBER = "+919988776655"
@@ -96,10 +97,10 @@ def test_a_link_in_place_of_our_own_file_is_not_followed(tmp_path: Path, own: st
         (folder / own).symlink_to(target)
         with (
             pytest.raises(WarehouseError, match="is a link"),
-            sync_lock(Files(folder / "u.duckdb"), now=NOW),
+            DuckDBFile(folder / "u.duckdb").lock(now=NOW),
         ):
             pass
-        assert lock_holder(Files(folder / "u.duckdb")) is None
+        assert DuckDBFile(folder / "u.duckdb").lock_holder() is None
         (folder / own).unlink()
     assert precious.read_text() == "precious" and not (tmp_path / "nothing").exists()
 
@@ -111,12 +112,12 @@ def test_temporary_files_are_new_ones(tmp_path: Path, word: str) -> None:
     precious, source = tmp_path / "precious", tmp_path / "source"
     precious.write_text("precious")
     source.write_text("private")
-    files.beside(word).symlink_to(precious)
-    copy_file(source, files.beside(word))
-    assert precious.read_text() == "precious" and not files.beside(word).is_symlink()
-    files.beside(word).chmod(0o666)
-    copy_file(source, files.beside(word))
-    assert files.beside(word).stat().st_mode & 0o777 == 0o600
+    files.sibling(word).symlink_to(precious)
+    copy_file(source, files.sibling(word))
+    assert precious.read_text() == "precious" and not files.sibling(word).is_symlink()
+    files.sibling(word).chmod(0o666)
+    copy_file(source, files.sibling(word))
+    assert files.sibling(word).stat().st_mode & 0o777 == 0o600
 
 
 def test_what_killed_processes_left_goes_with_the_next_lock(tmp_path: Path) -> None:
@@ -129,14 +130,14 @@ def test_what_killed_processes_left_goes_with_the_next_lock(tmp_path: Path) -> N
     spilled.mkdir()
     (spilled / "duckdb_temp_storage").write_bytes(b"private")
     for name in ("publishing", "compacting.wal", "state.json.99.tmp", "private.json.99.tmp"):
-        files.beside(name).write_bytes(b"private")
+        files.sibling(name).write_bytes(b"private")
     others = tmp_path / ".unpod-others"
     others.mkdir()
     (others / ".other.duckdb.work").write_bytes(b"theirs")
-    with sync_lock(files, now=NOW):
+    with DuckDBFile(files.published).lock(now=NOW):
         left = {path.name for path in tmp_path.iterdir()} - {
             files.lock.name,
-            files.beside("holder.json").name,
+            files.sibling("holder.json").name,
         }
     assert left == {others.name}
     shutil.rmtree(others)

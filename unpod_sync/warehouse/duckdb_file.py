@@ -1,12 +1,15 @@
 """The storage that is a DuckDB file: syncs write a hidden work file, people read the published copy of it.
 
-DuckDB is imported where it is needed: `status` reads the state file without it.
+DuckDB and filelock are imported where they are needed: `status` reads the state file without them.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from unpod_sync.config import Settings
-from unpod_sync.errors import WarehouseError
+from unpod_sync.errors import LockedError, WarehouseError
 from unpod_sync.warehouse import files as own_files
 from unpod_sync.warehouse.files import Files
 from unpod_sync.warehouse.storage import Capabilities, Check
@@ -23,6 +26,7 @@ from unpod_sync.warehouse.storage import Capabilities, Check
 if TYPE_CHECKING:
     import duckdb
 
+LOCK_PATIENCE = 0.3  # seconds: `status` holds the lock for an instant to see whether it is free
 #: What a sandboxed reader is denied.
 SANDBOX = {
     "enable_external_access": "false",
@@ -50,13 +54,34 @@ class DuckDBFile:
     @property
     def private_file(self) -> Path:
         """The key file, which belongs into every backup."""
-        return self.files.beside("private.json")
+        return self.files.sibling("private.json")
 
     # -- writing ------------------------------------------------------------------------------
 
-    def lock(self, *, now: datetime) -> contextlib.AbstractContextManager[None]:
-        """A file lock of the operating system."""
-        return own_files.sync_lock(self.files, now=now)
+    @contextlib.contextmanager
+    def lock(self, *, now: datetime) -> Iterator[None]:
+        """A lock of the operating system, so that a dead holder's lock is free at once; what it left is removed."""
+        from filelock import FileLock, Timeout
+
+        with own_files.disk_errors(self.database):
+            own_files.make_folder(self.database.parent)
+        own_files.refuse_links(self.files)
+        lock = FileLock(self.files.lock, mode=0o600)
+        with own_files.disk_errors(self.database):
+            try:
+                lock.acquire(timeout=LOCK_PATIENCE)
+            except Timeout:  # which is an OSError, but not one of the disk
+                raise LockedError(
+                    f"another sync is at work on {self.database}{self._holder_text()}",
+                    "Wait for it to end; a cron line needs no care for this, exit status 75 means skipped.",
+                ) from None
+        try:
+            with own_files.disk_errors(self.database):
+                own_files.clear_leftovers(self.files)
+                self._write_holder(now)
+            yield
+        finally:
+            lock.release()
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
@@ -152,8 +177,12 @@ class DuckDBFile:
     @contextlib.contextmanager
     def scratch_copy(self) -> Iterator[DuckDBFile]:
         """Copies into a folder beside the database."""
-        with own_files.scratch_copy(self.files) as copy:
-            yield replace(self, database=copy.published)
+        with tempfile.TemporaryDirectory(prefix=own_files.SCRATCH, dir=self.database.parent) as folder:
+            copy = replace(self, database=Path(folder) / self.database.name)
+            source = self.files.work if self.files.work.exists() else self.database
+            if source.exists():
+                own_files.copy_file(source, copy.files.work)
+            yield copy
 
     def remove(self) -> None:
         """Deletes published file, work file with its log, and state file."""
@@ -185,16 +214,43 @@ class DuckDBFile:
         return publish.open_reader(self.database, SANDBOX if sandboxed else None)
 
     def lock_holder(self) -> dict[str, Any] | None:
-        """Read from the file beside the lock."""
-        return own_files.lock_holder(self.files)
+        """By trying the lock; who holds it is read from the file beside it."""
+        from filelock import FileLock, Timeout
+
+        path = self.files.lock
+        if not path.is_file() or path.is_symlink():  # filelock empties the file behind a link
+            return None
+        lock = FileLock(path, mode=0o600)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return own_files.read_json(self.files.holder) or {}
+        except OSError:
+            return None
+        lock.release()
+        return None
+
+    def _write_holder(self, now: datetime) -> None:
+        host = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+        holder = {"pid": os.getpid(), "host": host, "since": now.isoformat(timespec="seconds")}
+        text = json.dumps(holder).encode()
+        own_files.write_atomically(self.files.holder, text, mode=0o600, durable=False)
+
+    def _holder_text(self) -> str:
+        holder = own_files.read_json(self.files.holder)
+        if not holder:
+            return ""
+        return f" (process {holder.get('pid')} on {holder.get('host')} since {holder.get('since')} UTC)"
 
     def read_state(self) -> dict[str, Any]:
         """Read from the state file."""
-        return own_files.read_state(self.files)
+        return own_files.read_json(self.files.state) or {}
 
     def write_state(self, state: dict[str, Any], *, durable: bool = True) -> None:
         """Replaces the state file."""
-        own_files.write_state(self.files, state, durable=durable)
+        with own_files.disk_errors(self.files.state):
+            text = json.dumps(state, indent=1).encode()
+            own_files.write_atomically(self.files.state, text, mode=0o600, durable=durable)
 
     def describe(self) -> dict[str, dict[str, Any] | None]:
         """By the file system."""
@@ -204,7 +260,7 @@ class DuckDBFile:
         """Folder, links, room, lock, versions, strangers, modes."""
         from unpod_sync.warehouse import file_checks
 
-        return file_checks.checks(self.files, self.mode, now)
+        return file_checks.checks(self, now)
 
     def quarantined(self) -> list[Path]:
         """Foreign databases and damaged work files."""

@@ -11,32 +11,38 @@ import tempfile
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from unpod_sync.errors import UnpodSyncError
 from unpod_sync.formatting import format_bytes
-from unpod_sync.warehouse.files import Files, lock_holder, refuse_links
+from unpod_sync.warehouse.files import Files, refuse_links
 from unpod_sync.warehouse.publish import refuse_stray_wal
 from unpod_sync.warehouse.schema import sql_files
 from unpod_sync.warehouse.storage import Check
 from unpod_sync.warehouse.work_file import STORAGE_VERSION
+
+if TYPE_CHECKING:
+    from unpod_sync.warehouse.duckdb_file import DuckDBFile
 
 ROOM = 2.5  # times the warehouse's size: work file, published file, and what grows
 LEAST_ROOM = 200_000_000
 LONG_SYNC = timedelta(hours=6)
 
 
-def checks(files: Files, mode: int, now: datetime) -> Iterator[Check]:
-    """All checks; `mode` is that of the published file by the settings."""
+def checks(storage: DuckDBFile, now: datetime) -> Iterator[Check]:
+    """All checks."""
+    files, holder = storage.files, storage.lock_holder()
     yield folder_check(files.published.parent)
     yield from _folder_mode(files.published.parent)
     yield from _links(files)
     yield _room(files)
-    yield _lock(files, now)
+    yield _lock(holder, now)
     yield from _stray(files)
-    yield from _published(files, mode)
-    yield from _work(files)
+    yield from _published(files, storage.mode)
+    if holder is None and files.work.exists():
+        yield _work(files)
 
 
 def folder_check(folder: Path) -> Check:
@@ -97,8 +103,7 @@ def _room(files: Files) -> Check:
     return Check("ok", "disk", text)
 
 
-def _lock(files: Files, now: datetime) -> Check:
-    holder = lock_holder(files)
+def _lock(holder: dict[str, Any] | None, now: datetime) -> Check:
     if holder is None:
         return Check("ok", "lock", "free, no sync is running")
     text = f"held by process {holder.get('pid')} on {holder.get('host')} since {holder.get('since')} UTC"
@@ -168,23 +173,17 @@ def _version(path: Path) -> Iterator[Check]:
     )
 
 
-def _work(files: Files) -> Iterator[Check]:
-    if not files.work.exists() or lock_holder(files) is not None:
-        return
+def _work(files: Files) -> Check:
     owner = _lock_owner(files.work, writing=True)
     if owner:
-        yield Check(
+        return Check(
             "fail",
             "work file",
             f"the sync's own file {files.work} is open in {owner}",
             f"Close it there, and open {files.published} instead: that one is made for reading.",
         )
-    else:
-        yield Check(
-            "ok",
-            "work file",
-            f"{files.work.name} ({format_bytes(files.work.stat().st_size)}), open nowhere else",
-        )
+    size = format_bytes(files.work.stat().st_size)
+    return Check("ok", "work file", f"{files.work.name} ({size}), open nowhere else")
 
 
 def _lock_owner(path: Path, *, writing: bool) -> str:

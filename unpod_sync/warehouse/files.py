@@ -1,7 +1,4 @@
-"""The files of one warehouse: their names, the lock, the state file, and writing files safely.
-
-DuckDB and filelock are imported where they are needed: `status` reads the state file without them.
-"""
+"""The files of one warehouse: their names, and how files are written safely."""
 
 from __future__ import annotations
 
@@ -13,16 +10,13 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from unpod_sync.errors import DiskFullError, LockedError, WarehouseError
+from unpod_sync.errors import DiskFullError, WarehouseError
 
-LOCK_PATIENCE = 0.3  # seconds: `status` holds the lock for an instant to see whether it is free
 FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file (copy on write)
 TEMPORARY = ("publishing", "restoring", "compacting")  # what a file is called until it is complete
 #: Names of files that the tool itself keeps beside a database, and of DuckDB's logs.
@@ -54,6 +48,11 @@ class Files:
         return self.published.with_name(f".{self.published.name}.lock")
 
     @property
+    def holder(self) -> Path:
+        """Who holds the lock (JSON)."""
+        return self.sibling("holder.json")
+
+    @property
     def state(self) -> Path:
         """What the last sync found, readable while the next one runs (JSON)."""
         return self.published.with_name(f".{self.published.name}.state.json")
@@ -70,12 +69,12 @@ class Files:
             self.work,
             self.work_log,
             self.lock,
-            self.beside("holder.json"),
+            self.holder,
             self.state,
-            self.beside("private.json"),
+            self.sibling("private.json"),
         )
 
-    def beside(self, suffix: str) -> Path:
+    def sibling(self, suffix: str) -> Path:
         """A temporary neighbour, on the same file system so that it can be renamed."""
         return self.published.with_name(f".{self.published.name}.{suffix}")
 
@@ -125,90 +124,20 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise
 
 
-@contextlib.contextmanager
-def sync_lock(files: Files, *, now: datetime) -> Iterator[None]:
-    """Holds the one lock of this warehouse; `LockedError` names the holder when it is taken.
-
-    The lock is the operating system's, so that a dead holder's lock is free at once. What dead holders
-    left is removed. `WarehouseError` when one of our own files is a link.
-    """
-    from filelock import FileLock, Timeout
-
-    with disk_errors(files.published):
-        _make_folder(files.published.parent)
-    refuse_links(files)
-    lock = FileLock(files.lock, mode=0o600)
-    with disk_errors(files.published):
-        try:
-            lock.acquire(timeout=LOCK_PATIENCE)
-        except Timeout:  # which is an OSError, but not one of the disk
-            raise LockedError(
-                f"another sync is at work on {files.published}{_holder(files)}",
-                "Wait for it to end; a cron line needs no care for this, exit status 75 means skipped.",
-            ) from None
-    try:
-        with disk_errors(files.published):
-            clear_leftovers(files)
-            _write_holder(files, now)
-        yield
-    finally:
-        lock.release()
-
-
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """A new folder lets others pass: whether they may read is the published file's own mode."""
     if not folder.exists():
         folder.mkdir(parents=True)
         folder.chmod(0o755)
 
 
-def lock_holder(files: Files) -> dict[str, Any] | None:
-    """Who holds the lock right now (pid, host, since), None when it is free."""
-    from filelock import FileLock, Timeout
-
-    if not files.lock.is_file() or files.lock.is_symlink():  # filelock empties the file behind a link
-        return None
-    lock = FileLock(files.lock, mode=0o600)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return _read_json(files.beside("holder.json")) or {}
-    except OSError:
-        return None
-    lock.release()
-    return None
-
-
-def _write_holder(files: Files, now: datetime) -> None:
-    host = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
-    holder = {"pid": os.getpid(), "host": host, "since": now.isoformat(timespec="seconds")}
-    write_atomically(files.beside("holder.json"), json.dumps(holder).encode(), mode=0o600, durable=False)
-
-
-def _holder(files: Files) -> str:
-    holder = _read_json(files.beside("holder.json"))
-    if not holder:
-        return ""
-    return f" (process {holder.get('pid')} on {holder.get('host')} since {holder.get('since')} UTC)"
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a small file, None when there is none."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def read_state(files: Files) -> dict[str, Any]:
-    """What the last sync left in the state file; empty when there is none."""
-    return _read_json(files.state) or {}
-
-
-def write_state(files: Files, state: dict[str, Any], *, durable: bool = True) -> None:
-    """Replaces the state file; `durable` makes it survive a power cut, too."""
-    with disk_errors(files.state):
-        write_atomically(files.state, json.dumps(state, indent=1).encode(), mode=0o600, durable=durable)
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int, durable: bool = True) -> None:
@@ -257,7 +186,7 @@ def clear_leftovers(files: Files) -> None:
     They hold what the databases hold, contacts that were forgotten since included.
     """
     folder = files.published.parent
-    found = [files.beside(word + end) for word in TEMPORARY for end in ("", ".wal", ".tmp")]
+    found = [files.sibling(word + end) for word in TEMPORARY for end in ("", ".wal", ".tmp")]
     found += [files.work.with_name(files.work.name + ".tmp")]
     found += [half for path in files.own for half in folder.glob(f"{glob.escape(path.name)}.*.tmp")]
     found += [scratch for scratch in folder.glob(f"{SCRATCH}*") if (scratch / files.work.name).exists()]
@@ -295,17 +224,6 @@ def _clone(source: int, target: int) -> bool:
     except OSError:
         return False
     return True
-
-
-@contextlib.contextmanager
-def scratch_copy(files: Files) -> Iterator[Files]:
-    """A copy of the work file (or published file) in a folder that is removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=files.published.parent) as folder:
-        copy = Files(Path(folder) / files.published.name)
-        source = files.work if files.work.exists() else files.published
-        if source.exists():
-            copy_file(source, copy.work)
-        yield copy
 
 
 def unique_path(path: Path, word: str) -> Path:

@@ -5,6 +5,7 @@ The published file is only ever replaced whole (`os.replace`), never opened for 
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import duckdb
@@ -21,7 +22,7 @@ def publish(files: Files, *, mode: int = 0o600, is_ours: bool = False) -> None:
     place is moved aside, never overwritten; `is_ours`: the caller has just seen that it is not.
     """
     refuse_stray_wal(files)
-    temporary = files.beside("publishing")
+    temporary = files.sibling("publishing")
     with disk_errors(files.published):
         try:
             copy_file(files.work, temporary)
@@ -78,10 +79,13 @@ def open_reader(path: Path, sandbox: dict[str, str] | None) -> duckdb.DuckDBPyCo
             connection = duckdb.connect(str(path), read_only=True, config=dict(sandbox))
             connection.execute("set timezone = 'UTC'; set lock_configuration = true")
             return connection
-        connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
-        connection.execute(f"set temp_directory = {quote(f'{path}.tmp')}")  # not the working directory
-        connection.execute(f"attach {quote(str(path))} as warehouse (read_only); use warehouse")
-        connection.execute("set timezone = 'UTC'")
+        with contextlib.ExitStack() as on_error:
+            connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
+            on_error.callback(connection.close)
+            connection.execute(f"set temp_directory = {quote(f'{path}.tmp')}")  # not the working directory
+            connection.execute(f"attach {quote(str(path))} as warehouse (read_only); use warehouse")
+            connection.execute("set timezone = 'UTC'")
+            on_error.pop_all()
     except duckdb.Error as error:
         raise _cannot_open(path, error) from None
     return connection

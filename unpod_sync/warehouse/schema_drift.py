@@ -1,6 +1,6 @@
 """Words and fields that the API is known to send, and a notice when it sends others.
 
-Only rows that a load wrote are looked at, and each finding is told once: it is remembered in
+Only rows that a load wrote are looked at, and each finding is reported once: it is remembered in
 meta.settings.
 """
 
@@ -75,12 +75,12 @@ class DriftNotice:
 def detect_drift(warehouse: Warehouse, load_id: str, now: datetime) -> list[DriftNotice]:
     """What this load's rows show for the first time; remembers it."""
     earlier = remembered(warehouse.connection)
-    told = {(notice.where, notice.value) for notice in earlier}
+    known = {(notice.where, notice.value) for notice in earlier}
     found = Counter(_unknown_words(warehouse.connection, load_id)) + _unknown_fields(
         warehouse.connection, load_id
     )
     seen_at = now.isoformat(timespec="seconds")
-    new = [DriftNotice(*key, rows, seen_at) for key, rows in sorted(found.items()) if key not in told]
+    new = [DriftNotice(*key, rows, seen_at) for key, rows in sorted(found.items()) if key not in known]
     if new:
         kept = (earlier + new)[-MOST_REMEMBERED:]
         comment = "Words and fields outside the known vocabularies, each told once."

@@ -112,7 +112,7 @@ class Storage(Protocol):
         """
 
     def lock_holder(self) -> dict[str, Any] | None:
-        """Who holds the lock (pid, host, since), None when it is free. Takes and changes nothing."""
+        """Who holds the lock (pid, host, since), None when it is free. Changes nothing."""
 
     def read_state(self) -> dict[str, Any]:
         """What the last `write_state` wrote, also while a sync runs. Empty when there is none."""

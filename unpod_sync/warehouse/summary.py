@@ -1,4 +1,4 @@
-"""How a warehouse stands: row counts, freshness and backlog per space, last loads, notices.
+"""The summary of a warehouse: row counts, freshness and backlog per space, last loads, notices.
 
 Read from the work file at the end of every sync and left in the state file, so that `status`
 answers at once and while the next sync runs; read from the published file when that is missing.
@@ -9,6 +9,9 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from unpod_sync.warehouse.queries import rows_as_dicts
+from unpod_sync.warehouse.schema_drift import remembered
 
 if TYPE_CHECKING:
     import duckdb
@@ -71,9 +74,7 @@ limit {LOADS}
 
 
 def read_summary(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """The standing as JSON values: `rows`, `spaces`, `lists_failing`, `loads`, `notices`."""
-    from unpod_sync.warehouse.schema_drift import remembered
-
+    """The summary as JSON values: `rows`, `spaces`, `lists_failing`, `loads`, `notices`."""
     failing = _rows(
         connection,
         "select resource, last_error, last_synced_at from meta.bookmarks where last_error is not null"
@@ -99,12 +100,10 @@ def _space(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
-    cursor = connection.execute(sql)
-    names = [column[0] for column in cursor.description or ()]
     return [
         {
             name: value.isoformat(timespec="seconds") if isinstance(value, datetime) else value
-            for name, value in zip(names, values, strict=True)
+            for name, value in row.items()
         }
-        for values in cursor.fetchall()
+        for row in rows_as_dicts(connection, sql)
     ]

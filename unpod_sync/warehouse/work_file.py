@@ -119,7 +119,7 @@ def restore_from_published(files: Files, notes: list[str]) -> None:
         _refuse_foreign(files.published)
         notes.append(f"{files.published.name} cannot be read; everything is loaded again")
         return
-    temporary = files.beside("restoring")
+    temporary = files.sibling("restoring")
     copy_file(files.published, temporary)
     temporary.replace(files.work)
     notes.append("the work file was missing and has been made again from the published file")
@@ -168,7 +168,7 @@ def rewrite(
     By our own schema and plain inserts rather than `COPY FROM DATABASE`, so that comments, compression and
     row-group size are those of a new file. Returns the number of objects that were flattened.
     """
-    target = files.beside("compacting")
+    target = files.sibling("compacting")
     target.unlink(missing_ok=True)
     connection = attach(target, memory_limit)
     try:
