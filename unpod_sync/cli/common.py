@@ -33,7 +33,7 @@ ENDINGS_OF_TABLES = ("txt",)
 
 
 def started() -> Invocation:
-    """How this process was started, as the running command's context holds it."""
+    """How this process was started, from the context of the running command."""
     return click.get_current_context().find_object(Invocation) or Invocation()
 
 
@@ -125,7 +125,7 @@ def output_file_options(plain_form: str, file_help: str) -> Callable[[F], F]:
 
 
 def called_with(*more: str) -> str:
-    """The running command with the options of its call, and more of them, in the neutral form of hints."""
+    """The running command with its options and more of them, in the neutral form of hints."""
     context = click.get_current_context()
     words = ["unpod-sync", str(context.info_name)]
     for option in context.command.params:
@@ -139,7 +139,7 @@ def called_with(*more: str) -> str:
 
 
 def published(settings: Settings) -> Path:
-    """The published file, or an error that tells how to get one."""
+    """The published file; without one, an error with a hint how to get it."""
     if not settings.database.is_file():
         raise WarehouseError(
             f"there is no {settings.database.absolute()} yet",
@@ -157,9 +157,9 @@ def open_reader(settings: Settings, *, isolated: bool = True) -> duckdb.DuckDBPy
 
 
 def form_of(form: str | None, target: Path | None, *, as_json: bool = False) -> str:
-    """The form of a result: by --format, else --json, else the ending of --output, else a table.
+    """The format of a result: --format, --json, the ending of --output or, without them, a table.
 
-    Raises `UsageError` for an ending that is of no form, or of another than --format.
+    Raises `UsageError` for an unknown ending, and for one that contradicts --format.
     """
     ending = target.suffix.removeprefix(".").lower() if target is not None else ""
     named = form or ("json" if as_json else None)

@@ -33,7 +33,7 @@ class KeyFile:
     erasing: str | None = None
 
     def pseudonym(self, kind: str, value: str) -> str:
-        """What stands for a normalised number, address or name: the same for the same one."""
+        """The replacement of a normalised number, address or name; equal values have equal ones."""
         return f"{kind}-{self._digest(f'{kind}:{value}', 'pseudonym', PSEUDONYM_BYTES)}"
 
     def hash_of(self, pseudonym: str) -> str:
@@ -82,7 +82,7 @@ class KeyFile:
 
 
 def path_of(files: publish.Files) -> Path:
-    """Where the private file lies."""
+    """The path of the private file."""
     return files.beside("private.json")
 
 
