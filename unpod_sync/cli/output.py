@@ -127,12 +127,6 @@ def data_stream() -> Iterator[IO[bytes]]:
         yield shown
 
 
-def text_document(text: str) -> None:
-    """A whole document on stdout, which ends with its own line end."""
-    for line in text.removesuffix("\n").split("\n"):
-        echo(line)
-
-
 def as_json(value: object) -> str:
     """A value as one JSON document in which control characters are escaped; nothing is lost."""
     text = json.dumps(value, indent=2, default=_plain, ensure_ascii=False)
@@ -177,8 +171,8 @@ class Output:
         echo(*parts)
 
     def block(self, text: str) -> None:
-        """Several lines of data, on stdout."""
-        for line in text.split("\n"):
+        """Several lines of data, on stdout; the last may have its line end."""
+        for line in text.removesuffix("\n").split("\n"):
             echo(line)
 
     def draw(self, renderable: RenderableType, on: Console) -> None:
