@@ -6,7 +6,7 @@ import click
 
 from unpod_sync.cli import group
 from unpod_sync.cli.commands import COMMANDS
-from unpod_sync.cli.output import text_document
+from unpod_sync.cli.output import Output
 
 HEAD = """# Commands
 
@@ -37,4 +37,4 @@ def reference() -> str:
 
 
 if __name__ == "__main__":
-    text_document(reference())
+    Output().block(reference())

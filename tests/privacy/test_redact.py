@@ -74,6 +74,7 @@ def rules(drop: tuple[str, ...] = (), hashed: tuple[str, ...] = ()) -> Rules:
         {"notes": "call 99887 76655, then 020 7946 0000"},
         {"contact_number": "tel:+919988776655 ext 4"},
         {"contact_number": "९९८८७७६६५५"},
+        {"notes": json.dumps({"people": [{"alternate": 9988776655}]})},
     ],
 )
 def test_a_number_is_found_in_any_spelling_and_field(contact: dict[str, Any]) -> None:
@@ -157,6 +158,7 @@ SECRETIVE = {
         "email": EMAIL,
         "whatsappNumber": 919988776655,
         "nested": {"first_name": "Zebulon", "alt_phone": "+12025550123"},
+        "people": json.dumps([{"full_name": NAME, "mobile": NUMBER}, {"note": f"{EMAIL}, or zebulon"}]),
         "plan": "Gold 24",
         "amount": 2500000,
     },

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from unpod_sync.transform.contact import contact_key, looks_like_number
 from unpod_sync.transform.parse import (
     ParseError,
-    fold,
-    fold_call_type,
-    fold_outcome,
-    fold_role,
+    canonical_call_type,
+    canonical_label,
+    canonical_outcome,
+    canonical_role,
     id_time,
     read_integer,
     read_number,
@@ -74,8 +74,8 @@ def test_a_placeholder_is_missing_and_not_refused(nothing):
     assert read_time(nothing) is None
     assert read_number(nothing) is None
     assert read_integer(nothing) is None
-    assert fold(nothing) is None
-    assert fold_outcome(nothing) is None
+    assert canonical_label(nothing) is None
+    assert canonical_outcome(nothing) is None
 
 
 @pytest.mark.parametrize(
@@ -185,12 +185,12 @@ def test_an_integer_is_read_when_it_is_whole_and_fits():
     ],
 )
 def test_labels_fold_to_lower_case_with_underscores(label, folded):
-    assert fold(label) == folded
+    assert canonical_label(label) == folded
 
 
 def test_call_types_and_roles_have_one_spelling():
     types = ("outboundPhoneCall", "inboundPhoneCall", "outbound", "Inbound", "sdk", "webCall")
-    assert [*map(fold_call_type, types)] == ["outbound", "inbound", "outbound", "inbound", "sdk", "web"]
+    assert [*map(canonical_call_type, types)] == ["outbound", "inbound", "outbound", "inbound", "sdk", "web"]
     roles = (
         "assistant",
         "AI",
@@ -204,7 +204,7 @@ def test_call_types_and_roles_have_one_spelling():
         "function",
         "Coach",
     )
-    assert [*map(fold_role, roles)] == [
+    assert [*map(canonical_role, roles)] == [
         "agent",
         "agent",
         "agent",
@@ -244,7 +244,7 @@ def test_call_types_and_roles_have_one_spelling():
     ],
 )
 def test_outcomes_fold_to_the_documented_ones(label, outcome):
-    assert fold_outcome(label) == outcome
+    assert canonical_outcome(label) == outcome
 
 
 @pytest.mark.parametrize(

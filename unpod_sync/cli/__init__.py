@@ -67,20 +67,20 @@ def main() -> NoReturn:
     """
     output.prepare_streams()
     status = _run()
-    os._exit(_guarded(output.flush, Invocation()) or status)
+    os._exit(_exit_status(output.flush, Invocation()) or status)
 
 
 def _run(arguments: Sequence[str] | None = None) -> int:
     # What we write holds contacts and transcripts: private from the first byte, also DuckDB's own log.
     os.umask(0o077)
     invocation = Invocation()
-    return _guarded(
+    return _exit_status(
         lambda: group.main(arguments, prog_name="unpod-sync", standalone_mode=False, obj=invocation),
         invocation,
     )
 
 
-def _guarded(work: Callable[[], object], invocation: Invocation) -> int:
+def _exit_status(work: Callable[[], object], invocation: Invocation) -> int:
     """The exit status of some work; an error that a user can correct is shown without a traceback."""
     terminal = output.Output(invocation=invocation)
     try:

@@ -34,7 +34,7 @@ ENDINGS_OF_TABLES = ("txt",)
 
 
 def started() -> Invocation:
-    """How this process was started, as the running command's context holds it."""
+    """How this process was started, from the context of the running command."""
     return click.get_current_context().find_object(Invocation) or Invocation()
 
 
@@ -126,7 +126,7 @@ def output_file_options(plain_form: str, file_help: str) -> Callable[[F], F]:
 
 
 def called_with(*more: str) -> str:
-    """The running command with the options of its call, and more of them, in the neutral form of hints."""
+    """The running command with its options and more of them, in the neutral form of hints."""
     context = click.get_current_context()
     words = ["unpod-sync", str(context.info_name)]
     for option in context.command.params:
@@ -140,7 +140,7 @@ def called_with(*more: str) -> str:
 
 
 def published(settings: Settings) -> Storage:
-    """The storage of a published warehouse, or an error that tells how to get one."""
+    """The storage of a published warehouse; without one, an error with a hint how to get it."""
     from unpod_sync.warehouse import open_storage
 
     storage = open_storage(settings)
@@ -161,9 +161,9 @@ def open_reader(settings: Settings, *, isolated: bool = True) -> duckdb.DuckDBPy
 
 
 def form_of(form: str | None, target: Path | None, *, as_json: bool = False) -> str:
-    """The form of a result: by --format, else --json, else the ending of --output, else a table.
+    """The format of a result: --format, --json, the ending of --output or, without them, a table.
 
-    Raises `UsageError` for an ending that is of no form, or of another than --format.
+    Raises `UsageError` for an unknown ending, and for one that contradicts --format.
     """
     ending = target.suffix.removeprefix(".").lower() if target is not None else ""
     named = form or ("json" if as_json else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from unpod_sync.cli.common import database_option, open_reader
-from unpod_sync.cli.output import text_document
+from unpod_sync.cli.output import Output
 from unpod_sync.config import Settings
 
 
@@ -27,4 +27,4 @@ def command(settings: Settings) -> None:
     from unpod_sync.analytics.dbt import sources_yaml
 
     with open_reader(settings) as connection:
-        text_document(sources_yaml(connection))
+        Output().block(sources_yaml(connection))

@@ -76,6 +76,6 @@ def _show(found: list[AgentFields], output: Output) -> None:
         ]
         heads = ("key", "type", "calls", "coverage", "distinct", "commonest")
         right = (False, False, True, True, True, False)
-        output.block(table(heads, rows, right=right, width=screen_width()) + "\n")
+        output.block(table(heads, rows, right=right, width=screen_width()) + "\n\n")
     if not found:
         output.say("(no call has structured data)")

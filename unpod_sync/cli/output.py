@@ -1,8 +1,8 @@
 """The one place where text leaves the program for a terminal, a pipe or a log.
 
-Names, handles and messages come from a server, and may hold what steers a terminal. So every line
-is made harmless here, and colours are added afterwards; no other module of the command line calls
-click's or Python's printing functions, and a test holds them to it.
+Names, handles and messages come from a server and can contain control characters. Every line is
+escaped here before colours are added. No other module of the command line calls the printing
+functions of click or Python; a test checks that.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def colours(*, err: bool = False) -> bool:
 
 
 def ask(question: str, *, default: str | None = None, hidden: bool = False) -> str:
-    """An answer typed on the terminal; the question stands on stderr."""
+    """An answer typed on the terminal; the question is written to stderr."""
     offer = f" [{default}]" if default else ""
     text = escape_control_chars(question + offer)
     given = click.prompt(text, default=default, show_default=False, hide_input=hidden, err=True)
@@ -82,12 +82,12 @@ def confirm(question: str, *, default: bool = False, abort: bool = False) -> boo
 
 
 def console(*, err: bool = False) -> Console:
-    """A console of rich whose text is made harmless; only rich's own styles and movements remain."""
+    """A console of rich whose text is escaped; only rich's own styles and movements remain."""
     from rich.console import Console
     from rich.segment import Segment
     from rich.text import Text
 
-    class Harmless(Console):
+    class EscapingConsole(Console):
         def render(self, renderable: Any, options: Any = None) -> Iterable[Segment]:
             if isinstance(renderable, Text):  # one paragraph: a line end in it is data
                 renderable = renderable.copy()
@@ -99,11 +99,11 @@ def console(*, err: bool = False) -> Console:
                 text = "\n".join(map(escape_control_chars, lines))
                 yield segment if segment.control else Segment(text, segment.style)
 
-    return Harmless(stderr=err, highlight=False, emoji=False, markup=False)
+    return EscapingConsole(stderr=err, highlight=False, emoji=False, markup=False)
 
 
 class _TerminalBytes(io.RawIOBase):
-    """Takes text as UTF-8 bytes, as writers of files give it, and shows it line by line."""
+    """Takes text as UTF-8 bytes, as writers of files pass it, and shows it line by line."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -119,7 +119,7 @@ class _TerminalBytes(io.RawIOBase):
 
 @contextmanager
 def data_stream() -> Iterator[IO[bytes]]:
-    """Stdout for data in bytes: as they are for a program, harmless on a terminal."""
+    """Stdout for data in bytes: unchanged for a program, escaped on a terminal."""
     if not sys.stdout.isatty():
         yield sys.stdout.buffer
         return
@@ -127,21 +127,15 @@ def data_stream() -> Iterator[IO[bytes]]:
         yield shown
 
 
-def text_document(text: str) -> None:
-    """A whole document on stdout, which ends with its own line end."""
-    for line in text.removesuffix("\n").split("\n"):
-        echo(line)
-
-
 def as_json(value: object) -> str:
-    """A value as one JSON document that steers no terminal; nothing is lost."""
+    """A value as one JSON document in which control characters are escaped; nothing is lost."""
     text = json.dumps(value, indent=2, default=_plain, ensure_ascii=False)
     return escape_control_json(text.encode(errors="backslashreplace")).decode()
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """How a command speaks: `quiet` says only errors, `json` gives data as JSON."""
+    """How a command writes: `quiet` only errors, `json` data as JSON."""
 
     quiet: bool = False
     json: bool = False
@@ -159,7 +153,7 @@ class Output:
             echo(Styled(self.hint(text), **style), err=True)
 
     def note(self, text: str) -> None:
-        """Something the user should know, beside what was asked for."""
+        """Something the user should know in addition to the result."""
         self.say(f"  note: {text}")
 
     def complain(self, message: str, hint: str = "") -> None:
@@ -177,15 +171,15 @@ class Output:
         echo(*parts)
 
     def block(self, text: str) -> None:
-        """Several lines of data, on stdout."""
-        for line in text.split("\n"):
+        """Several lines of data, on stdout; the last may have its line end."""
+        for line in text.removesuffix("\n").split("\n"):
             echo(line)
 
     def draw(self, renderable: RenderableType, on: Console) -> None:
         """What rich draws, on stdout, with the commands in it as they work here.
 
-        They are put in afterwards: a line that has become too long is folded by the terminal, and
-        stays one line when it is copied.
+        They are inserted afterwards: the terminal wraps a line that has become too long, and it stays
+        one line when it is copied.
         """
         with on.capture() as captured:
             on.print(renderable)
@@ -218,9 +212,9 @@ def show_usage_error(error: click.ClickException, invocation: Invocation) -> Non
 
 
 def prepare_streams() -> None:
-    """Line ends are LF on every platform, and a character that a stream cannot show is spelled out.
+    """Line ends are LF on every platform, and a character that a stream cannot encode is escaped.
 
-    A traceback, too, is a text that may quote a server.
+    A traceback can quote a server, too.
     """
     sys.excepthook = show_traceback
     for name in ("stdout", "stderr"):
@@ -231,7 +225,7 @@ def prepare_streams() -> None:
 
 
 def show_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """An error that nobody expected, on stderr."""
+    """An unexpected error, on stderr."""
     for line in "".join(traceback.format_exception(kind, error, trace)).splitlines():
         echo(line, err=True)
 
@@ -244,7 +238,7 @@ def flush() -> None:
 
 
 def drop_stdout() -> None:
-    """Nothing more goes to stdout: its reader has left."""
+    """Discards further output to stdout, whose reader has ended."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -263,7 +257,7 @@ def _logger(log_format: str, stream: TextIO) -> Any:
     form: list[Any] = (
         [structlog.processors.JSONRenderer()]
         if log_format == "json"
-        else [_harmless_values, structlog.dev.ConsoleRenderer(colors=colours(err=True))]
+        else [_escaped_values, structlog.dev.ConsoleRenderer(colors=colours(err=True))]
     )
     return structlog.wrap_logger(
         structlog.PrintLogger(stream),
@@ -276,7 +270,7 @@ def _logger(log_format: str, stream: TextIO) -> Any:
     )
 
 
-def _harmless_values(_logger: object, _method: str, values: dict[str, Any]) -> dict[str, Any]:
+def _escaped_values(_logger: object, _method: str, values: dict[str, Any]) -> dict[str, Any]:
     return {
         name: escape_control_chars(value) if isinstance(value, str) else value
         for name, value in values.items()

@@ -102,18 +102,17 @@ def _write(calls: list[CallMatch], form: str, target: Path | None, output: Outpu
     from unpod_sync.analytics.writers import write_text
 
     if form == "json":
-        document = as_json([dataclasses.asdict(call) for call in calls])
+        document = [dataclasses.asdict(call) for call in calls]
         if target is None:
-            output.block(document)
+            output.dump(document)
         else:
-            write_text(document + "\n", target)
+            write_text(as_json(document) + "\n", target)
     elif form == "table":
         lines = [line for call in calls for line in _call(call, zone)]
-        if target is None:
-            for line in lines:
-                output.data(*line)
-        else:
-            write_text("\n".join([*("".join(map(plain, line)) for line in lines), ""]), target)
+        if target is not None:
+            write_text("".join(f"{''.join(map(plain, line))}\n" for line in lines), target)
+        for line in lines if target is None else ():
+            output.data(*line)
     else:
         write_result(form, as_result(calls), target, output, for_spreadsheets=True)
 

@@ -18,7 +18,7 @@ from unpod_sync.transform.records import content_hash
 if TYPE_CHECKING:
     from unpod_sync.privacy.keyfile import KeyFile
 
-NOT_KEPT = "(not kept: privacy settings)"  # the text of a refused row that belongs to nobody known
+NOT_KEPT = "(not kept: privacy settings)"  # replaces the text of a refused row whose contact is unknown
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Forgotten:
     tasks: dict[str, str] = field(default_factory=dict)  # hash → the contact's hash
 
     def contact_hash(self, task_id: str, value: Mapping[str, Any]) -> str | None:
-        """The hash of the forgotten contact whose task this is, None when it is nobody's."""
+        """The hash of the forgotten contact whose task this is, None for a task of other contacts."""
         if self.keyfile is None or not (self.contacts or self.tasks):
             return None
         if (listed := self.tasks.get(self.task_hash(task_id))) is not None:
@@ -101,7 +101,7 @@ class IngestFilter:
         return replace(record, value=value, payload=encode(value), content_hash=content_hash(value))
 
     def suppressed_id(self, task_id: str) -> str:
-        """What stands for a refused task's id in the accounting of its list."""
+        """What replaces a refused task's id in the accounting of its list."""
         return SUPPRESSED_PREFIX + self.forgotten.task_hash(task_id)
 
     def reject(self, reject: Reject) -> Reject:

@@ -34,7 +34,7 @@ class KeyFile:
     erasing: str | None = None
 
     def pseudonym(self, kind: str, value: str) -> str:
-        """What stands for a normalised number, address or name: the same for the same one."""
+        """The replacement of a normalised number, address or name; equal values have equal ones."""
         return f"{kind}-{self._digest(f'{kind}:{value}', 'pseudonym', PSEUDONYM_BYTES)}"
 
     def hash_of(self, pseudonym: str) -> str:

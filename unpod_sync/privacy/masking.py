@@ -1,7 +1,7 @@
-"""Transcripts without what was said: who spoke when, how long; every character has become a dot.
+"""Transcripts without their texts: roles, times and lengths stay, and every character becomes a dot.
 
 So the numbers about a conversation (messages, turns, gaps, characters) are those of the original,
-also when they are computed anew from the stored payload. Masking twice changes nothing.
+also when they are computed again from the stored payload. Masking twice changes nothing.
 """
 
 from __future__ import annotations

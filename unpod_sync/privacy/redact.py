@@ -44,7 +44,7 @@ class Rules:
         return field in self.drop or field in self.hash
 
     def replacement(self, field: str, normal: str) -> str:
-        """What stands for a value inside a text."""
+        """What replaces a value inside a text."""
         return f"[{field}]" if field in self.drop else self.pseudonym(field, normal)
 
     def value(self, field: str, normal: str) -> Any:

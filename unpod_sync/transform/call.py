@@ -15,8 +15,8 @@ from unpod_sync.transform.columns import Columns, RecordColumns, Values, each_sp
 from unpod_sync.transform.json_codec import embedded
 from unpod_sync.transform.parse import (
     ParseError,
-    fold,
-    fold_call_type,
+    canonical_call_type,
+    canonical_label,
     is_missing,
     read_number,
     read_text,
@@ -35,7 +35,7 @@ PATHS = (*CALL_TYPES, "output", *(f"output.{key}" for key in OUTPUT_KEYS), "outp
 
 def call(batch: RecordColumns) -> Columns:
     """Type, status, cost, error and message of the call."""
-    type_labels = pa.array(batch.labels("call_type", CALL_TYPES, fold_call_type), pa.string())
+    type_labels = pa.array(batch.labels("call_type", CALL_TYPES, canonical_call_type), pa.string())
     statuses = [
         value if type(value) is str else nested(value, ("status", "value", "name", "label"))
         for value in batch.raw("output.call_status")
@@ -46,9 +46,9 @@ def call(batch: RecordColumns) -> Columns:
         for value in batch.raw("output.error")
     ]
     return {
-        "call_type": each_spelling(type_labels, fold_call_type),
+        "call_type": each_spelling(type_labels, canonical_call_type),
         "call_type_label": type_labels,
-        "call_status": each_spelling(labels, fold),
+        "call_status": each_spelling(labels, canonical_label),
         "call_status_label": labels,
         "cost": _cost(batch),
         "error_message": batch.texts("error_message", errors),

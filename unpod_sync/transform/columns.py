@@ -22,7 +22,7 @@ from unpod_sync.transform.parse import (
     LAST_YEAR,
     PLACEHOLDERS,
     ParseError,
-    fold,
+    canonical_label,
     is_missing,
     read_integer,
     read_number,
@@ -131,19 +131,19 @@ class RecordColumns:
         """The column that `Column.read` describes."""
         values = self.values(*column.paths)
         converted: pa.Array = getattr(self, CONVERSIONS[column.type])(column.name, values)
-        return each_spelling(converted, fold) if column.is_label else converted
+        return each_spelling(converted, canonical_label) if column.is_label else converted
 
     def labels(
-        self, field: str, paths: tuple[str, ...], fold_label: Callable[[str | None], str | None]
+        self, field: str, paths: tuple[str, ...], read_label: Callable[[str | None], str | None]
     ) -> list[str | None]:
         """The first text that says something, of several paths, for each record.
 
-        `fold_label` knows: it gives None for a placeholder, and remembers the labels it has seen.
+        `read_label` knows: it gives None for a placeholder, and remembers the labels it has seen.
         """
         found: list[str | None] = []
         for index, values in enumerate(zip(*(self.raw(path) for path in paths), strict=True)):
             text: str | None = None
-            if type(values[0]) is str and fold_label(values[0]) is not None:
+            if type(values[0]) is str and read_label(values[0]) is not None:
                 found.append(read_text(values[0]))
                 continue
             for value in values:
@@ -193,11 +193,11 @@ class RecordColumns:
 CONVERSIONS = {"VARCHAR": "texts", "DOUBLE": "numbers", "BIGINT": "integers", "TIMESTAMP": "times"}
 
 
-def each_spelling(labels: pa.Array, fold_label: Callable[[str | None], str | None]) -> pa.Array:
-    """The folded labels of an array of few distinct ones: each spelling is folded once."""
+def each_spelling(labels: pa.Array, read_label: Callable[[str | None], str | None]) -> pa.Array:
+    """The canonical labels of an array of few distinct ones: each spelling is read once."""
     encoded = labels.dictionary_encode()
-    folded = pa.array(list(map(fold_label, encoded.dictionary.to_pylist())), pa.string())
-    return folded.take(encoded.indices)
+    canonical = pa.array(list(map(read_label, encoded.dictionary.to_pylist())), pa.string())
+    return canonical.take(encoded.indices)
 
 
 def times(values: Sequence[Any], refuse: Callable[[int, Any, str], None]) -> pa.Array:

@@ -1,4 +1,4 @@
-"""Who was called: name and number, from the input, else as far as the output tells them."""
+"""The contact of a task: name and number, from the input, otherwise from the output."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _EXTENSION = re.compile(r"(?:ext|extn|extension|[x#;,@]).*", re.IGNORECASE | re.
 
 
 def contact(batch: RecordColumns) -> Columns:
-    """Name and number of the contact: from the input, else as far as the output tells them."""
+    """Name and number of the contact: from the input, otherwise from the output."""
     inputs, outputs = batch.objects("input"), batch.objects("output")
     country = zone_country(batch.zone.key)
     numbers: Values = []
@@ -98,14 +98,13 @@ def looks_like_number(text: str) -> bool:
 
 @lru_cache(maxsize=65536)
 def contact_key(number: str | None, country: str = "") -> str | None:
-    """The digits of a number with its country code where that can be told; None without digits.
+    """The digits of a number, with the country code where it can be derived; None without digits.
 
-    Signs, extensions, the international prefixes + and 00 and leading zeros go. What then has
-    ten digits is a national number of India or North America: `country` ("91", "1": that of the
-    configured time zone) decides where it fits both; without it a number that begins with 6 to 9
-    is taken for an Indian mobile, other ones of the North American form for such. Everything
-    else keeps its digits, so that numbers which may differ are never merged. A hashed number is
-    its own key.
+    Signs, extensions, the prefixes + and 00, and leading zeros are removed. Ten remaining digits are
+    a national number of India or North America. If both are possible, `country` ("91" or "1", from
+    the configured time zone) decides; without it, a number that begins with 6 to 9 counts as an
+    Indian mobile, and another one of the North American form as North American. All other numbers
+    keep their digits, so that different numbers never get one key. A hashed number is its own key.
     """
     if number is None:
         return None

@@ -1,8 +1,8 @@
 """Single values as the API writes them, read as plain Python values.
 
-Pure functions: no I/O, and none knows what a task is. A value that cannot be read raises
-`ParseError`, whose text is the reason that ends up in `meta.rejects`; a value that says "nothing"
-(null, "", "N/A", "NULL", …) reads as None without a complaint. The forms are those of the
+Pure functions of single values, without I/O. A value that cannot be read raises `ParseError`; its
+text is the reason that `meta.rejects` shows. A placeholder for no value (null, "", "N/A", "NULL", …)
+reads as None without an error. The forms are those of the
 reference pages and of the open-source backend (`docs/api-behaviour.md`, sections 4, 5 and 7).
 """
 
@@ -73,7 +73,7 @@ class ParseError(ValueError):
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value says that there is nothing: null or one of the placeholders in use."""
+    """Whether a value is null or one of the placeholders in use."""
     if value is None:
         return True
     if not isinstance(value, str):
@@ -234,32 +234,32 @@ def to_snake_case(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def fold(label: str | None) -> str | None:
+def canonical_label(label: str | None) -> str | None:
     """A label in snake case: notConnected and not-connected are not_connected."""
     if label is None or is_missing(label):
         return None
-    folded = to_snake_case(label.strip()).strip("_")
-    return STATUS_ALIASES.get(folded, folded) or None
+    canonical = to_snake_case(label.strip()).strip("_")
+    return STATUS_ALIASES.get(canonical, canonical) or None
 
 
 @lru_cache(maxsize=1024)
-def fold_call_type(label: str | None) -> str | None:
+def canonical_call_type(label: str | None) -> str | None:
     """A call type: outboundPhoneCall and outbound_call are outbound; sdk stays."""
-    folded = fold(label)
-    if folded is None:
+    canonical = canonical_label(label)
+    if canonical is None:
         return None
-    return folded.removesuffix("_call").removesuffix("_phone") or folded
+    return canonical.removesuffix("_call").removesuffix("_phone") or canonical
 
 
 @lru_cache(maxsize=1024)
-def fold_role(label: str | None) -> str | None:
-    """agent, user, system or tool; any other role only folded."""
-    folded = fold(label)
-    return ROLES.get(folded, folded) if folded else None
+def canonical_role(label: str | None) -> str | None:
+    """agent, user, system or tool; any other role only in its canonical form."""
+    canonical = canonical_label(label)
+    return ROLES.get(canonical, canonical) if canonical else None
 
 
 @lru_cache(maxsize=4096)
-def fold_outcome(label: str | None) -> str | None:
+def canonical_outcome(label: str | None) -> str | None:
     """One of the outcomes of `sql/README.md`; any other text is `other`."""
     if label is None or is_missing(label):
         return None

@@ -12,7 +12,7 @@ from unpod_sync.transform.columns import Columns, RecordColumns, Values, given_t
 from unpod_sync.transform.json_codec import embedded, encode_text
 from unpod_sync.transform.parse import (
     ParseError,
-    fold_outcome,
+    canonical_outcome,
     is_missing,
     read_score,
     read_text,
@@ -144,7 +144,7 @@ def _structured(batch: RecordColumns) -> pa.Array:
 
 def outcome(batch: RecordColumns) -> Columns:
     """Outcome and success score with their labels."""
-    labels = batch.labels("outcome", OUTCOMES, fold_outcome)
+    labels = batch.labels("outcome", OUTCOMES, canonical_outcome)
     evaluators = batch.raw(f"{ANALYSIS}.success_evaluator")
     scores: list[tuple[float | None, float | None]] = []
     for index, value in enumerate(evaluators):
@@ -154,7 +154,7 @@ def outcome(batch: RecordColumns) -> Columns:
             batch.reject(index, "success_score", value, str(refusal))
             scores.append((None, None))
     return {
-        "outcome": pa.array(list(map(fold_outcome, labels)), pa.string()),
+        "outcome": pa.array(list(map(canonical_outcome, labels)), pa.string()),
         "outcome_label": pa.array(labels, pa.string()),
         "success_score": pa.array([score for score, _ in scores], pa.float64()),
         "success_score_scale": pa.array([scale for _, scale in scores], pa.float64()),

@@ -21,7 +21,7 @@ from unpod_sync.transform.parse import to_snake_case
 
 REDACTED = "[redacted]"
 
-# A key is secret when its folded form is one of these or ends in one of them after an underscore.
+# A key is secret when its snake_case form is one of these or ends in one of them after an underscore.
 SECRET_NAMES = (
     "token", "secret", "password", "passwd", "passphrase", "pwd", "api_key", "apikey", "secret_key",
     "private_key",
@@ -92,7 +92,7 @@ def is_secret_name(key: str) -> bool:
 
 
 def _redact_broken(found: re.Match[str]) -> str:
-    # A location is personal only in user_info, which a broken text does not tell: better too much.
+    # A location is personal only in user_info, but a broken text does not show where it is.
     return f'{found[1]}"{REDACTED}"'
 
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from unpod_sync.tables import MESSAGES
 from unpod_sync.transform.columns import RecordColumns, each_spelling, times
 from unpod_sync.transform.json_codec import embedded, encode
-from unpod_sync.transform.parse import ParseError, fold_role, is_missing, read_text
+from unpod_sync.transform.parse import ParseError, canonical_role, is_missing, read_text
 
 FIELD = "transcript"
 ROLE_KEYS = ("role", "speaker", "sender", "from")
@@ -56,7 +56,7 @@ def read_messages(batch: RecordColumns) -> Messages:
     columns = {
         "task_id": pa.array([record.id for record in batch.records], pa.string()).take(owner),
         "position": pc.subtract(pa.array(range(len(entries)), pa.int64()), first),
-        "role": each_spelling(labels, fold_role),
+        "role": each_spelling(labels, canonical_role),
         "role_label": labels,
         "content": contents,
         "sent_at": _moments(batch, moments, owner),
