@@ -82,7 +82,6 @@ def execution(run: JsonObject, total: int, completed: int) -> JsonObject:
 
 
 _UNDOCUMENTED = ("_id", "status", "assignee", "run_mode")
-_RECORD = ("created", "modified", "user_info")
 _MINIMAL = ("_id", "task_id", "run_id", "assignee", "status", "execution_type")
 
 
@@ -94,14 +93,3 @@ def documented_form(task: JsonObject) -> JsonObject:
 def minimal_form(task: JsonObject) -> JsonObject:
     """What the example of run tasks shows."""
     return {name: task[name] for name in _MINIMAL if name in task}
-
-
-def agent_task_form(task: JsonObject) -> JsonObject:
-    """What the tasks of an agent show: no times of the record, but the retry fields."""
-    reduced: JsonObject = {
-        "retry_attempt": 0,
-        "failure_count": 0,
-        "last_failure_reason": None,
-        "last_status_change": task.get("created"),
-    }
-    return reduced | {name: value for name, value in task.items() if name not in _RECORD}
