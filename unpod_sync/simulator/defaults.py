@@ -86,7 +86,7 @@ _MINIMAL = ("_id", "task_id", "run_id", "assignee", "status", "execution_type")
 
 
 def documented_form(task: JsonObject) -> JsonObject:
-    """What one documented page says that run tasks show."""
+    """The fields of run tasks on one documented page."""
     return {name: value for name, value in task.items() if name not in _UNDOCUMENTED}
 
 

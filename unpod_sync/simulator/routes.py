@@ -118,7 +118,7 @@ def find_route(path: str) -> Route | Response:
 def read_page(
     world: World, route: Route, query: Mapping[str, str], behaviour: ServerBehaviour, poison: set[str]
 ) -> Page | Response:
-    """The page asked for, read from the world in one piece and with the count that is told, or a refusal."""
+    """The page asked for, read from the world in one piece and with the count that is sent, or a refusal."""
     if route.space in behaviour.foreign or route.agent in behaviour.foreign:
         return access_response()
     bounds = _bounds(route.name, query, behaviour)
