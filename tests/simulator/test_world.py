@@ -488,18 +488,23 @@ def test_numbers_belong_to_nobody(demo: World) -> None:
 
 
 def test_it_runs_alone() -> None:
-    """`python -m unpod_sync.simulator` says in one JSON line where it is, and serves."""
+    """`unpod-sync simulate --json` says in one JSON document where it is, and serves."""
     import requests
 
-    options = "--port 0 --tasks 20 --spaces 1".split()  # noqa: SIM905
-    command = [sys.executable, "-m", "unpod_sync.simulator", *options]
+    options = "simulate --json --port 0 --tasks 20".split()  # noqa: SIM905
+    command = [sys.executable, "-m", "unpod_sync", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PACKAGE.parent.parent)
     try:
         assert process.stdout is not None
-        ready = json.loads(process.stdout.readline())
+        ready = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
         headers = {"Authorization": f"Token {ready['token']}", "Org-Handle": ready["org_handle"]}
-        url = f"{ready['base_url']}/api/v2/platform/spaces/{ready['spaces'][0]}/tasks/"
-        assert requests.get(url, headers=headers, timeout=5).json()["count"] == 20
+
+        def ask(path: str) -> dict[str, Any]:
+            url = f"{ready['base_url']}/api/v2/platform/{path}"
+            return dict(requests.get(url, headers=headers, timeout=5).json())
+
+        tokens = [space["token"] for space in ask("spaces/")["data"]]
+        assert sum(ask(f"spaces/{token}/tasks/")["count"] for token in tokens) == 20
     finally:
         process.terminate()
         process.wait(timeout=5)

@@ -1,4 +1,4 @@
-"""One call whole: what is known of it, what changed when, what was said."""
+"""One call: its columns, its versions with what changed in each, and its transcript."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def call_history(connection: duckdb.DuckDBPyConnection, word: str) -> CallHistor
 
 
 def _find(connection: duckdb.DuckDBPyConnection, word: str) -> str:
-    """The task id that `word` means; errors say what is near."""
+    """The task id that `word` means; errors name similar ids."""
     ids = _ids(
         connection,
         "starts_with(task_id, $word) or call_id = $word order by task_id <> $word, task_id limit 6",

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from unpod_sync.analytics.export import Sheet
 from unpod_sync.analytics.query import Result, run_sql
-from unpod_sync.analytics.writers import beside, rows, text_of
+from unpod_sync.analytics.writers import atomic_file, rows, text_of
 from unpod_sync.errors import UsageError
 
 MAX_ROWS = 1_048_576
@@ -48,7 +48,7 @@ def write_workbook(
         if number >= MAX_ROWS:
             raise _too_many(f"{sheet.name} has {number:,} rows", MAX_ROWS - 1)
     counts = {}
-    with beside(target) as temporary, temporary.open("wb") as out, _workbook(out) as book:
+    with atomic_file(target) as temporary, temporary.open("wb") as out, _workbook(out) as book:
         for sheet in sheets:
             counts[sheet.name] = _add_sheet(book, sheet.name, run_sql(connection, sheet.sql()))
     return counts

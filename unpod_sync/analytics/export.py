@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 
 from unpod_sync.analytics.query import relations
-from unpod_sync.analytics.writers import FORMULA, beside
+from unpod_sync.analytics.writers import FORMULA, atomic_file
 from unpod_sync.errors import UsageError
 from unpod_sync.suggest import did_you_mean
 from unpod_sync.warehouse.files import disk_errors
@@ -100,7 +100,7 @@ def write_sheet(connection: duckdb.DuckDBPyConnection, sheet: Sheet, target: Pat
         sql, options = sheet.sql(", ".join(columns)), "format csv, header"
     else:
         sql, options = sheet.sql(), PARQUET
-    with beside(target) as temporary:
+    with atomic_file(target) as temporary:
         return _copy(connection, sql, temporary, f"{options}, use_tmp_file false")
 
 

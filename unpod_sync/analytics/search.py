@@ -37,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message: `marks` says where the terms stand when it is a match."""
+    """One message: `marks` are the places of the terms, for a match."""
 
     position: int
     role: str | None

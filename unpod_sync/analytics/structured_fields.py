@@ -16,7 +16,7 @@ from unpod_sync.analytics.names import find, names_of
 from unpod_sync.errors import UsageError
 from unpod_sync.warehouse.files import disk_errors, write_atomically
 from unpod_sync.warehouse.queries import rows_as_dicts
-from unpod_sync.warehouse.schema import quote
+from unpod_sync.warehouse.schema import query_text, quote
 
 #: Keys per view at most: the commonest; a model that invents keys must not make a view of thousands.
 MOST_KEYS = 200
@@ -26,54 +26,6 @@ MARK = "-- Made by `unpod-sync fields --build`; it is written anew each time."
 
 #: Inferred type → SQL type.
 SQL_TYPES = {"number": "double", "boolean": "boolean", "date": "date", "text": "varchar"}
-
-#: A type fits when every value has it, or is a text of it; codes such as 007 and phone numbers stay text.
-FIELDS = """
-with keys as (
-    select
-        agent_handle,
-        key,
-        case
-            when count(value_text) = 0 then 'text'
-            when bool_and(
-                value_type = 'boolean' or (value_type = 'text' and lower(value_text) in ('true', 'false'))
-            ) then 'boolean'
-            when bool_and(
-                value_type = 'number' or regexp_full_match(value_text, '-?(0|[1-9][0-9]{0,8})([.][0-9]+)?')
-            ) then 'number'
-            when bool_and(
-                regexp_full_match(value_text, '[0-9]{4}-[0-9]{2}-[0-9]{2}')
-                and try_cast(value_text as date) is not null
-            ) then 'date'
-            else 'text'
-        end as type,
-        count(value_text) as call_count,
-        count(distinct value_text) as distinct_count,
-        mode(value_text) as example
-    from (select * replace (case when value_text is not null then value_type end as value_type)
-        from main.structured_fields)
-    group by agent_handle, key
-),
-
-agents as (
-    select agent_handle, any_value(agent_name) as agent_name, count(*) filter (where has_analysis) as analysed_count
-    from main.tasks left join main.agents using (agent_handle)
-    where main.tasks.deleted_at is null
-    group by agent_handle
-)
-
-select
-    agent_handle,
-    agent_name,
-    analysed_count,
-    list({
-        'key': key, 'type': type, 'call_count': call_count, 'coverage': call_count / nullif(analysed_count, 0),
-        'distinct_count': distinct_count, 'example': example
-    } order by call_count desc, key) as fields
-from agents inner join keys using (agent_handle)
-group by all
-order by agent_handle
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +56,7 @@ def fields(connection: duckdb.DuckDBPyConnection, agent: str | None = None) -> l
     """The agents that collect anything (one by handle or name, if given), with the keys they fill."""
     query = partial(rows_as_dicts, connection)
     handles = find("agent", names_of(query, "agent"), [agent] if agent else [])
-    rows = query(FIELDS)
+    rows = query(query_text("structured_field_types"))
     views = _unique_names(f"fields_{identifier(row['agent_name'] or row['agent_handle'])}" for row in rows)
     return [
         AgentFields(

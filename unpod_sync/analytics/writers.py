@@ -166,13 +166,13 @@ def refuse_database(path: Path) -> None:
         with path.open("rb") as file:
             is_database = file.read(12)[8:] == DUCKDB_MAGIC
     except OSError:
-        return  # writing says what is wrong
+        return  # writing raises the same error, with its message
     if is_database:
         raise UsageError(f"{path} is a DuckDB database and is not overwritten", "Name another file.")
 
 
 @contextlib.contextmanager
-def beside(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """A temporary neighbour that takes the place of `path` when the block ends well; mode 0600.
 
     Raises `UsageError` where a database or a file of the tool's own would be replaced.
@@ -193,11 +193,11 @@ def beside(path: Path) -> Iterator[Path]:
 
 def write_file(writer: Writer, result: Result, path: Path) -> int:
     """Writes an answer to a file, which appears whole or not at all. Returns the rows."""
-    with beside(path) as temporary, temporary.open("wb") as out:
+    with atomic_file(path) as temporary, temporary.open("wb") as out:
         return writer(result, out)
 
 
 def write_text(text: str, path: Path) -> None:
     """Writes text to a file, which appears whole or not at all."""
-    with beside(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_bytes(text.encode(errors="backslashreplace"))

@@ -17,7 +17,7 @@ from typing import Any
 
 from unpod_sync.report.kpis import Difference, Rate
 from unpod_sync.report.periods import Period
-from unpod_sync.warehouse.schema import sql_files
+from unpod_sync.warehouse.schema import query_text
 
 Rows = Callable[[str, Mapping[str, object]], list[dict[str, Any]]]
 
@@ -36,10 +36,9 @@ def changes(
     each agent, and each agent within a space. The bounds are None where a period has fewer than `MIN_DAYS` days
     with cases.
     """
-    [path] = sql_files("report")
     asked = {"since_before": before.since, "since": now.since, "until": now.until, "by_part": by_part}
     values = ", ".join(f"${name} as {name}" for name in asked)
-    sql = f"with asked as (select {values}) from ({path.read_text(encoding='utf-8')})"
+    sql = f"with asked as (select {values}) from ({query_text('rate_changes')})"
     found: dict[tuple[str, str], list[Difference]] = {}
     for row in rows(sql, asked):
         space, agent = row["label"].split(SEPARATOR)

@@ -255,9 +255,9 @@ def _trend(scoped: ScopedViews, period: Period) -> tuple[Kpis, ...]:
     return tuple(rows.get(start) or empty_kpis(start) for start in starts)
 
 
-def _named(rows: tuple[Kpis, ...], names: dict[str, str], nobody: str) -> tuple[Kpis, ...]:
+def _named(rows: tuple[Kpis, ...], names: dict[str, str], unnamed: str) -> tuple[Kpis, ...]:
     """With names for keys, the busiest first."""
-    named = (replace(row, label=names.get(row.label, row.label) or nobody) for row in rows)
+    named = (replace(row, label=names.get(row.label, row.label) or unnamed) for row in rows)
     return tuple(sorted(named, key=lambda row: (-row.connected.cases, row.label)))
 
 

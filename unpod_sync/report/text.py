@@ -250,7 +250,7 @@ def _moved(now: Rate, before: Rate, change: Difference | None) -> Text:
 
 
 def _parts(title: str, content: Report, rows: tuple[Kpis, ...], width: int) -> Iterator[RenderableType]:
-    """Agents or spaces beside each other."""
+    """Agents or spaces, one a line."""
     detail = content.scope.detail
     yield _title(title, fmt.days(detail.since, detail.until))
     table = _table()

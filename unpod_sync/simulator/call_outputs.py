@@ -100,17 +100,11 @@ def finished(rng: Random, call: Call, analysis: JsonObject | None, *, recorded: 
     clock = _clock(style)
     call_id = f"call_{rng.getrandbits(64):016x}"
     reason = "voicemail" if call.talk.outcome == "voicemail" else rng.choice(_ENDS)
-    output: JsonObject = {
-        "call_id": call_id,
-        "customer": call.contact.name,
-        "contact_number": call.contact.number,
-        "call_end_reason": "caller_hangup" if style == "documented" and reason else reason,
+    if style == "documented" and reason:
+        reason = "caller_hangup"
+    output = _output(call.agent, call.contact, call_id, reason, call.started, call.ended) | {
         "recording_url": recording_url(call_id) if recorded else "",
         "transcript": _transcript(rng, call, clock),
-        "start_time": clock(call.started),
-        "end_time": clock(call.ended),
-        "assistant_number": call.agent.number,
-        "call_summary": None,
         "duration": round(call.seconds, 3) if style == "provider" else int(call.seconds),
         "cost": call.cost,
         "call_type": f"{call.direction}PhoneCall" if style == "provider" else call.direction,
@@ -131,10 +125,18 @@ def recording_url(call_id: str) -> str:
 def missed(kind: str, agent: Agent, contact: Contact, started: datetime, analysis: JsonObject) -> JsonObject:
     """A call that nobody took, for the last time."""
     reason, status = _MISSED[kind]
+    call_id = f"call_{int(started.timestamp()):016x}"
+    output = _output(agent, contact, call_id, reason, started, started + timedelta(seconds=28))
+    return output | {"call_status": status, "post_call_data": analysis}
+
+
+def _output(
+    agent: Agent, contact: Contact, call_id: str, reason: str | None, started: datetime, ended: datetime
+) -> JsonObject:
+    """An output of a call in which nothing was said."""
     clock = _clock(agent.style)
-    ended = started + timedelta(seconds=28)
     return {
-        "call_id": f"call_{int(started.timestamp()):016x}",
+        "call_id": call_id,
         "customer": contact.name,
         "contact_number": contact.number,
         "call_end_reason": reason,
@@ -147,9 +149,9 @@ def missed(kind: str, agent: Agent, contact: Contact, started: datetime, analysi
         "duration": 0,
         "cost": 0.0,
         "call_type": "outbound",
-        "call_status": status,
+        "call_status": None,
         "metadata": {"cost": 0.0, "type": "outbound", "usage": {}},
-        "post_call_data": analysis,
+        "post_call_data": None,
     }
 
 

@@ -82,26 +82,14 @@ def execution(run: JsonObject, total: int, completed: int) -> JsonObject:
 
 
 _UNDOCUMENTED = ("_id", "status", "assignee", "run_mode")
-_RECORD = ("created", "modified", "user_info")
 _MINIMAL = ("_id", "task_id", "run_id", "assignee", "status", "execution_type")
 
 
 def documented_form(task: JsonObject) -> JsonObject:
-    """What one documented page says that run tasks show."""
+    """The fields of run tasks on one documented page."""
     return {name: value for name, value in task.items() if name not in _UNDOCUMENTED}
 
 
 def minimal_form(task: JsonObject) -> JsonObject:
     """What the example of run tasks shows."""
     return {name: task[name] for name in _MINIMAL if name in task}
-
-
-def agent_task_form(task: JsonObject) -> JsonObject:
-    """What the tasks of an agent show: no times of the record, but the retry fields."""
-    reduced: JsonObject = {
-        "retry_attempt": 0,
-        "failure_count": 0,
-        "last_failure_reason": None,
-        "last_status_change": task.get("created"),
-    }
-    return reduced | {name: value for name, value in task.items() if name not in _RECORD}

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from unpod_sync.simulator.campaigns import OUTCOMES, PHRASES, Agent, Campaign
+from unpod_sync.simulator.campaigns import OUTCOMES, PHRASES, Agent, Campaign, Wish
 from unpod_sync.simulator.contacts import Contact
 
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -41,12 +41,7 @@ def converse(
 ) -> Talk:
     """A conversation that ends with the outcome given."""
     talk = Talk(outcome)
-    slots = {
-        "name": contact.name,
-        "first": contact.first_name,
-        "agent": agent.name,
-        "company": campaign.company,
-    }
+    slots = _slots(campaign, agent, contact)
     _greet(talk, rng, campaign, contact, slots)
     if outcome == "dropped":
         talk.user(rng.choice(PHRASES["lost"]))
@@ -64,14 +59,20 @@ def converse(
 def voicemail(rng: Random, campaign: Campaign, agent: Agent, contact: Contact) -> Talk:
     """The agent talks to an answering machine."""
     talk = Talk("voicemail")
-    talk.agent(
-        rng.choice(campaign.openings).format(
-            name=contact.name, first=contact.first_name, agent=agent.name, company=campaign.company
-        )
-    )
+    talk.agent(rng.choice(campaign.openings).format(**_slots(campaign, agent, contact)))
     if rng.random() < 0.6:
         talk.agent(PHRASES["missed_you"][0].format(first=contact.first_name))
     return talk
+
+
+def _slots(campaign: Campaign, agent: Agent, contact: Contact) -> dict[str, str]:
+    """What the texts may name."""
+    return {
+        "name": contact.name,
+        "first": contact.first_name,
+        "agent": agent.name,
+        "company": campaign.company,
+    }
 
 
 def _greet(talk: Talk, rng: Random, campaign: Campaign, contact: Contact, slots: dict[str, str]) -> None:
@@ -101,12 +102,16 @@ def _agree(talk: Talk, rng: Random, campaign: Campaign, slots: dict[str, str], s
     talk.user(rng.choice(campaign.agreed))
     wishes = rng.sample(campaign.wishes, rng.randint(1, len(campaign.wishes)))
     for place, wish in enumerate(sorted(wishes, key=list(campaign.wishes).index)):
-        talk.agent(wish.ask if place else f"Glad to hear that. {wish.ask}")
-        value, words = rng.choice(list(wish.replies))
-        talk.user(words)
-        talk.facts[wish.key] = value
+        _ask(talk, rng, wish, wish.ask if place else f"Glad to hear that. {wish.ask}")
     talk.agent(rng.choice(campaign.confirmed).format(**slots))
     _part(talk, rng)
+
+
+def _ask(talk: Talk, rng: Random, wish: Wish, question: str) -> None:
+    talk.agent(question)
+    value, words = rng.choice(list(wish.replies))
+    talk.user(words)
+    talk.facts[wish.key] = value
 
 
 def _postpone(talk: Talk, rng: Random, campaign: Campaign, slots: dict[str, str], started: datetime) -> None:
@@ -121,10 +126,7 @@ def _send(talk: Talk, rng: Random, campaign: Campaign, slots: dict[str, str], st
     talk.user(rng.choice(PHRASES["send_it"]))
     if rng.random() < 0.5:
         wish = rng.choice(list(campaign.wishes))
-        talk.agent(f"Gladly. {wish.ask}")
-        value, words = rng.choice(list(wish.replies))
-        talk.user(words)
-        talk.facts[wish.key] = value
+        _ask(talk, rng, wish, f"Gladly. {wish.ask}")
     talk.agent(rng.choice(PHRASES["sending"]).format(**slots))
     _part(talk, rng)
 
@@ -157,16 +159,18 @@ def _callback(rng: Random, started: datetime) -> tuple[datetime, str]:
         return started + timedelta(hours=hours), f"in {hours} hours" if hours > 1 else "in an hour"
     if kind == 1:
         hour = rng.choice((10, 11, 17, 18, 19))
-        at = (started + timedelta(days=1)).replace(hour=hour, minute=0, second=0, microsecond=0)
-        return at, f"tomorrow at {hour if hour < 13 else hour - 12} {'am' if hour < 13 else 'pm'}"
+        return _at(
+            started, 1, hour
+        ), f"tomorrow at {hour if hour < 13 else hour - 12} {'am' if hour < 13 else 'pm'}"
     if kind == 2:
         days = rng.randint(2, 5)
-        at = (started + timedelta(days=days)).replace(
-            hour=rng.choice((10, 18)), minute=0, second=0, microsecond=0
-        )
+        at = _at(started, days, rng.choice((10, 18)))
         return at, f"on {_DAYS[at.weekday()]} {'morning' if at.hour < 12 else 'evening'}"
-    at = (started + timedelta(days=7)).replace(hour=11, minute=0, second=0, microsecond=0)
-    return at, "next week, around eleven"
+    return _at(started, 7, 11), "next week, around eleven"
+
+
+def _at(started: datetime, days: int, hour: int) -> datetime:
+    return (started + timedelta(days=days)).replace(hour=hour, minute=0, second=0, microsecond=0)
 
 
 _END: Final = {

@@ -24,7 +24,7 @@ KINDS: Final = frozenset(RETRYABLE) | {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to misbehave.
+    """One way to misbehave. More than twelve fields, since each kind has its own.
 
     `match` is a substring or a regular expression of path and query ("" is every API request), `times` how
     often it strikes at most, `probability` how often of those it could. The other fields matter to some

@@ -39,7 +39,7 @@ def message_response(status: int, message: str) -> Response:
 
 
 def access_response(message: str = "You don't have access to this space") -> Response:
-    """206 for someone without access or a space nobody knows."""
+    """206 for someone without access or for an unknown space."""
     return json_response(206, {"status_code": 206, "message": message, "data": {}})
 
 

@@ -32,9 +32,8 @@ _ROUTES: Final = {
     "run_tasks": ("spaces/(?P<space>[^/]+)/runs/(?P<run>[^/]+)/tasks/", "Tasks Fetched Successfully"),
     "tasks": ("spaces/(?P<space>[^/]+)/tasks/", "Tasks Fetched Successfully"),
     "executions": ("agents/(?P<agent>[^/]+)/executions/", "Executions fetched successfully"),
-    "agent_tasks": ("agents/(?P<agent>[^/]+)/tasks/", "Tasks Fetched Successfully"),
 }
-RESOURCES: Final = frozenset(_ROUTES) - {"agent_tasks"}
+RESOURCES: Final = frozenset(_ROUTES)
 """The lists that a client reads."""
 
 LISTINGS: Final = frozenset({"spaces", "agents", "organizations"})
@@ -119,7 +118,7 @@ def find_route(path: str) -> Route | Response:
 def read_page(
     world: World, route: Route, query: Mapping[str, str], behaviour: ServerBehaviour, poison: set[str]
 ) -> Page | Response:
-    """The page asked for, read from the world in one piece and with the count that is told, or a refusal."""
+    """The page asked for, read from the world in one piece and with the count that is sent, or a refusal."""
     if route.space in behaviour.foreign or route.agent in behaviour.foreign:
         return access_response()
     bounds = _bounds(route.name, query, behaviour)
@@ -188,9 +187,4 @@ def _objects(world: World, route: Route, behaviour: ServerBehaviour) -> list[Jso
             return [space for space in world.spaces if space["token"] not in behaviour.unlisted]
         case "agents":
             return world.agents
-        case "executions":
-            return world.executions(route.agent)
-    rows = [row for space in world.live_spaces() for row in space.tasks]
-    mine = [row for row in rows if row.payload().get("assignee") == route.agent]
-    mine.sort(key=lambda row: row.key, reverse=True)
-    return [defaults.agent_task_form(row.payload()) for row in mine]
+    return world.executions(route.agent)

@@ -47,7 +47,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class SpacePlan:
-    """A space and the campaigns that call from it. `kind` says how its week looks."""
+    """A space and the campaigns that call from it. `kind` is the pattern of its week."""
 
     token: str
     kind: int

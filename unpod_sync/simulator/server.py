@@ -26,7 +26,7 @@ from unpod_sync.simulator.routes import Page, Route, ServerBehaviour, find_route
 from unpod_sync.simulator.world import World
 
 NEEDS_ORG_HANDLE = frozenset({"spaces", "agents"})
-"""The listings that refuse a request without Org-Handle; `organizations/` tells which there are."""
+"""The listings that refuse a request without Org-Handle; `organizations/` lists them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ class WorldState:
             return self._locate(task_id)[1].copy()
 
     def executions(self, agent_handle: str) -> list[JsonObject]:
-        """What the executions endpoint says of an agent: its runs, newest first, with the counts of now."""
+        """The executions of an agent: its runs, newest first, with the counts of now."""
         with self.lock:
             found = []
             for space in self._spaces.values():

@@ -38,6 +38,11 @@ def sql_files(folder: str) -> list[Path]:
     return sorted((sql_folder() / folder).glob("*.sql"))
 
 
+def query_text(name: str) -> str:
+    """A query of `sql/queries/`: what a command asks beyond the views."""
+    return (sql_folder() / "queries" / f"{name}.sql").read_text(encoding="utf-8")
+
+
 def quote(text: str) -> str:
     """`text` as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"

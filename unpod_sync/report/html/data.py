@@ -75,10 +75,10 @@ ORDER = (
 class Keys:
     """Numbers for the spaces, agents and outcomes that rows name."""
 
-    def __init__(self, names: dict[str, str], nobody: str) -> None:
-        """`names` are shown for keys; `nobody` for NULL."""
+    def __init__(self, names: dict[str, str], unnamed: str) -> None:
+        """`names` are shown for keys; `unnamed` for NULL."""
         self._names = names
-        self._nobody = nobody
+        self._unnamed = unnamed
         self._numbers: dict[str | None, int] = {}
 
     def number(self, key: str | None) -> int:
@@ -88,7 +88,7 @@ class Keys:
     @property
     def labels(self) -> list[str]:
         """Names in the order of numbers; a name that two keys share gets the end of its key."""
-        shown = [self._nobody if key is None else self._names.get(key, key) for key in self._numbers]
+        shown = [self._unnamed if key is None else self._names.get(key, key) for key in self._numbers]
         return [
             f"{name} …{key[-4:]}" if key and shown.count(name) > 1 else name
             for key, name in zip(self._numbers, shown, strict=True)
