@@ -140,7 +140,7 @@ class Client:
     @property
     def requests_per_minute_seen(self) -> int | None:
         """What the server allowed in a minute, None when it refused nothing; the next client may start with it."""
-        return self._limiter.per_minute
+        return self._limiter.pace.per_minute
 
     @property
     def requests_left(self) -> int | None:
@@ -247,7 +247,7 @@ class Client:
             outcome = self._attempt(job, attempt, stop, ticket)
             if isinstance(outcome, Page):
                 return outcome
-            wait = retry_delay(outcome, attempt, policy, self._random, self._limiter.refusals)
+            wait = retry_delay(outcome, attempt, policy, self._random, self._limiter.pace.refusals)
             if wait is None:
                 self._emit("failed", job, attempt, outcome)
                 raise error_for(outcome, resource, page, attempt, self._now())
@@ -296,8 +296,11 @@ class Client:
     def _hold_bytes(self, ticket: int, number: int, stop: threading.Event) -> None:
         if not self._byte_budget.try_take(ticket, number):
             # The server is done: the first in line may need this place among those in flight.
-            with self._limiter.released():
+            self._limiter.release()
+            try:
                 self._byte_budget.take(ticket, number, stop)
+            finally:
+                self._limiter.release(-1)
 
     def _read(self, job: Job, attempt: int, answer: Response, sent_at: float) -> Page | Failure:
         """Make a page of an answer, and let the pace learn from it."""
@@ -309,12 +312,9 @@ class Client:
         content = parse_response(answer, kind=resource.kind, page=page, now=server_now, scrub=self._redact)
         rate = read_rate(answer.headers, server_now)
         if isinstance(content, Failure):
-            if content.kind is FailureKind.RATE:
-                self._limiter.on_rate_limited(sent_at, rate, content.retry_after_seconds)
-            else:
-                self._limiter.on_response(sent_at, rate, is_good=False)
-                if content.status in _OVERLOADED:
-                    self._limiter.on_overload()
+            self._limiter.on_response(sent_at, rate, content.kind)
+            if content.status in _OVERLOADED:
+                self._limiter.on_overload()
             return content
         self._limiter.on_response(sent_at, rate)
         if self._on_event is not None:
