@@ -51,7 +51,6 @@ class RequestEvent:
     kind: str
     resource: Resource
     page: int
-    size: int
     attempt: int
     status: int = 0
     seconds: float = 0.0
@@ -94,9 +93,8 @@ class Client:
     ) -> None:
         """Nothing is sent yet. Raises ConfigurationError for an unusable address, token or handle.
 
-        `sleep`, `monotonic` and `now` (aware) serve pace and backoff. `on_event` is called from the thread
-        that did the work, and so is `on_time`, with the server's time in every answer, also in one that
-        refuses (None without a Date header).
+        `sleep`, `monotonic` and `now` (aware) serve pace and backoff. `on_event` is called in the worker's thread,
+        and so is `on_time`, with the server's time in every answer (None without a Date header).
         """
         self.base_url = check_base_url(base_url)
         key = _check_token(token)
@@ -187,17 +185,15 @@ class Client:
         """Fetch `jobs` with several in flight and yield each with its page, in the jobs' order.
 
         `transform` runs in the worker's thread and its result comes instead of the page. An
-        ApiError comes as a value; after a CredentialsError or BudgetError the consumer should
-        stop. `jobs` is read in the consumer's thread, at most `look_ahead` (default: workers + 2)
-        ahead of what was yielded, so it may depend on earlier results. Closing the generator gives
-        up what is under way within about a second.
+        ApiError comes as a value. `jobs` is read in the consumer's thread, at most `look_ahead`
+        (default: workers + 2) ahead of what was yielded, so it may depend on earlier results.
+        Closing the generator gives up what is in flight within about a second.
         """
         stop = threading.Event()
         with self._lock:
             if self._closed.is_set():
                 raise RuntimeError("the client is closed")
             self._stops.add(stop)
-
         tickets: set[int] = set()
 
         def numbered() -> Iterator[tuple[int, Job]]:
@@ -211,17 +207,20 @@ class Client:
             return page if transform is None else transform(page)
 
         def give_up() -> None:
-            self._transport.abort(stop)
-            with self._lock:
-                self._stops.discard(stop)
-            for ticket in tickets:
-                self._byte_budget.leave(ticket)
+            self._give_up(stop, tickets)
 
         ahead = self._config.workers + 2 if look_ahead is None else max(1, look_ahead)
         results = worker_pool.run(
             numbered(), work, workers=self._config.workers, look_ahead=ahead, stop=stop, on_stop=give_up
         )
         return self._taken_over(results, tickets)
+
+    def _give_up(self, stop: threading.Event, tickets: set[int]) -> None:
+        self._transport.abort(stop)
+        with self._lock:
+            self._stops.discard(stop)
+        for ticket in tickets:
+            self._byte_budget.leave(ticket)
 
     def _taken_over(
         self, results: Generator[tuple[tuple[int, Job], Any]], tickets: set[int]
@@ -318,16 +317,10 @@ class Client:
             return content
         self._limiter.on_response(sent_at, rate)
         if self._on_event is not None:
-            self._on_event(RequestEvent("answer", *job, attempt, answer.status, answer.seconds))
+            self._on_event(RequestEvent("answer", resource, page, attempt, answer.status, answer.seconds))
+        sequence = next(self._sequence)
         return Page(
-            resource,
-            page,
-            size,
-            content.rows,
-            content.count,
-            next(self._sequence),
-            server_time,
-            len(answer.body),
+            resource, page, size, content.rows, content.count, sequence, server_time, len(answer.body)
         )
 
     def _rest(self, seconds: float, stop: threading.Event) -> None:
@@ -340,9 +333,10 @@ class Client:
 
     def _emit(self, kind: str, job: Job, attempt: int, failure: Failure, wait: float = 0.0) -> None:
         if self._on_event is not None:
-            self._on_event(
-                RequestEvent(kind, *job, attempt, failure.status, wait_seconds=wait, text=failure.text)
+            event = RequestEvent(
+                kind, *job[:2], attempt, failure.status, wait_seconds=wait, text=failure.text
             )
+            self._on_event(event)
 
 
 def _check_token(token: str) -> str:
@@ -366,9 +360,8 @@ def _headers(key: str, org_handle: str | None) -> dict[str, str]:
     }
     handle = (org_handle or "").strip()
     if not re.fullmatch(r"[\x20-\x7e]*", handle):
-        raise ConfigurationError(
-            "the organisation handle holds characters that no handle has", "Check UNPOD_ORG_HANDLE."
-        )
+        text = "the organisation handle holds characters that no handle has"
+        raise ConfigurationError(text, "Check UNPOD_ORG_HANDLE.")
     if handle:
         headers["Org-Handle"] = handle
     return headers
