@@ -51,7 +51,6 @@ class RequestEvent:
     kind: str
     resource: Resource
     page: int
-    size: int
     attempt: int
     status: int = 0
     seconds: float = 0.0
@@ -94,9 +93,8 @@ class Client:
     ) -> None:
         """Nothing is sent yet. Raises ConfigurationError for an unusable address, token or handle.
 
-        `sleep`, `monotonic` and `now` (aware) serve pace and backoff. `on_event` is called from the thread
-        that did the work, and so is `on_time`, with the server's time in every answer, also in one that
-        refuses (None without a Date header).
+        `sleep`, `monotonic` and `now` (aware) serve pace and backoff. `on_event` is called in the worker's thread,
+        and so is `on_time`, with the server's time in every answer (None without a Date header).
         """
         self.base_url = check_base_url(base_url)
         key = _check_token(token)
@@ -140,7 +138,7 @@ class Client:
     @property
     def requests_per_minute_seen(self) -> int | None:
         """What the server allowed in a minute, None when it refused nothing; the next client may start with it."""
-        return self._limiter.per_minute
+        return self._limiter.pace.per_minute
 
     @property
     def requests_left(self) -> int | None:
@@ -187,17 +185,15 @@ class Client:
         """Fetch `jobs` with several in flight and yield each with its page, in the jobs' order.
 
         `transform` runs in the worker's thread and its result comes instead of the page. An
-        ApiError comes as a value; after a CredentialsError or BudgetError the consumer should
-        stop. `jobs` is read in the consumer's thread, at most `look_ahead` (default: workers + 2)
-        ahead of what was yielded, so it may depend on earlier results. Closing the generator gives
-        up what is under way within about a second.
+        ApiError comes as a value. `jobs` is read in the consumer's thread, at most `look_ahead`
+        (default: workers + 2) ahead of what was yielded, so it may depend on earlier results.
+        Closing the generator gives up what is in flight within about a second.
         """
         stop = threading.Event()
         with self._lock:
             if self._closed.is_set():
                 raise RuntimeError("the client is closed")
             self._stops.add(stop)
-
         tickets: set[int] = set()
 
         def numbered() -> Iterator[tuple[int, Job]]:
@@ -211,17 +207,20 @@ class Client:
             return page if transform is None else transform(page)
 
         def give_up() -> None:
-            self._transport.abort(stop)
-            with self._lock:
-                self._stops.discard(stop)
-            for ticket in tickets:
-                self._byte_budget.leave(ticket)
+            self._give_up(stop, tickets)
 
         ahead = self._config.workers + 2 if look_ahead is None else max(1, look_ahead)
         results = worker_pool.run(
             numbered(), work, workers=self._config.workers, look_ahead=ahead, stop=stop, on_stop=give_up
         )
         return self._taken_over(results, tickets)
+
+    def _give_up(self, stop: threading.Event, tickets: set[int]) -> None:
+        self._transport.abort(stop)
+        with self._lock:
+            self._stops.discard(stop)
+        for ticket in tickets:
+            self._byte_budget.leave(ticket)
 
     def _taken_over(
         self, results: Generator[tuple[tuple[int, Job], Any]], tickets: set[int]
@@ -247,7 +246,7 @@ class Client:
             outcome = self._attempt(job, attempt, stop, ticket)
             if isinstance(outcome, Page):
                 return outcome
-            wait = retry_delay(outcome, attempt, policy, self._random, self._limiter.refusals)
+            wait = retry_delay(outcome, attempt, policy, self._random, self._limiter.pace.refusals)
             if wait is None:
                 self._emit("failed", job, attempt, outcome)
                 raise error_for(outcome, resource, page, attempt, self._now())
@@ -296,8 +295,11 @@ class Client:
     def _hold_bytes(self, ticket: int, number: int, stop: threading.Event) -> None:
         if not self._byte_budget.try_take(ticket, number):
             # The server is done: the first in line may need this place among those in flight.
-            with self._limiter.released():
+            self._limiter.release()
+            try:
                 self._byte_budget.take(ticket, number, stop)
+            finally:
+                self._limiter.release(-1)
 
     def _read(self, job: Job, attempt: int, answer: Response, sent_at: float) -> Page | Failure:
         """Make a page of an answer, and let the pace learn from it."""
@@ -309,25 +311,16 @@ class Client:
         content = parse_response(answer, kind=resource.kind, page=page, now=server_now, scrub=self._redact)
         rate = read_rate(answer.headers, server_now)
         if isinstance(content, Failure):
-            if content.kind is FailureKind.RATE:
-                self._limiter.on_rate_limited(sent_at, rate, content.retry_after_seconds)
-            else:
-                self._limiter.on_response(sent_at, rate, is_good=False)
-                if content.status in _OVERLOADED:
-                    self._limiter.on_overload()
+            self._limiter.on_response(sent_at, rate, content.kind)
+            if content.status in _OVERLOADED:
+                self._limiter.on_overload()
             return content
         self._limiter.on_response(sent_at, rate)
         if self._on_event is not None:
-            self._on_event(RequestEvent("answer", *job, attempt, answer.status, answer.seconds))
+            self._on_event(RequestEvent("answer", resource, page, attempt, answer.status, answer.seconds))
+        sequence = next(self._sequence)
         return Page(
-            resource,
-            page,
-            size,
-            content.rows,
-            content.count,
-            next(self._sequence),
-            server_time,
-            len(answer.body),
+            resource, page, size, content.rows, content.count, sequence, server_time, len(answer.body)
         )
 
     def _rest(self, seconds: float, stop: threading.Event) -> None:
@@ -340,9 +333,10 @@ class Client:
 
     def _emit(self, kind: str, job: Job, attempt: int, failure: Failure, wait: float = 0.0) -> None:
         if self._on_event is not None:
-            self._on_event(
-                RequestEvent(kind, *job, attempt, failure.status, wait_seconds=wait, text=failure.text)
+            event = RequestEvent(
+                kind, *job[:2], attempt, failure.status, wait_seconds=wait, text=failure.text
             )
+            self._on_event(event)
 
 
 def _check_token(token: str) -> str:
@@ -366,9 +360,8 @@ def _headers(key: str, org_handle: str | None) -> dict[str, str]:
     }
     handle = (org_handle or "").strip()
     if not re.fullmatch(r"[\x20-\x7e]*", handle):
-        raise ConfigurationError(
-            "the organisation handle holds characters that no handle has", "Check UNPOD_ORG_HANDLE."
-        )
+        text = "the organisation handle holds characters that no handle has"
+        raise ConfigurationError(text, "Check UNPOD_ORG_HANDLE.")
     if handle:
         headers["Org-Handle"] = handle
     return headers

@@ -1,36 +1,25 @@
-"""When the next request may be sent, and how many at once: one limiter for all threads.
-
-The parts each answer one question: `RequestBudget` and `FixedPace` hold what the user allows, `ServerWindow`
-what the server's headers allow, `ObservedLimit` what its 429 answers show, `ConcurrencyLimit` how many requests
-may be in flight.
-"""
+"""When the next request may be sent, and how many at once: one limiter for all threads."""
 
 from __future__ import annotations
 
 import math
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from unpod_sync.api.failures import FailureKind
 from unpod_sync.api.worker_pool import POLL_SECONDS, StoppedError
 from unpod_sync.errors import BudgetError
 
 MINUTE_SECONDS = 60.0
-"""The span over which request limits are documented to be counted."""
+"""The longest span over which request limits are documented to be counted."""
 
-LONG_WAIT_SECONDS = 8.0
-"""A refusal that lasts longer comes from a limit that is counted by the minute."""
+STRAY_ANSWERS, LONG_WAIT_SECONDS = 20, 8.0
+"""A single 429 after so many answers, over after a shorter wait, is no limit."""
 
-STRAY_ANSWERS = 20
-"""A single 429 after so many answers, with a short wait, is no limit."""
-
-TRUSTED_SPANS, TRUSTED_SECONDS = 10, 180.0
-"""How long an observed limit holds, whichever is shorter; then the server is tried again."""
-
-FIRST_IN_FLIGHT = 2
+MARGIN, RISE, SLOWEST_PER_SECOND = 0.97, 1.05, 0.3
+"""A learned pace begins so much below what the server allowed, and rises so much at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,158 +83,119 @@ def _number(text: str | None) -> float | None:
     return float(text) if is_plain else None
 
 
-class FixedPace:
-    """The user's requests per minute, evenly spaced."""
-
-    def __init__(self, per_minute: int | None) -> None:
-        """None: no pace."""
-        self._interval = 60.0 / per_minute if per_minute else 0.0
-        self._next_at = -math.inf
-
-    def delay(self, now: float) -> float:
-        """Seconds until the next request may be sent."""
-        return self._next_at - now
-
-    def on_sent(self, now: float) -> None:
-        """A request is sent."""
-        self._next_at = now + self._interval
-
-
 class ServerWindow:
     """What the server asks for: `Retry-After`, and the requests left by `X-RateLimit-*`."""
 
     def __init__(self, longest_wait_seconds: float) -> None:
         """A window that ends later than `longest_wait_seconds` from now is not waited for."""
         self._longest = longest_wait_seconds
-        self._blocked_until = -math.inf
-        self._remaining = math.inf
-        self._ends_at = -math.inf
+        self.blocked_until = self._ends_at = self._sent_at = -math.inf
+        self.remaining = math.inf
 
-    def delay(self, now: float) -> float:
-        """Seconds until the next request may be sent."""
-        is_used_up = self._remaining <= 0 and now < self._ends_at
-        return max(self._blocked_until, self._ends_at if is_used_up else now) - now
+    def delay(self, now: float, in_flight: int) -> float:
+        """Seconds until the next request may be sent; infinite: not before one in flight has ended."""
+        if self.remaining > 0:
+            return self.blocked_until - now
+        # Of a window that slides only a part is free at its end: the next answer shows how much.
+        is_over = now >= self._ends_at
+        return math.inf if in_flight and is_over else max(self.blocked_until, self._ends_at) - now
 
-    def on_sent(self, now: float) -> None:
-        """A request is sent."""
-        self._remaining = self._remaining - 1 if now < self._ends_at else math.inf
-
-    def block_until(self, at: float) -> None:
-        """Nothing may be sent before `at`."""
-        self._blocked_until = max(self._blocked_until, at)
-
-    def on_headers(self, rate: RateHeaders | None, now: float, in_flight: int) -> None:
+    def on_headers(self, rate: RateHeaders | None, sent_at: float, now: float, in_flight: int) -> None:
         """Take the server's count of what is left, less the requests it has not counted yet."""
         if rate is None or not 0 < rate.reset_in_seconds <= self._longest:
+            if now >= self._ends_at:
+                self.remaining = math.inf
             return
         ends_at = now + rate.reset_in_seconds
         remaining: float = max(0, rate.remaining - in_flight)
-        if now < self._ends_at and abs(ends_at - self._ends_at) < 2.0:
-            remaining, ends_at = min(remaining, self._remaining), max(ends_at, self._ends_at)
+        if now < self._ends_at and (abs(ends_at - self._ends_at) < 2.0 or sent_at < self._sent_at):
+            remaining, ends_at = min(remaining, self.remaining), max(ends_at, self._ends_at)
         elif ends_at < self._ends_at:
             return
-        self._remaining, self._ends_at = remaining, ends_at
+        self.remaining, self._ends_at, self._sent_at = remaining, ends_at, max(sent_at, self._sent_at)
 
 
-class ObservedLimit:
-    """How many requests the server answered before a 429, and in which span: for servers that do not state it.
+class LearnedPace:
+    """How fast requests may be sent, learned from 429 answers, for servers that do not state their limit.
 
-    The first observation is a guess, since its span may have begun before us: near it one request at a time is
-    sent, and it is doubled when it was too low. Later ones are exact: no more is sent in any span, for some time.
+    What was answered from the end of one refusal to the end of the next, divided by that time, is what the server
+    allows, whether it counts by the minute or the second or fills a bucket. The pace begins a little below that and
+    rises after every span as long as the one it was learned in: the better it is known, the slower it rises.
     After a 429 one request at a time is sent until one is answered.
     """
 
     def __init__(self, per_minute: int | None) -> None:
-        """`per_minute`: the guess with which an earlier sync ended."""
-        self._allowed: float = per_minute or math.inf
-        self._span = MINUTE_SECONDS
-        self._exact_until = -math.inf
-        self._answered: deque[float] = deque()  # since the last refusal ended
-        self._earlier: list[float] = []
-        self._count = self._minute_count = 0
-        self._began_at = -math.inf
-        self._refused_at: float | None = None
-        self._last_refused_at = -math.inf
-        self._is_known = self._is_repeated = self._is_stray = False
+        """`per_minute`: what an earlier sync saw; close to it one request at a time is sent."""
         self.refusals = 0
+        self._guess: float = per_minute or math.inf
+        self._per_second: float | None = None
+        self._span = self._next_at = self._rises_at = self._refused_at = self._last_refused_at = 0.0
+        self._began_at = math.inf
+        self._answered = self._since_refusal = 0
+        self._is_single = True
 
     @property
     def per_minute(self) -> int | None:
-        """What a minute allowed, None when nothing is known."""
-        return int(self._allowed) if self._span == MINUTE_SECONDS and self._allowed < math.inf else None
+        """What a minute allows, None when nothing is known."""
+        known = self._guess if self._per_second is None else self._per_second * MINUTE_SECONDS
+        return max(1, round(known)) if known < math.inf else None
 
     def delay(self, now: float, in_flight: int) -> float:
         """Seconds until the next request may be sent; infinite: not before one in flight has ended."""
-        self._forget(now)
-        alone = math.inf if in_flight else 0.0
-        if self._refused_at is not None:
-            return alone
-        if len(self._answered) + in_flight < self._allowed:
-            return 0.0
-        if now < self._exact_until and self._answered:
-            return self._answered[0] + self._span - now
-        return alone
+        is_near = self._answered + in_flight >= self._guess and now < self._began_at + MINUTE_SECONDS
+        return math.inf if in_flight and (self.refusals or is_near) else self._next_at - now
+
+    def on_sent(self, now: float) -> None:
+        """A request is sent."""
+        self._began_at = min(self._began_at, now)
+        if self._per_second is not None:
+            self._next_at = now + 1 / self._per_second
 
     def on_response(self, sent_at: float, now: float) -> None:
         """An answer that is no 429 came."""
-        if self._refused_at is not None and sent_at > self._refused_at:
-            self._conclude(sent_at - self._refused_at, sent_at)
-        self._answered.append(now)
-        self._forget(now)
-        if self._refused_at is None and len(self._answered) > self._allowed and now >= self._exact_until:
-            self._allowed *= 2
+        if self.refusals and sent_at > self._refused_at:
+            self._learn(sent_at)
+        self._answered += 1
+        self._since_refusal += 1
+        if self._answered > self._guess and now < self._began_at + MINUTE_SECONDS:
+            self._guess *= 2
+        if self._per_second is not None and not self.refusals and now >= self._rises_at:
+            self._per_second *= RISE
+            self._rises_at = now + self._span
 
-    def on_rate_limited(self, sent_at: float, now: float, retry_after_seconds: float | None) -> float:
-        """A 429 came; when the next request makes sense as far as is known here."""
-        if self._refused_at is not None:
-            self._is_stray = False
-            if sent_at > self._last_refused_at:
-                self.refusals += 1
-                self._last_refused_at = now
-            return now
-        self._forget(now)
-        self._refused_at = self._last_refused_at = now
-        self.refusals = 1
-        minute = deque(at for at in (*self._earlier, *self._answered) if at > now - MINUTE_SECONDS)
-        enough = max(1, 0.8 * self._allowed)
-        if len(self._answered) < enough <= len(minute) and self._span == MINUTE_SECONDS:
-            self._answered = minute  # the server's minute slides
-        self._began_at = self._answered[0] if self._answered else now
-        self._count, self._minute_count = len(self._answered), len(minute)
-        self._is_stray = self._count >= STRAY_ANSWERS
-        self._is_repeated = self._count >= enough
-        return self._began_at + self._span if self._is_repeated and retry_after_seconds is None else now
+    def on_rate_limited(self, sent_at: float, now: float) -> None:
+        """A 429 came; those that were sent before the last one count as one with it."""
+        if not self.refusals:
+            self._refused_at, self._is_single = now, True
+        elif sent_at <= self._last_refused_at:
+            self._is_single = False
+            return
+        self.refusals += 1
+        self._last_refused_at = now
 
-    def _conclude(self, waited: float, answered_at: float) -> None:
+    def _learn(self, answered_at: float) -> None:
         """The refusal is over: what it shows of the limit."""
-        seconds = answered_at - self._began_at
-        is_long = waited >= LONG_WAIT_SECONDS or seconds >= MINUTE_SECONDS / 2
-        if self._is_repeated:
-            self._allowed = self._count
-        elif is_long or not self._is_stray:
-            self._span = MINUTE_SECONDS if is_long else max(1.0, seconds)
-            self._allowed = max(1, self._minute_count if is_long else self._count)
-        if self._is_repeated or self._is_known:
-            self._exact_until = answered_at + min(TRUSTED_SPANS * self._span, TRUSTED_SECONDS)
-        self._is_known = self._allowed < math.inf
-        if not self._is_repeated:
-            self._earlier = [at for at in self._earlier if at > answered_at - MINUTE_SECONDS]
-            self._earlier += self._answered
-            self._answered.clear()
-        self._refused_at, self.refusals = None, 0
-
-    def _forget(self, now: float) -> None:
-        while self._answered and self._answered[0] <= now - self._span:
-            self._answered.popleft()
+        is_short = answered_at - self._refused_at < LONG_WAIT_SECONDS
+        is_stray = self._is_single and is_short and self._since_refusal >= STRAY_ANSWERS
+        self.refusals = self._since_refusal = 0
+        if is_stray and self._per_second is None:
+            return
+        # A wait that is longer than the minute shows only that we waited too long.
+        waited = min(answered_at - self._began_at, MINUTE_SECONDS)
+        span = max(self._refused_at - self._began_at, waited, 1e-3)
+        self._per_second = max(SLOWEST_PER_SECOND, MARGIN * self._answered / span)
+        self._span = min(span, MINUTE_SECONDS)
+        self._began_at, self._answered, self._guess = answered_at, 0, math.inf
+        self._next_at, self._rises_at = answered_at + 1 / self._per_second, answered_at + self._span
 
 
 class ConcurrencyLimit:
-    """How many requests may be in flight: twice as many after every round of good answers, half after overload."""
+    """How many requests may be in flight: two, twice as many after every round of good answers, half after overload."""
 
     def __init__(self, most: int) -> None:
         """`most` is the number of workers."""
         self._most = max(1, most)
-        self.limit = min(FIRST_IN_FLIGHT, self._most)
+        self.limit = min(2, self._most)
         self._good_answers = 0
         self._is_reduced = False
 
@@ -279,41 +229,25 @@ class RateLimiter:
         self._budget = budget
         self._monotonic = monotonic
         self._changed = threading.Condition()
-        self._pace = FixedPace(budget.per_minute)
+        self._next_at = -math.inf
         self._window = ServerWindow(longest_wait_seconds)
-        self._observed = ObservedLimit(per_minute)
-        self._concurrency = ConcurrencyLimit(workers)
-        self._in_flight = 0
+        self.pace = LearnedPace(per_minute)
+        self.concurrency = ConcurrencyLimit(workers)
+        self._in_flight = self.requests_made = 0
         self._waiting: list[int] = []
-        self.requests_made = 0
-
-    @property
-    def per_minute(self) -> int | None:
-        """What a minute allowed, as far as 429 answers showed it."""
-        return self._observed.per_minute
-
-    @property
-    def in_flight_limit(self) -> int:
-        """How many requests may be in flight now."""
-        return self._concurrency.limit
-
-    @property
-    def refusals(self) -> int:
-        """How many 429 answers came one after the other; those of one moment count once."""
-        return self._observed.refusals
 
     def acquire(self, rest: Callable[[float], None], stop: threading.Event, order: int = 0) -> float:
         """Wait until a request may be sent, count it, and return the time; `release` must follow.
 
-        Of several that wait the lowest `order` is the first. 0: not limited by those in flight, which may
-        wait for the caller. Raises BudgetError when the user's budget is used up, StoppedError when `stop` is set.
+        Of several that wait the lowest `order` is the first. Raises BudgetError when the user's budget is used up,
+        StoppedError when `stop` is set.
         """
         with self._changed:
             self._waiting.append(order)
         try:
             while not stop.is_set():
                 with self._changed:
-                    delay = self.delay(is_urgent=not order) if order == min(self._waiting) else math.inf
+                    delay = self.delay() if order == min(self._waiting) else math.inf
                     if delay <= 0.0:
                         return self._count_sent()
                     if delay == math.inf:
@@ -326,67 +260,52 @@ class RateLimiter:
                 self._waiting.remove(order)
                 self._changed.notify_all()
 
+    def delay(self) -> float:
+        """Seconds until the next request may be sent; infinite: not before one in flight has ended."""
+        with self._changed:
+            self._budget.check(self.requests_made)
+            now, in_flight = self._monotonic(), self._in_flight
+            if in_flight >= self.concurrency.limit:
+                return math.inf
+            window, pace = self._window.delay(now, in_flight), self.pace.delay(now, in_flight)
+            return max(self._next_at - now, window, pace)
+
     def _count_sent(self) -> float:
         now = self._monotonic()
         self.requests_made += 1
         self._in_flight += 1
-        self._pace.on_sent(now)
-        self._window.on_sent(now)
+        self._next_at = now + MINUTE_SECONDS / (self._budget.per_minute or math.inf)
+        self._window.remaining -= 1
+        self.pace.on_sent(now)
         return now
 
-    def delay(self, *, is_urgent: bool = False) -> float:
-        """Seconds until the next request may be sent; infinite: not before one in flight has ended."""
+    def release(self, number: int = 1) -> None:
+        """A request is no longer in flight; -1: it is again."""
         with self._changed:
-            self._budget.check(self.requests_made)
-            now = self._monotonic()
-            delay = max(self._pace.delay(now), self._window.delay(now))
-            if is_urgent:
-                return delay
-            if self._in_flight >= self._concurrency.limit:
-                return math.inf
-            return max(delay, self._observed.delay(now, self._in_flight))
-
-    def release(self) -> None:
-        """A request is no longer in flight."""
-        with self._changed:
-            self._in_flight -= 1
+            self._in_flight -= number
             self._changed.notify_all()
-
-    @contextmanager
-    def released(self) -> Iterator[None]:
-        """Others may send while this request waits for something else than the server."""
-        self.release()
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._in_flight += 1
 
     def block(self, seconds: float) -> None:
         """Nothing may be sent for `seconds`."""
         with self._changed:
-            self._window.block_until(self._monotonic() + seconds)
+            self._window.blocked_until = max(self._window.blocked_until, self._monotonic() + seconds)
 
-    def on_response(self, sent_at: float, rate: RateHeaders | None, *, is_good: bool = True) -> None:
-        """An answer came that is no 429, before its `release`."""
-        with self._changed:
-            now = self._monotonic()
-            self._window.on_headers(rate, now, self._in_flight - 1)
-            self._observed.on_response(sent_at, now)
-            if is_good:
-                self._concurrency.on_success()
-
-    def on_rate_limited(
-        self, sent_at: float, rate: RateHeaders | None, retry_after_seconds: float | None
+    def on_response(
+        self, sent_at: float, rate: RateHeaders | None, failure: FailureKind | None = None
     ) -> None:
-        """A 429 came, before its `release`."""
+        """An answer came, good or a failure, before its `release`."""
         with self._changed:
             now = self._monotonic()
-            self._window.on_headers(rate, now, self._in_flight - 1)
-            self._window.block_until(self._observed.on_rate_limited(sent_at, now, retry_after_seconds))
-            self._concurrency.on_overload()
+            self._window.on_headers(rate, sent_at, now, self._in_flight - 1)
+            if failure is FailureKind.RATE:
+                self.pace.on_rate_limited(sent_at, now)
+                self.concurrency.on_overload()
+                return
+            self.pace.on_response(sent_at, now)
+            if failure is None:
+                self.concurrency.on_success()
 
     def on_overload(self) -> None:
         """A 503 or a time-out."""
         with self._changed:
-            self._concurrency.on_overload()
+            self.concurrency.on_overload()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from itertools import islice
-from typing import TypeVar
+from queue import SimpleQueue
+from typing import Generic, TypeVar
 
 from unpod_sync.errors import ApiError
 
@@ -39,20 +41,11 @@ def run(
     When the consumer stops, `stop` is set and `on_stop` called, and the threads end.
     """
 
-    def attempt(job: J) -> R | ApiError:
-        try:
-            return work(job)
-        except ApiError as error:
-            return error
-
-    source = iter(jobs)
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="unpod-worker")
+    source, pool = iter(jobs), _Pool(work, workers)
     started: deque[tuple[J, Future[R | ApiError]]] = deque()
     try:
         while True:
-            started.extend(
-                (job, pool.submit(attempt, job)) for job in islice(source, look_ahead - len(started))
-            )
+            started.extend((job, pool.submit(job)) for job in islice(source, look_ahead - len(started)))
             if not started:
                 return
             job, future = started.popleft()
@@ -64,7 +57,44 @@ def run(
     finally:
         stop.set()
         on_stop()
-        pool.shutdown(wait=False, cancel_futures=True)
-        hanging = wait([future for _, future in started if not future.cancelled()], JOIN_SECONDS).not_done
-        if not hanging:  # a thread that hangs in the system is left behind
-            pool.shutdown(wait=True)
+        pool.shutdown([future for _, future in started])
+
+
+class _Pool(Generic[J, R]):
+    """Daemon threads, which the standard executor has not: one that hangs does not hold back the exit."""
+
+    def __init__(self, work: Callable[[J], R], most: int) -> None:
+        self._work, self._most = work, most
+        self._todo: SimpleQueue[tuple[J, Future[R | ApiError]] | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    def submit(self, job: J) -> Future[R | ApiError]:
+        future: Future[R | ApiError] = Future()
+        self._todo.put((job, future))
+        if len(self._threads) < self._most:
+            thread = threading.Thread(target=self._run, name="unpod-worker", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        return future
+
+    def _run(self) -> None:
+        while (item := self._todo.get()) is not None:
+            job, future = item
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(self._work(job))
+                except ApiError as error:
+                    future.set_result(error)
+                except BaseException as error:  # raised again in the consumer's thread
+                    future.set_exception(error)
+            del item, job, future
+
+    def shutdown(self, waiting: Iterable[Future[R | ApiError]]) -> None:
+        """Ends the threads; one that hangs in the system is left behind."""
+        for future in waiting:
+            future.cancel()
+        for _ in self._threads:
+            self._todo.put(None)
+        gives_up_at = time.monotonic() + JOIN_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, gives_up_at - time.monotonic()))

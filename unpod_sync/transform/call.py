@@ -9,9 +9,9 @@ import math
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from unpod_sync.transform.columns import Columns, RecordColumns, Values, each_spelling, nested
+from unpod_sync.transform.compute import pc
 from unpod_sync.transform.json_codec import embedded
 from unpod_sync.transform.parse import (
     ParseError,

@@ -12,10 +12,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from unpod_sync.model import Record, Reject
 from unpod_sync.tables import Column
+from unpod_sync.transform.compute import pc
 from unpod_sync.transform.json_codec import embedded
 from unpod_sync.transform.parse import (
     FIRST_YEAR,

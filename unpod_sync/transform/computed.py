@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from unpod_sync.transform import call, post_call
 from unpod_sync.transform.columns import Columns, RecordColumns
+from unpod_sync.transform.compute import pc
 from unpod_sync.transform.contact import contact
 from unpod_sync.transform.local_time import local_times
 from unpod_sync.transform.parse import id_time, is_missing

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from unpod_sync.transform.compute import pc
 from unpod_sync.transform.transcript import Messages
 
 MICROSECONDS = 1_000_000

@@ -6,9 +6,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from unpod_sync.transform.columns import Columns, RecordColumns
+from unpod_sync.transform.compute import pc
 
 
 def local_times(batch: RecordColumns) -> Columns:

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from unpod_sync.transform.columns import Columns, RecordColumns, Values, given_text, nested, spelled
+from unpod_sync.transform.compute import pc
 from unpod_sync.transform.json_codec import embedded, encode_text
 from unpod_sync.transform.parse import (
     ParseError,

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from unpod_sync.model import LEAST_TOKEN
+from unpod_sync.transform.compute import match_regex
 from unpod_sync.transform.json_codec import encode_text
 from unpod_sync.transform.json_tree import DROP, Path, rewrite
 from unpod_sync.transform.parse import to_snake_case
@@ -50,8 +50,7 @@ class Redaction:
         """For each written object whether it may still hold a secret."""
         if not payloads:
             return []
-        hits = pc.match_substring_regex(pa.array(payloads, pa.binary()), self._pattern)
-        return list(hits.to_pylist())
+        return match_regex(pa.array(payloads, pa.binary()), self._pattern)
 
     def clean(self, value: Any, *, keep_token: bool = False) -> Any:
         """A copy without secrets. `keep_token` spares the object's own `token`, a space's key."""

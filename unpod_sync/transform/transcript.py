@@ -9,10 +9,10 @@ from itertools import accumulate, chain
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from unpod_sync.tables import MESSAGES
 from unpod_sync.transform.columns import RecordColumns, each_spelling, times
+from unpod_sync.transform.compute import pc
 from unpod_sync.transform.json_codec import embedded, encode
 from unpod_sync.transform.parse import ParseError, canonical_role, is_missing, read_text
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from unpod_sync import tables
 from unpod_sync.model import TERMINAL_STATUSES, Flat, Record, Refusal, Reject
+from unpod_sync.transform.compute import pc
 from unpod_sync.warehouse.database import Span, key_sql, load_rows, registered_tables
 from unpod_sync.warehouse.transactions import transaction
 
