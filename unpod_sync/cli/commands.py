@@ -15,6 +15,7 @@ COMMANDS = {
     "metrics": "The exact definition of every number.",
     "fields": "List an agent's structured data, and make it columns.",
     "export": "Write tables and views to Parquet, CSV or Excel.",
+    "mcp": "Serve the published file to AI assistants (MCP).",
     "dbt": "Print the published file as a dbt source, with tests.",
     "check": "Test the claims about the data, and reconcile with the API.",
     "forget": "Erase a contact everywhere, for good.",
