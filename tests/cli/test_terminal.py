@@ -99,6 +99,8 @@ CALLS = (
     ("dbt",),
     ("check",),
     ("check", "--json"),
+    ("alert", "--dry-run"),
+    ("alert", "--show", EVIL),
     ("forget", EVIL),
     ("rebuild",),
     (EVIL,),

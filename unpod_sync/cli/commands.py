@@ -18,6 +18,7 @@ COMMANDS = {
     "mcp": "Serve the published file to AI assistants (MCP).",
     "dbt": "Print the published file as a dbt source, with tests.",
     "check": "Test the claims about the data, and reconcile with the API.",
+    "alert": "Tell people what begins and ends, by rules over views.",
     "forget": "Erase a contact everywhere, for good.",
     "rebuild": "Flatten again from the stored payloads; compacts.",
     "demo": "Try everything on simulated data, without an account.",
