@@ -24,11 +24,12 @@ LEAVES = {"errors", "suggest", "escaping", "formatting"}
 MAY_IMPORT = {
     "cli": {
         "sync", "privacy", "analytics", "report", "operations", "warehouse", "api", "transform", "simulator",
-        "tables", "config", "model", "clock",
+        "assistant", "tables", "config", "model", "clock",
     },
     "sync": {"privacy", "warehouse", "api", "transform", "tables", "config", "model", "clock"},
     "privacy": {"warehouse", "transform", "tables", "config", "model", "clock"},
     "analytics": {"warehouse", "transform", "tables", "config", "model"},
+    "assistant": {"analytics", "privacy", "warehouse", "transform", "config", "model"},
     "report": {"analytics", "warehouse", "config", "model"},
     "operations": {"api", "warehouse", "transform", "tables", "config", "model"},
     "warehouse": {"transform", "tables", "config", "model"},

@@ -56,6 +56,14 @@ def _secret(value: object) -> Secret:
     return value if isinstance(value, Secret) else Secret(_text(value))
 
 
+def _secrets(value: object) -> tuple[Secret, ...]:
+    """Addresses: a list, or one text with blanks between them (commas may be part of one)."""
+    words = value.split() if isinstance(value, str) else value
+    if not isinstance(words, list | tuple):
+        raise ValueError("must be a list of texts, or one text with blanks")
+    return tuple(map(_secret, words))
+
+
 def _path(value: object) -> Path:
     if not isinstance(value, str | Path) or not str(value).strip():
         raise ValueError("must be a path")
@@ -214,6 +222,12 @@ class Settings(FreshnessPolicy, Account):
     published_mode: str = _setting("0600", _mode, "Mode of the published file, e.g. 0640 for a BI account.")
     views_folder: Path | None = _setting(None, _path, "Folder of your own .sql views, built after ours.")
     ping_url: Secret | None = _setting(None, _secret, "URL called after a sync; /fail is added on failure.")
+    alert_urls: tuple[Secret, ...] = _setting(
+        (), _secrets, "Where alerts go: webhooks, addresses of Apprise."
+    )
+    alert_rules: Path | None = _setting(
+        None, _path, "TOML file with rules of alerts, besides [[alerts]] here."
+    )
     keep_transcripts_days: int | None = _setting(None, _whole(1), "Transcripts older than this are not kept.")
     redact_drop: tuple[str, ...] = _setting(
         (), _fields, "Fields dropped at load: number, email, name, transcript, recording."
@@ -336,6 +350,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigurationError(
             f"{path} cannot be read: {error}", "Correct the file, or move it away and run `unpod-sync init`."
         ) from None
+    values.pop("alerts", None)  # rules, which `operations.alert_rules` reads
     for name in values:
         if name not in DESCRIPTIONS:
             raise InvalidSettingError(name, _unknown(name), str(path))

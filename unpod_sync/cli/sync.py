@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from unpod_sync.cli.alert import alerting
 from unpod_sync.cli.common import api_options, called_with, output_options
 from unpod_sync.cli.output import Output, console
 from unpod_sync.config import Settings, load
@@ -53,7 +54,11 @@ def command(settings: Settings, output: Output, *, full: bool, accept_deletions:
     signal.signal(signal.SIGTERM, terminate)
     options = Options(full=full, dry_run=dry_run, accept_deletions=accept_deletions, configured=load().spaces)
     try:
-        with _pinged(settings, output, is_dry=dry_run) as pinged, Progress(output) as progress:
+        with (
+            alerting(settings, output, is_dry=dry_run),
+            _pinged(settings, output, is_dry=dry_run) as pinged,
+            Progress(output) as progress,
+        ):
             result = sync(settings, options, on_event=log_event(output), on_page=progress.page)
             pinged.append(result.exit_status)
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ from unpod_sync.config import FILE_NAME, Settings, find_file
 from unpod_sync.errors import ConfigurationError
 from unpod_sync.operations.finding import Finding, fail, failed, ok, warn
 
-SECRETS = ("api_token", "ping_url")
+SECRETS = ("api_token", "ping_url", "alert_urls")
 NAMED = ("api_token", "org_handle", "spaces", "agents", "database", "base_url")
 
 
