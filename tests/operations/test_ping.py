@@ -109,7 +109,7 @@ def test_redirects_are_not_followed(monitor: Monitor) -> None:
 def test_nobody_there() -> None:
     assert (
         ping(Secret("http://127.0.0.1:1/uuid"), "success")
-        == "the ping URL could not be called (NewConnectionError)"
+        == "the ping URL could not be called (ConnectionError)"
     )
     assert ping(None, "success") == ""
 

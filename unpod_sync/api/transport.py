@@ -1,7 +1,7 @@
-"""One request and its whole answer over urllib3's connection pool, in bounded time.
+"""One request and its whole answer over requests' connection pool, in bounded time.
 
-Redirects, cookies and `.netrc`, which could send the token elsewhere or replace it, never happen. Proxies and the
-certificate bundle come from the environment, by the names that requests and curl use.
+requests is used below its session: its adapter pools connections and checks certificates, while
+redirects, cookies and `.netrc`, which could send the token elsewhere or replace it, never happen.
 A read timeout alone does not bound an answer that comes a byte at a time, so a watchdog shuts the
 socket when the answer's deadline has passed; the same cut ends a read when the work is given up.
 Connecting and the TLS handshake are each bounded as a whole by the connect timeout.
@@ -13,25 +13,20 @@ import contextlib
 import http.client
 import ipaddress
 import math
-import os
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-import certifi
-import urllib3
+import requests
+from requests.adapters import HTTPAdapter
 from urllib3 import exceptions as errors
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.util import Timeout, make_headers
-from urllib3.util.ssl_ import create_urllib3_context
 
 from unpod_sync.api.failures import Failure, FailureKind
 
@@ -127,33 +122,16 @@ class _SecurePool(HTTPSConnectionPool):
 _POOLS: dict[str, Any] = {"http": _PlainPool, "https": _SecurePool}
 
 
-def connection_pool(url: SplitResult, connections: int = 1) -> urllib3.PoolManager:
-    """Connections to `url`, with the proxy and the certificates that the environment names.
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
+        super().init_poolmanager(connections, maxsize, block, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
 
-    Raises an OSError without `errno` when the certificates cannot be read.
-    """
-    options: dict[str, Any] = {"maxsize": connections}
-    if url.scheme == "https":
-        bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
-        options["ssl_context"] = context = create_urllib3_context()
-        try:
-            context.load_verify_locations(**{"capath" if Path(bundle).is_dir() else "cafile": bundle})
-        except OSError:
-            raise OSError from None
-    proxies, manager = getproxies(), urllib3.PoolManager(**options)
-    proxy = proxies.get("https") or proxies.get("all")
-    # A proxy would read the token of plain http, and could not reach our loopback anyway.
-    if proxy and url.scheme == "https" and not is_loopback(url.hostname) and not proxy_bypass(url.netloc):
-        if proxy.lower().startswith("socks"):
-            from urllib3.contrib.socks import SOCKSProxyManager
-
-            return SOCKSProxyManager(proxy, **options)
-        proxy = proxy if "://" in proxy else f"http://{proxy}"
-        login = unquote(urlsplit(proxy).netloc.rpartition("@")[0])
-        headers = make_headers(proxy_basic_auth=login) if login else None
-        manager = urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
-    manager.pool_classes_by_scheme = _POOLS
-    return manager
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if not proxy.lower().startswith("socks"):
+            manager.pool_classes_by_scheme = _POOLS
+        return manager
 
 
 def is_loopback(host: str | None) -> bool:
@@ -175,13 +153,13 @@ class Transport:
         self, *, workers: int, timeout: tuple[float, float], deadline_seconds: float, max_bytes: int = 1 << 26
     ) -> None:
         """`timeout` is (connect, read) and `deadline_seconds` the whole answer, all in seconds."""
-        self._workers = workers
-        self._timeout = Timeout(min(timeout[0], deadline_seconds), min(timeout[1], deadline_seconds))
+        self._adapter = _Adapter(pool_connections=4, pool_maxsize=workers)
+        self._timeout = (min(timeout[0], deadline_seconds), min(timeout[1], deadline_seconds))
         self._deadline_seconds = deadline_seconds
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._live: set[InFlightRequest] = set()
-        self._pools: dict[tuple[str, str], urllib3.PoolManager] = {}
+        self._settings: dict[tuple[str, str], dict[str, Any]] = {}
         self._closed = threading.Event()
         self._watchdog: threading.Thread | None = None
 
@@ -200,7 +178,13 @@ class Transport:
             started = time.monotonic()
             try:
                 status, received, body = self._receive(url, headers, request, take)
-            except (errors.HTTPError, http.client.HTTPException, OSError, ValueError, ImportError) as error:
+            except (
+                requests.RequestException,
+                errors.HTTPError,
+                http.client.HTTPException,
+                OSError,
+                ValueError,
+            ) as error:
                 return _failure_of(error, urlsplit(url), request, self._deadline_seconds)
             if body is None:
                 return Failure(
@@ -221,52 +205,46 @@ class Transport:
         self.abort()
         if self._watchdog is not None:
             self._watchdog.join()
-        for pool in self._pools.values():
-            pool.clear()
+        self._adapter.close()
 
     def _receive(
         self, url: str, headers: Mapping[str, str], request: InFlightRequest, take: Callable[[int], None]
     ) -> tuple[int, Mapping[str, str], bytes | None]:
+        prepared = requests.Request("GET", url, headers=dict(headers)).prepare()
         parts = urlsplit(url)
-        # urllib3 decodes %2E of a whole address, and servers take a bare .. for the folder above: the path goes alone.
-        response = (
-            self._pool(parts)
-            .connection_from_url(url)
-            .urlopen(
-                "GET",
-                urlunsplit(("", "", parts.path or "/", parts.query, "")),
-                headers=headers,
-                redirect=False,
-                retries=False,
-                timeout=self._timeout,
-                assert_same_host=False,
-                preload_content=False,
-            )
-        )
-        is_packed = "Content-Encoding" in response.headers
+        # requests decodes %2E, and servers take a bare .. for the folder above: the path goes out as it was given.
+        prepared.url = urlunsplit(urlsplit(str(prepared.url))._replace(path=parts.path or "/"))
+        settings = self._environment(parts)
+        response = self._adapter.send(prepared, stream=True, timeout=self._timeout, **settings)
+        raw, is_packed = response.raw, "Content-Encoding" in response.headers
         try:
             pieces, total = [], 0
             # read1 takes what one system call gives: large pieces, yet no waiting for a full one.
-            while piece := response.read1(PIECE_BYTES, decode_content=is_packed):
+            while piece := raw.read1(PIECE_BYTES, decode_content=is_packed):
                 pieces.append(piece)
                 total += len(piece)
                 if total > self._max_bytes:
-                    return response.status, response.headers, None
+                    return response.status_code, response.headers, None
                 request.wait_for(lambda: take(len(piece)))
             request.finish()
             if request.is_aborted:
                 raise TimeoutError
-            return response.status, response.headers, b"".join(pieces)
+            return response.status_code, response.headers, b"".join(pieces)
         finally:
             response.close()
 
-    def _pool(self, url: SplitResult) -> urllib3.PoolManager:
-        """The connections to this server; the environment is read once."""
+    def _environment(self, url: SplitResult) -> dict[str, Any]:
+        """Proxies and certificates as the environment wants them, read once per host."""
         origin = (url.scheme, url.netloc)
-        with self._lock:
-            if origin not in self._pools:
-                self._pools[origin] = connection_pool(url, self._workers)
-            return self._pools[origin]
+        if origin not in self._settings:
+            with requests.Session() as session:
+                settings = dict(session.merge_environment_settings(url.geturl(), {}, True, None, None))
+            settings.pop("stream", None)
+            if url.scheme == "http" or is_loopback(url.hostname):
+                # A proxy would read the token, and could not reach our loopback anyway.
+                settings["proxies"] = {}
+            self._settings[origin] = settings
+        return self._settings[origin]
 
     @contextlib.contextmanager
     def _in_flight(self, owner: object) -> Iterator[InFlightRequest]:
@@ -297,17 +275,25 @@ class Transport:
 #: OpenSSL's reasons for an answer that is no TLS: plain http behind an https:// address.
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL"})
 
-#: Exceptions of urllib3 or the system, and the failure each is; the first match counts.
+#: Exceptions of requests, urllib3 or the system, and the failure each is; the first match counts.
 _FAILURES: tuple[tuple[tuple[type[BaseException], ...], FailureKind, str], ...] = (
     ((ssl.SSLCertVerificationError,), FailureKind.TLS, "the certificate of {host} is not trusted"),
-    ((errors.ProxyError, ImportError), FailureKind.PROXY, "the proxy for {host} could not be used"),
+    (
+        (requests.exceptions.ProxyError, errors.ProxyError),
+        FailureKind.PROXY,
+        "the proxy for {host} could not be used",
+    ),
     (
         (errors.NameResolutionError, socket.gaierror, UnicodeError),
         FailureKind.DNS,
         "the name {host} cannot be resolved",
     ),
     ((errors.NewConnectionError, ConnectionRefusedError), FailureKind.REFUSED, "no connection to {host}"),
-    ((errors.TimeoutError, TimeoutError), FailureKind.TIMEOUT, "{host} did not answer in time"),
+    (
+        (errors.TimeoutError, TimeoutError, requests.Timeout),
+        FailureKind.TIMEOUT,
+        "{host} did not answer in time",
+    ),
     ((errors.DecodeError,), FailureKind.BROKEN, "the compressed answer is damaged"),
     (
         (errors.IncompleteRead, http.client.IncompleteRead),
@@ -316,7 +302,7 @@ _FAILURES: tuple[tuple[tuple[type[BaseException], ...], FailureKind, str], ...] 
     ),
     ((ssl.SSLError, errors.SSLError), FailureKind.CONNECTION, "the TLS connection to {host} failed"),
     (
-        (errors.LocationValueError, http.client.InvalidURL),
+        (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader),
         FailureKind.REQUEST,
         "the address is not valid",
     ),
@@ -337,7 +323,7 @@ def _failure_of(error: BaseException, url: SplitResult, request: InFlightRequest
                 return Failure(FailureKind.TLS, f"{host} does not speak TLS at this address")
             return Failure(kind, text.format(host=host))
     if type(error) is OSError and error.errno is None:
-        # How `connection_pool` reports that the certificates cannot be read.
+        # How requests reports that the certificate bundle is missing.
         return Failure(FailureKind.TLS, "the certificate file named in REQUESTS_CA_BUNDLE cannot be read")
     return Failure(FailureKind.CONNECTION, f"{host} closed the connection")
 

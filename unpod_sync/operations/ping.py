@@ -35,9 +35,7 @@ def ping(url: Secret | None, event: str) -> str:
     """Sends `start`, `success` or `fail`; gives what went wrong in words, empty when nothing did."""
     if url is None:
         return ""
-    from urllib3.exceptions import HTTPError
-
-    from unpod_sync.api.transport import connection_pool
+    import requests
 
     try:
         parts = urlsplit(check_ping_url(url.get_secret_value()))
@@ -47,8 +45,7 @@ def ping(url: Secret | None, event: str) -> str:
     target = urlunsplit((parts.scheme, parts.netloc, path or "/", parts.query, ""))
     try:
         # Redirects are not followed: they could lead to plain http.
-        with connection_pool(parts) as pool:
-            answer = pool.request("GET", target, timeout=TIMEOUT_SECONDS, redirect=False, retries=False)
-    except (HTTPError, OSError, ValueError, ImportError) as error:
+        answer = requests.get(target, timeout=TIMEOUT_SECONDS, allow_redirects=False)
+    except (requests.RequestException, OSError, ValueError) as error:
         return f"the ping URL could not be called ({type(error).__name__})"
-    return "" if answer.status < 400 else f"the ping URL answers with status {answer.status}"
+    return "" if answer.ok else f"the ping URL answers with status {answer.status_code}"
