@@ -6,6 +6,7 @@ msgspec writes every decoded object except one with lone surrogates, whose text 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 DEEPEST = 250  # levels; no object of the API is a tenth as deep
 
 _ENCODER = msgspec.json.Encoder()
+_LIST_DECODER = msgspec.json.Decoder(list[Any])
 _SORTED_ENCODER = msgspec.json.Encoder(order="sorted")
 
 
@@ -34,6 +36,22 @@ def encode(value: Any, *, sort_keys: bool = False) -> bytes:
 def encode_text(value: Any) -> str:
     """`encode` as text."""
     return encode(value).decode()
+
+
+def encode_all(values: Sequence[Any]) -> list[bytes]:
+    """`encode` of each value, in one go."""
+    try:
+        return _ENCODER.encode_lines(values).split(b"\n")[:-1]
+    except UnicodeEncodeError:
+        return list(map(encode, values))
+
+
+def decode_all(texts: Sequence[bytes]) -> list[Any]:
+    """`decode` of each text, in one go."""
+    try:
+        return list(_LIST_DECODER.decode(b"[" + b",".join(texts) + b"]"))
+    except (msgspec.MsgspecError, UnicodeError):
+        return list(map(decode, texts))
 
 
 def decode(text: str | bytes) -> Any:

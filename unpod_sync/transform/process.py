@@ -29,7 +29,6 @@ import pyarrow as pa
 
 from unpod_sync.model import Flat, Record, Reject
 from unpod_sync.transform.flatten import flatten
-from unpod_sync.transform.json_codec import decode
 from unpod_sync.transform.memory import keep_memory
 
 READY = b"ready"
@@ -205,7 +204,7 @@ class Ticket:
 def _flatten(request: Request, zone: ZoneInfo) -> Flat:
     kind, heads, payloads = request
     records = [
-        Record(kind, id_, space, agent, decode(payload), b"", "")
+        Record(kind, id_, space, agent, {}, payload, "")
         for (id_, space, agent), payload in zip(heads, payloads, strict=True)
     ]
     return flatten(kind, records, zone)
