@@ -77,7 +77,7 @@ class Table:
 
 #: The columns of our own that every table of objects has.
 _SYNC = (
-    Column("content_hash", "VARCHAR", "Hash of the whole object as stored in raw.payloads, keys sorted.", "sync", compression="fsst"),
+    Column("content_hash", "VARCHAR", "Hash of the object as it came last; a new one alone is no change, since keys may come in another order.", "sync", compression="fsst"),
     Column("first_seen_at", "TIMESTAMP", "When a sync first met it (UTC).", "sync", versioned=False),
     Column("changed_at", "TIMESTAMP", "When a sync last found its content changed (UTC).", "sync", versioned=False),
     Column("deleted_at", "TIMESTAMP", "When a complete sweep no longer met it (UTC); NULL while the API lists it.", "sync", versioned=False),
@@ -279,8 +279,8 @@ PAYLOADS = Table(
         Column("kind", "VARCHAR", "space, agent, run, task or execution.", compression="dictionary"),
         Column("id", "VARCHAR", "Key of the object; agent_handle/run_id for an execution.", compression="fsst"),
         Column("space_token", "VARCHAR", "Space it was listed in; NULL for agents and executions.", compression="dictionary"),
-        Column("payload_json", "VARCHAR", "The object as JSON text, as received, without credentials.", compression="zstd"),
-        Column("content_hash", "VARCHAR", "Hash over the object with sorted keys.", compression="fsst"),
+        Column("payload_json", "VARCHAR", "The object as JSON text, in the spelling received, without credentials.", compression="zstd"),
+        Column("content_hash", "VARCHAR", "Hash of the object as it came last.", compression="fsst"),
         Column("observed_at", "TIMESTAMP", "When this content was first received (UTC)."),
         Column("batch_id", "BIGINT", "The write batch of this row; internal."),
     ),

@@ -17,6 +17,7 @@ from unpod_sync.privacy.ingest_filter import created_at
 from unpod_sync.tables import BY_KIND, MESSAGES
 from unpod_sync.transform.columns import times
 from unpod_sync.transform.flatten import flatten
+from unpod_sync.transform.json_codec import encode
 from unpod_sync.transform.local_time import local_times
 from unpod_sync.transform.parse import ParseError, read_time
 from unpod_sync.transform.records import prepare
@@ -38,7 +39,7 @@ def utc(*parts):
 
 def flat(*rows, kind="task", zone=UTC):
     """These rows prepared and flattened."""
-    records, _ = prepare(list(rows), RESOURCES[kind])
+    records, _ = prepare(list(map(encode, rows)), RESOURCES[kind])
     return flatten(kind, records, zone)
 
 
@@ -127,7 +128,7 @@ def test_created_comes_from_the_id_only_when_it_is_missing_or_unreadable():
 def test_privacy_settings_go_by_the_created_at_of_the_column(sent):
     """The age that decides what is kept is the one that is stored."""
     value = {"task_id": "T31746801161611f180010a0b0c0d0e0f", "created": sent}
-    records, _ = prepare([value], RESOURCES["task"])
+    records, _ = prepare([encode(value)], RESOURCES["task"])
     assert created_at(records[0]) == refused(value)[0].created_at is not None
 
 
@@ -756,7 +757,7 @@ def test_no_value_is_so_odd_that_it_costs_a_row(kind, data):
     rows = data.draw(
         st.lists(odd_objects(kind) | st.dictionaries(st.text(max_size=4), ANYTHING, max_size=3), max_size=4)
     )
-    records, _ = prepare(rows, RESOURCES[kind])
+    records, _ = prepare(list(map(encode, rows)), RESOURCES[kind])
     result = flatten(kind, records, ZoneInfo("Asia/Kolkata"))
     assert result.rows.num_rows == len(rows)
     result.rows.validate(full=True)

@@ -12,7 +12,6 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import duckdb
-import msgspec
 import pyarrow as pa
 
 from unpod_sync import tables
@@ -21,6 +20,7 @@ from unpod_sync.privacy.ingest_filter import NOT_KEPT, IngestFilter
 from unpod_sync.privacy.redact import Rules
 from unpod_sync.transform.contact import PSEUDONYM, contact_key
 from unpod_sync.transform.flatten import flatten
+from unpod_sync.transform.records import stored_record
 from unpod_sync.warehouse.database import Warehouse, first_row, registered_tables
 from unpod_sync.warehouse.merge import flat_batch, table_of
 from unpod_sync.warehouse.transactions import transaction
@@ -77,10 +77,7 @@ def _stored(
             [batch, batch, *times],
         ).fetchall()
         for some in _chunks(rows):
-            yield [
-                Record("task", id_, space, None, msgspec.json.decode(payload), payload.encode(), digest)
-                for id_, space, payload, digest in some
-            ]
+            yield [stored_record("task", id_, space, payload, digest) for id_, space, payload, digest in some]
 
 
 def _replace(

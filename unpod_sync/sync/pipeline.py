@@ -39,7 +39,6 @@ from unpod_sync.sync.progress import ListProgress
 from unpod_sync.sync.reconcile import read_and_reconcile
 from unpod_sync.sync.result import STATUS_NAMES, LoadResult, exit_status_of
 from unpod_sync.sync.selection import known_spaces
-from unpod_sync.transform.memory import keep_memory
 from unpod_sync.warehouse import maintenance, publish
 from unpod_sync.warehouse.database import (
     Warehouse,
@@ -48,7 +47,6 @@ from unpod_sync.warehouse.database import (
     repair,
     with_enough_memory,
 )
-from unpod_sync.warehouse.schema import comment_tables, create_views
 from unpod_sync.warehouse.schema_drift import detect_drift
 from unpod_sync.warehouse.summary import read_summary
 
@@ -159,7 +157,7 @@ def open_warehouse(context: Context) -> Warehouse:
     now = context.now()
 
     def current() -> Warehouse:
-        return maintenance.open_current(context.settings, context.files, now=context.now, views_later=True)
+        return maintenance.open_current(context.settings, context.files, now=context.now)
 
     if complete_erasure(context.settings, context.files, current, now):
         context.notes.append("an erasure that had been interrupted is complete now")
@@ -218,7 +216,7 @@ def _extractor(context: Context, warehouse: Warehouse, loader: BatchLoader) -> E
 
 def read(context: Context, extractor: Extractor, *, only_plan: bool = False) -> None:
     """Finds the lists to read, and reads them; `only_plan` reads their first pages."""
-    warehouse, loader = extractor.warehouse, extractor.loader
+    warehouse = extractor.warehouse
     before = known_spaces(warehouse.connection)
     listings = open_listings(context, extractor)
     lists: list[ListProgress] = []
@@ -228,9 +226,6 @@ def read(context: Context, extractor: Extractor, *, only_plan: bool = False) -> 
         extract(context, extractor, listings)
     if not only_plan:
         age_transcripts(context, warehouse)  # by now the server's time is known, and no task has come in yet
-    if warehouse.lacks_views:
-        loader.submit_job(comment_tables)  # while the first pages are on their way
-        loader.on_flush(create_views)  # while the last rows are written
     lists += open_lists_of_spaces(context, extractor, listings[0], before)
     lists += open_executions(context, extractor)
     for group in in_turns(context, lists):
@@ -268,7 +263,6 @@ def load(context: Context, warehouse: Warehouse) -> LoadResult:
     extractor = _extractor(context, warehouse, loader)
     # Decoded JSON has no cycles, but every collection would walk all of it: 25% of the CPU.
     gc.disable()
-    keep_memory()
     try:
         read(context, extractor)
         loader.flush()

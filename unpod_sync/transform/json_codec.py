@@ -11,10 +11,13 @@ from typing import Any
 
 import msgspec
 
+Fields = dict[str, msgspec.Raw]  # an object whose values are JSON texts
+
 DEEPEST = 250  # levels; no object of the API is a tenth as deep
 
 _ENCODER = msgspec.json.Encoder()
 _LIST_DECODER = msgspec.json.Decoder(list[Any])
+_FIELDS_DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _SORTED_ENCODER = msgspec.json.Encoder(order="sorted")
 
 
@@ -62,6 +65,14 @@ def decode(text: str | bytes) -> Any:
         return json.loads(text)  # accepts lone surrogates and NaN
 
 
+def fields_of(text: bytes | str | msgspec.Raw) -> Fields | None:
+    """The values of an object as JSON texts, by key; None when the text is no object."""
+    try:
+        return _FIELDS_DECODER.decode(text)
+    except msgspec.ValidationError:
+        return None
+
+
 def embedded(text: str) -> Any:
     """The object or list that a text spells as JSON, else None."""
     if text.lstrip()[:1] not in ("{", "["):
@@ -86,6 +97,19 @@ def is_too_deep(value: Any) -> bool:
         if not level:
             return False
     return True
+
+
+def is_text_too_deep(text: bytes, levels: int = 0) -> bool:
+    """Whether a JSON text, inside so many further levels, is nested deeper than `DEEPEST`."""
+    if text.count(b"[") + text.count(b"{") + levels <= DEEPEST:
+        return False
+    try:
+        value = decode(text)
+    except RecursionError:
+        return True
+    for _ in range(levels):
+        value = [value]
+    return is_too_deep(value)
 
 
 def clean_text(text: str) -> str:

@@ -12,13 +12,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
-import msgspec
 import pyarrow as pa
 
 from unpod_sync import tables
 from unpod_sync.config import Settings
 from unpod_sync.model import Record
 from unpod_sync.transform.flatten import flatten
+from unpod_sync.transform.records import stored_record
 from unpod_sync.warehouse import publish, queries, schema
 from unpod_sync.warehouse.database import (
     MEMORY_LIMIT,
@@ -156,15 +156,7 @@ def _stored_records(connection: duckdb.DuckDBPyConnection, kind: str) -> Iterato
     )
     while rows := reader.fetchmany(CHUNK):
         yield [
-            Record(
-                kind=kind,
-                id=id_,
-                space_token=space_token,
-                agent_handle=id_.partition("/")[0] if kind == "execution" else None,
-                value=msgspec.json.decode(payload),
-                payload=payload.encode(),
-                content_hash=content_hash,
-            )
+            stored_record(kind, id_, space_token, payload, content_hash)
             for id_, space_token, payload, content_hash in rows
         ]
     reader.close()
