@@ -17,7 +17,6 @@ import pytest
 from unpod_sync import cli, tables
 from unpod_sync.config import Settings
 from unpod_sync.simulator import Simulator, World
-from unpod_sync.sync.interrupts import NUMBERS
 from unpod_sync.sync.pipeline import sync
 from unpod_sync.warehouse import schema
 
@@ -61,7 +60,7 @@ def plainly_stored() -> Iterator[None]:
 @pytest.fixture
 def signal_handlers() -> Iterator[None]:
     """Those of interrupts are afterwards as they were before."""
-    before = {number: signal.getsignal(number) for number in NUMBERS}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
+
+import msgspec
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -105,7 +108,7 @@ def agent_executions(agent_handle: str) -> Resource:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answered page: the rows as decoded JSON, in the server's order.
+    """One answered page: the rows as JSON texts, as they stand in the answer, in the server's order.
 
     `count` is the server's claim of how many rows the whole list has, None when it made none.
     `bytes` is the size of the answer. `sequence` rises with the time the answer was complete, so that copies can be ordered.
@@ -114,29 +117,42 @@ class Page:
     resource: Resource
     number: int
     size: int
-    rows: list[Any]
+    rows: list[bytes]
     count: int | None
     sequence: int = 0
     server_time: datetime | None = None
     bytes: int = 0
 
+    @property
+    def values(self) -> list[Any]:
+        """The rows decoded."""
+        return [msgspec.json.decode(row) for row in self.rows]
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One object of the API, less its secrets, with its key and the hash of its content.
+    """One object of the API, less its secrets, with its key and the hash of its payload.
 
-    `payload` is the object as JSON in UTF-8; `content_hash` is taken over the same object with
-    sorted keys, so that neither key order nor white space counts as a change.
+    `payload` is the object as JSON in UTF-8, as it came. Objects of different hashes may still have the same
+    content: key order and white space are no change (`records.has_same_content`). `keys` are the object's own.
     """
 
     kind: str
     id: str
     space_token: str | None
     agent_handle: str | None
-    value: Mapping[str, Any]
     payload: bytes
     content_hash: str
+    keys: tuple[str, ...]
     sequence: int = 0
+
+    @property
+    def value(self) -> Mapping[str, Any]:
+        """The object, decoded at each call."""
+        try:
+            return cast("Mapping[str, Any]", msgspec.json.decode(self.payload))
+        except msgspec.ValidationError:  # a number that no double holds
+            return cast("Mapping[str, Any]", json.loads(self.payload))
 
 
 @dataclass(frozen=True, slots=True)

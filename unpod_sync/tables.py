@@ -77,7 +77,7 @@ class Table:
 
 #: The columns of our own that every table of objects has.
 _SYNC = (
-    Column("content_hash", "VARCHAR", "Hash of the whole object as stored in raw.payloads, keys sorted.", "sync", compression="fsst"),
+    Column("content_hash", "VARCHAR", "Hash of the object as received last; a new one alone is no change, since keys may come in another order.", "sync", compression="fsst"),
     Column("first_seen_at", "TIMESTAMP", "When a sync first found it (UTC).", "sync", versioned=False),
     Column("changed_at", "TIMESTAMP", "When a sync last found its content changed (UTC).", "sync", versioned=False),
     Column("deleted_at", "TIMESTAMP", "When a complete sweep no longer found it (UTC); NULL while the API lists it.", "sync", versioned=False),
@@ -280,7 +280,7 @@ PAYLOADS = Table(
         Column("id", "VARCHAR", "Key of the object; agent_handle/run_id for an execution.", compression="fsst"),
         Column("space_token", "VARCHAR", "Space whose list contained it; NULL for agents and executions.", compression="dictionary"),
         Column("payload_json", "VARCHAR", "The object as JSON text, as received, without credentials.", compression="zstd"),
-        Column("content_hash", "VARCHAR", "Hash over the object with sorted keys.", compression="fsst"),
+        Column("content_hash", "VARCHAR", "Hash of the object as received last.", compression="fsst"),
         Column("observed_at", "TIMESTAMP", "When this content was first received (UTC)."),
         Column("batch_id", "BIGINT", "The write batch of this row; internal."),
     ),

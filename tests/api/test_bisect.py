@@ -60,7 +60,7 @@ def test_one_bad_row_of_a_hundred(reply: bytes) -> None:
     with serving(poisoned({237}, 1000, reply)) as wire, client_for(wire) as client:
         found = saved(client, 3, 100)
         requests = len(wire.requests) - (4 if reply is POISONED else 8)
-    assert [row["n"] for row in found.page.rows] == [n for n in range(200, 300) if n != 237]
+    assert [row["n"] for row in found.page.values] == [n for n in range(200, 300) if n != 237]
     assert found.bad_positions == (237,)
     assert (found.page.number, found.page.size, found.page.count) == (3, 100, 1000)
     assert found.page.sequence > 0
@@ -84,7 +84,7 @@ def test_any_bad_rows(size: int, page: int, bad: set[int], total: int) -> None:
         except ResponseError:
             assert len(bad & set(positions)) >= 3 or size in (1, 2, 7)
             return
-    assert [row["n"] for row in found.page.rows] == [n for n in positions if n not in bad and n < total]
+    assert [row["n"] for row in found.page.values] == [n for n in positions if n not in bad and n < total]
     assert found.bad_positions == tuple(n for n in positions if n in bad)
 
 
@@ -113,7 +113,7 @@ def test_a_page_of_one_row() -> None:
         assert saved(client, 4, 1).bad_positions == (3,)
     with serving(poisoned(set(), 10)) as wire, client_for(wire) as client:
         found = bisect_page(client, TASKS, 4, 1, ResponseError("by chance"))
-        assert [row["n"] for row in found.page.rows] == [3]
+        assert [row["n"] for row in found.page.values] == [3]
         assert found.bad_positions == ()
 
 

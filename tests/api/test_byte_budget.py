@@ -83,7 +83,7 @@ def test_a_page_that_is_too_large_comes_in_smaller_pieces() -> None:
             client.fetch(space_tasks("S"), 1, 8)
         assert len(wire.requests) == 1
         found = bisect_page(client, space_tasks("S"), 1, 8, caught.value)
-    assert [row["n"] for row in found.page.rows] == list(range(8))
+    assert [row["n"] for row in found.page.values] == list(range(8))
     assert found.bad_positions == ()
 
 

@@ -86,7 +86,7 @@ def test_page_tells_rows_count_time_and_order() -> None:
     reply = answer({"count": 7, "data": [{"n": 2**70}]}, headers={"Date": "Sat, 01 Mar 2025 10:00:00 GMT"})
     with serving(lambda _: reply) as wire, client_for(wire) as client:
         one, two = client.fetch(TASKS, 1, 100), client.fetch(TASKS, 2, 100)
-    assert (one.rows, one.count, one.number, one.size) == ([{"n": 2**70}], 7, 1, 100)
+    assert (one.values, one.count, one.number, one.size) == ([{"n": 2**70}], 7, 1, 100)
     assert one.server_time == datetime(2025, 3, 1, 10, tzinfo=UTC)
     assert one.sequence < two.sequence
     assert wire.connections == 1
@@ -100,7 +100,7 @@ def test_compressed_and_chunked_answers_are_read() -> None:
     for reply in (answer(packed, headers={"Content-Encoding": "gzip"}), chunks):
         with serving(lambda _, reply=reply: reply) as wire, client_for(wire) as client:
             for _ in range(2):
-                assert client.fetch(TASKS, 1, 100).rows == [{"n": 1}]
+                assert client.fetch(TASKS, 1, 100).values == [{"n": 1}]
         assert wire.connections == 1
 
 
@@ -147,7 +147,7 @@ def test_passing_failures_are_retried(bad: Any) -> None:
     """Twice a failure, then the page: the page comes."""
     events: list[RequestEvent] = []
     with serving(first_then(bad, times=2)) as wire, client_for(wire, on_event=events.append) as client:
-        assert client.fetch(TASKS, 1, 100).rows == [{"n": 0}]
+        assert client.fetch(TASKS, 1, 100).values == [{"n": 0}]
     assert len(wire.requests) == client.requests_made == 3
     assert [event.kind for event in events] == ["retry", "retry", "answer"]
 
@@ -194,13 +194,13 @@ def test_a_404_is_the_end_beyond_the_first_page() -> None:
     for reply in (answer({"message": "Invalid page."}, 404), answer({"status_code": 404, "data": {}})):
         with serving(lambda _, reply=reply: reply) as wire, client_for(wire) as client:
             page = client.fetch(TASKS, 2, 100)
-        assert (page.rows, page.count, len(wire.requests)) == ([], None, 1)
+        assert (page.values, page.count, len(wire.requests)) == ([], None, 1)
 
 
 def test_listings_may_use_results() -> None:
     """`results` stands for `data` in listings only."""
     with serving(lambda _: answer({"results": [{"token": "A"}]})) as wire, client_for(wire) as client:
-        assert client.fetch(SPACES, 1, 100).rows == [{"token": "A"}]
+        assert client.fetch(SPACES, 1, 100).values == [{"token": "A"}]
 
 
 def test_server_texts_are_shown_short_and_clean() -> None:
@@ -249,7 +249,7 @@ def test_read_timeout_is_a_failure_like_others() -> None:
         serving(first_then(hang)) as wire,
         client_for(wire, timeout=(1.0, 0.15)) as client,
     ):
-        assert client.fetch(TASKS, 1, 100).rows == [{"n": 0}]
+        assert client.fetch(TASKS, 1, 100).values == [{"n": 0}]
 
 
 def test_refused_connection_and_unknown_name_are_tried_seldom() -> None:

@@ -49,7 +49,7 @@ def test_results_come_in_the_order_of_the_jobs() -> None:
     with serving(slow_first) as wire, Client(wire.url, TOKEN, **client_options(workers=4)) as client:
         found = [(job, page) for job, page in client.fetch_many(jobs(10))]
     assert [job[1] for job, _ in found] == list(range(1, 11))
-    rows = [row["n"] for _, page in found if isinstance(page, Page) for row in page.rows]
+    rows = [row["n"] for _, page in found if isinstance(page, Page) for row in page.values]
     assert rows == list(range(95))
     assert 2 <= most <= 4
     assert wire.connections <= 4

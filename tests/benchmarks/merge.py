@@ -70,7 +70,7 @@ def _merge(database: Path, age: str, turn: int) -> tuple[float, float]:
         for row in rows:
             row["output"]["call_summary"] = f"merged {age} {turn} {time.time()}"
         token = connection.execute("select min(space_token) from main.spaces").fetchall()[0][0]
-        records, _ = prepare(rows, space_tasks(token))
+        records, _ = prepare(list(map(orjson.dumps, rows)), space_tasks(token))
         batch = merge.LoadBatch(copies=[merge.flat_batch(records, flatten("task", records, ZoneInfo("UTC")))])
         highest = connection.execute("select max(batch_id) from main.tasks").fetchall()[0][0]
         # A load of its own: within one load, copies of a task compete.
@@ -81,6 +81,7 @@ def _merge(database: Path, age: str, turn: int) -> tuple[float, float]:
         stored = load_rows(connection, "task", [record.id for record in records], created)
         compared = time.perf_counter()
         assert len(stored) == len(records)
+        batch.stored["task"] = stored
         changed = merge.write(connection, batch, stamp)
         written = time.perf_counter()
         if changed["task"] != len(records):

@@ -30,6 +30,7 @@ from unpod_sync.sync.pipeline import Options, sync
 from unpod_sync.sync.result import LoadResult
 from unpod_sync.transform.contact import contact_key
 from unpod_sync.transform.flatten import flatten
+from unpod_sync.transform.json_codec import encode
 from unpod_sync.transform.records import prepare
 from unpod_sync.warehouse.files import Files
 from unpod_sync.warehouse.schema import sql_files
@@ -99,7 +100,7 @@ def test_hashes_cannot_be_made_without_the_key() -> None:
 
 
 def columns_of(task: dict[str, Any]) -> dict[str, Any]:
-    records, _ = prepare([task], space_tasks("S"))
+    records, _ = prepare([encode(task)], space_tasks("S"))
     flat = flatten("task", records, UTC_ZONE)
     assert flat.messages is not None
     row = {name: flat.rows[name][0].as_py() for name in CONVERSATION}
@@ -216,7 +217,7 @@ def test_the_day_of_retention_is_whole() -> None:
     assert cutoff_of(3, datetime(2026, 3, 12, 17, 30)) == datetime(2026, 3, 9)  # noqa: DTZ001
     ingest_filter = IngestFilter(Forgotten(), rules(), datetime(2026, 3, 9))  # noqa: DTZ001
     for created, is_masked in (("2026-03-08T23:59:59Z", True), ("2026-03-09T00:00:00", False), (None, False)):
-        [record], _ = prepare([task_of({}) | {"task_id": "T1", "created": created}], space_tasks("S"))
+        [record], _ = prepare([encode(task_of({}) | {"task_id": "T1", "created": created})], space_tasks("S"))
         assert (
             "ferrets in" not in json.dumps(ingest_filter.redacted(record).value["output"]["transcript"])
         ) is is_masked

@@ -17,6 +17,7 @@ from tests.soak import deaths
 from unpod_sync.model import space_tasks
 from unpod_sync.simulator import Simulator
 from unpod_sync.transform.flatten import flatten
+from unpod_sync.transform.json_codec import encode
 from unpod_sync.transform.records import prepare
 from unpod_sync.warehouse.database import Warehouse
 from unpod_sync.warehouse.duckdb_file import DuckDBFile
@@ -63,7 +64,7 @@ def test_a_batch_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     """Whichever statement is the last: rows, messages, payloads, versions and bookmark come together."""
     now = datetime(2026, 3, 12, tzinfo=UTC).replace(tzinfo=None)
     rows, _ = prepare(
-        [private_task(place) | {"task_id": f"T{place}"} for place in range(3)], space_tasks("S")
+        [encode(private_task(place) | {"task_id": f"T{place}"}) for place in range(3)], space_tasks("S")
     )
     bookmark = {"resource": "spaces/S/tasks", "space_token": "S", "kind": "task", "api_count": 3}
     tables = (

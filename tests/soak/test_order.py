@@ -51,10 +51,9 @@ def empty(warehouse: Warehouse) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def _in_small_steps() -> Iterator[None]:
-    """Little is taken together. A long load has its filter of ids; the helper has tests of its own."""
+    """Little is taken together."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loader_module, "CHUNK", 2)
-        patch.setattr(loader_module, "WORTH_A_PROCESS", 1 << 60)
         yield
 
 
@@ -62,13 +61,8 @@ def load(
     warehouse: Warehouse,
     answers: Sequence[Told],
     batch_after: Sequence[bool] = (),
-    *,
-    long_from: int | None = None,
 ) -> None:
-    """One load that takes these answers in this order; a batch ends after those marked so.
-
-    From the answer `long_from` on it is known for a long one.
-    """
+    """One load that takes these answers in this order; a batch ends after those marked so."""
     number = next(_loads)
     loader = BatchLoader(
         warehouse,
@@ -80,10 +74,9 @@ def load(
     )
     try:
         for place, (sequence, rows) in enumerate(answers):
-            if place == long_from:
-                loader.prepare_for(loader_module.WORTH_A_FILTER)
-            page = Page(LIST, 1, 100, rows, len(rows), sequence)
-            records, rejects = prepare(orjson.loads(orjson.dumps(rows)), LIST, sequence=sequence)
+            texts = list(map(orjson.dumps, rows))
+            page = Page(LIST, 1, 100, texts, len(rows), sequence)
+            records, rejects = prepare(texts, LIST, sequence=sequence)
             loader.add(ListProgress(LIST, ListState()), page, records, rejects)
             if place < len(batch_after) and batch_after[place]:
                 loader.flush()
@@ -133,14 +126,13 @@ def test_any_order_any_batches_twice(
     again = data.draw(st.lists(st.sampled_from(answers), max_size=3))
     mixed = data.draw(st.permutations(answers + again))
     ends = data.draw(st.lists(st.booleans(), min_size=len(mixed), max_size=len(mixed)))
-    long_from = data.draw(st.one_of(st.none(), st.integers(0, len(mixed) - 1)))
     empty(warehouse)
-    load(warehouse, mixed, ends, long_from=long_from)
+    load(warehouse, mixed, ends)
     assert content(warehouse) == expected
 
 
-def test_a_load_that_turns_out_long_knows_what_it_has(warehouse: Warehouse) -> None:
-    """What was stored before, and what this load has in hand when it begins to count on its filter."""
+def test_a_batch_is_compared_with_what_the_one_before_it_wrote(warehouse: Warehouse) -> None:
+    """What was stored before the load, and what its first batch wrote."""
 
     def tasks(mark: str, *ids: str) -> list[dict[str, Any]]:
         return [{"task_id": id_, "output": {"call_summary": mark}} for id_ in ids]
@@ -149,11 +141,11 @@ def test_a_load_that_turns_out_long_knows_what_it_has(warehouse: Warehouse) -> N
     load(warehouse, [(1, tasks("old", "Ta", "Tb", "Tc", "Td"))])
     mark_deleted(warehouse.connection, "task", ["Tb"], now=NOW)
     answers = [
-        (1, tasks("new", "Ta", "Tb")),  # before it is known to be long: one has changed, one comes back
+        (1, tasks("new", "Ta", "Tb")),  # one has changed, one comes back
         (2, tasks("new", "Tc", "Te")),
         (3, tasks("newest", "Te", "Tf")),
     ]
-    load(warehouse, answers, long_from=1)
+    load(warehouse, answers, [True])
     found = "select task_id, summary from main.tasks order by task_id"
     assert warehouse.connection.execute(found).fetchall() == [
         ("Ta", "new"),

@@ -51,7 +51,6 @@ class Interruption:
             if frame.f_code.co_filename == loader_module.__file__ and frame.f_code.co_name in (
                 "add",
                 "flush",
-                "prepare_for",
             ):
                 return True
             frame = frame.f_back
@@ -75,7 +74,6 @@ def test_what_counts_as_read_is_stored_wherever_an_interrupt_comes(
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background has it ignored
     monkeypatch.setattr(loader_module, "CHUNK", 8)
     monkeypatch.setattr(loader_module, "ROW_GROUP", 16)
-    monkeypatch.setattr(loader_module, "WORTH_A_FILTER", 20)
     world = World.generate(7, tasks=60, spaces=1, now=NOW)
     line, interrupts = 1, 0
     with Simulator(world) as simulator:

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unpod_sync.model import AGENTS, SPACES, agent_executions, space_runs, space_tasks
-from unpod_sync.transform.json_codec import encode_text
+from unpod_sync.transform.json_codec import encode, encode_text
 from unpod_sync.transform.records import (
     NO_OBJECT,
     TOO_DEEP,
-    content_hash,
+    has_same_content,
+    hash_of,
     is_lost,
     merge_missing,
     prepare,
@@ -23,9 +24,14 @@ TASKS = space_tasks("SPACE")
 API_TOKEN = "utk-0123456789-abcdef"
 
 
+def prepared(rows, resource=TASKS, **options):
+    """Records and rejects of a page of these values."""
+    return prepare([row if isinstance(row, bytes) else encode(row) for row in rows], resource, **options)
+
+
 def one(row, resource=TASKS, **options):
     """The only record of a row that is fit to be one."""
-    records, rejects = prepare([row], resource, **options)
+    records, rejects = prepared([row], resource, **options)
     assert rejects == []
     return records[0]
 
@@ -37,11 +43,16 @@ def test_a_record_carries_key_payload_hash_and_where_it_was_listed():
     assert len(record.content_hash) == 32
 
 
-def test_neither_key_order_nor_numbers_of_spaces_change_the_hash():
-    one_way = json.loads('{"task_id": "T1", "output": {"a": 1, "b": [1, {"x": 1, "y": 2}]}}')
-    other_way = json.loads('{"output":{"b":[1,{"y":2,"x":1}],"a":1},"task_id":"T1"}')
-    assert one(one_way).content_hash == one(other_way).content_hash
-    assert one(one_way).content_hash != one({**one_way, "x": None}).content_hash
+def test_neither_key_order_nor_spelling_changes_the_content():
+    one_way = b'{"task_id": "T1", "output": {"a": 1.0, "b": [1, {"x": "\\u00e9", "y": 2}]}}'
+    other_way = '{"output":{"b":[1,{"y":2,"x":"é"}],"a":1.0},"task_id":"T1"}'.encode()
+    (first, second), rejects = prepare([one_way, other_way], TASKS)
+    assert rejects == [] and (first.payload, second.payload) == (one_way, other_way)
+    assert first.content_hash != second.content_hash
+    assert has_same_content(first.payload, second.payload)
+    for changed in (b'{"task_id": "T1", "output": {"a": 1, "b": [1, {"x": "\\u00e9", "y": 2}]}}',
+                    b'{"task_id": "T1", "output": {"a": true, "b": [1, {"x": "\\u00e9", "y": 2}]}}'):  # fmt: skip
+        assert not has_same_content(one_way, changed)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +80,7 @@ def test_spaces_and_agents_are_their_own_place():
     "missing", [{}, {"task_id": None}, {"task_id": ""}, {"task_id": {"a": 1}}, {"task_id": True}]
 )
 def test_a_task_without_id_is_kept_under_another_key_and_noted(missing):
-    (by_id, unkeyed), rejects = prepare([{**missing, "_id": "abc"}, {**missing, "x": 1}], TASKS)
+    (by_id, unkeyed), rejects = prepared([{**missing, "_id": "abc"}, {**missing, "x": 1}], TASKS)
     assert by_id.id == "abc"
     assert unkeyed.id == f"unkeyed:{unkeyed.content_hash}"
     assert [(r.id, r.field, r.reason) for r in rejects] == [
@@ -80,7 +91,7 @@ def test_a_task_without_id_is_kept_under_another_key_and_noted(missing):
 
 def test_a_row_that_is_no_object_is_kept_as_the_only_field_of_one():
     rows = [None, 3, "text " + API_TOKEN + "x" * 600, ["a"], {"task_id": "T1"}]
-    records, rejects = prepare(rows, TASKS, secrets=(API_TOKEN,))
+    records, rejects = prepared(rows, TASKS, secrets=(API_TOKEN,))
     assert [record.id for record in records[4:]] == ["T1"]
     kept = [json.loads(record.payload) for record in records[:4]]
     assert kept == [{NO_OBJECT: row} for row in (None, 3, "text [redacted]" + "x" * 600, ["a"])]
@@ -93,7 +104,7 @@ def test_a_row_that_is_no_object_is_kept_as_the_only_field_of_one():
 
 def test_a_space_that_is_no_object_is_lost_and_no_space():
     """A space that was stored by its content would be asked for its tasks."""
-    records, rejects = prepare(["text " + API_TOKEN], SPACES, secrets=(API_TOKEN,))
+    records, rejects = prepared(["text " + API_TOKEN], SPACES, secrets=(API_TOKEN,))
     assert records == []
     assert [(r.id, r.field, r.reason) for r in rejects] == [("", "", "row is not an object")]
     assert all(map(is_lost, rejects)) and API_TOKEN not in rejects[0].value_text
@@ -202,9 +213,22 @@ def test_what_only_sounds_like_a_secret_stays():
     assert one(row).value["task"] == row["task"]
 
 
-def test_objects_without_secrets_are_not_copied():
-    row = {"task_id": "T1", "output": {"transcript": [{"role": "user", "content": "Hi"}]}}
-    assert one(row).value is row
+def test_a_row_without_secrets_is_kept_as_it_came():
+    row = b'{"task_id" : "T1", "output": {"transcript":[ {"role":"user","content":"Hi\\u00e9"} ],"n":1e2}}'
+    assert prepare([row], TASKS)[0][0].payload == row
+
+
+def test_what_is_left_of_a_row_with_secrets_is_kept_as_it_came():
+    row = b'{"task_id": "T1", "user_info": {"location": {"city": "P"}, "id": 1e2}, "output": {"n" : 1.50}}'
+    assert (
+        prepare([row], TASKS)[0][0].payload
+        == b'{"task_id":"T1","user_info":{"id":1e2},"output":{"n" : 1.50}}'
+    )
+
+
+def test_a_secret_behind_an_escaped_letter_is_found():
+    row = b'{"task_id":"T1","output":{"api\\u005fkey":"SENTINEL-secret-value"}}'
+    assert prepare([row], TASKS)[0][0].payload == b'{"task_id":"T1","output":{}}'
 
 
 def test_a_missing_key_takes_the_stored_value_and_null_does_not():
@@ -213,7 +237,7 @@ def test_a_missing_key_takes_the_stored_value_and_null_does_not():
     merged = merge_missing(stored.payload, short)
     assert merged.value == {"task_id": "T1", "assignee": None, "run_mode": "dev", "status": "completed"}
     assert json.loads(merged.payload) == merged.value
-    assert merged.content_hash == content_hash(merged.value) != short.content_hash
+    assert merged.content_hash == hash_of(merged.payload) != short.content_hash
     assert merge_missing(merged.payload, merged) is merged
     assert merge_missing(stored.payload, replace(stored)) == stored
 
@@ -232,7 +256,8 @@ def test_a_field_nested_too_deeply_is_left_out_and_the_rest_comes_in():
     deep = "x"
     for _ in range(600):
         deep = [deep]
-    records, rejects = prepare([{"task_id": "T1", "deep": deep}, {"task_id": "T2"}, deep], TASKS)
+    rows = [{"task_id": "T1", "deep": deep}, {"task_id": "T2"}, deep]
+    records, rejects = prepare([json.dumps(row).encode() for row in rows], TASKS)
     assert [(record.id, record.value) for record in records] == [
         ("T1", {"task_id": "T1"}),
         ("T2", {"task_id": "T2"}),
@@ -250,7 +275,7 @@ JSON = st.recursive(
 
 @given(st.lists(JSON, max_size=4))
 def test_any_row_becomes_a_record_or_a_reject(rows):
-    records, rejects = prepare(rows, TASKS, secrets=Redaction((API_TOKEN,)))
+    records, rejects = prepared(rows, TASKS, secrets=Redaction((API_TOKEN,)))
     assert len(records) + sum(r.id == "" for r in rejects) == len(rows)
     for record in records:
         assert isinstance(json.loads(record.payload), dict)

@@ -11,6 +11,7 @@ import pytest
 
 from unpod_sync.model import agent_executions, space_runs, space_tasks
 from unpod_sync.transform.flatten import flatten
+from unpod_sync.transform.json_codec import encode
 from unpod_sync.transform.records import prepare
 
 VARIANTS = json.loads((Path(__file__).parent.parent / "variants.json").read_text(encoding="utf-8"))
@@ -31,7 +32,7 @@ def flats():
     """For each kind its records, its rejects of both steps and what flattening gave."""
     result = {}
     for kind, (key, resource) in KINDS.items():
-        records, rejects = prepare([entry[kind] for entry in VARIANTS[key]], resource)
+        records, rejects = prepare([encode(entry[kind]) for entry in VARIANTS[key]], resource)
         flat = flatten(kind, records, ZoneInfo("UTC"))
         result[kind] = (records, rejects + flat.rejects, flat)
     return result

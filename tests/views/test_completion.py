@@ -8,6 +8,7 @@ import pytest
 from tests.views.conftest import START, Warehouse, at, day
 from unpod_sync.model import space_tasks
 from unpod_sync.transform.flatten import flatten
+from unpod_sync.transform.json_codec import encode
 from unpod_sync.transform.records import prepare
 
 COUNTS = "total_tasks, completed_tasks, failed_tasks, pending_tasks, in_progress_tasks, other_tasks"
@@ -177,7 +178,7 @@ def test_differences_to_the_executions_are_explained(
 def test_statuses_are_folded_before_they_are_compared(warehouse: Warehouse) -> None:
     """Completed, as one writer sends it, is completed for us as for the endpoint."""
     payload = {"task_id": "T1", "run_id": "R1", "status": "Completed"}
-    records, _ = prepare([payload], space_tasks("north"))
+    records, _ = prepare([encode(payload)], space_tasks("north"))
     warehouse.connection.register("incoming", flatten("task", records, ZoneInfo("UTC")).rows)
     warehouse.connection.execute("insert into tasks by name from incoming")
     warehouse.connection.unregister("incoming")

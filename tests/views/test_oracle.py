@@ -19,6 +19,7 @@ from tests.views.conftest import Warehouse
 from tests.views.oracle import Fact, Rows, count, each, grouped, rate
 from unpod_sync.model import space_tasks
 from unpod_sync.transform.flatten import flatten
+from unpod_sync.transform.json_codec import encode
 from unpod_sync.transform.records import prepare
 from unpod_sync.warehouse import schema
 
@@ -83,7 +84,7 @@ def stored(payloads: list[Any], zone: str) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     schema.create_schema(connection, now=datetime(2026, 1, 1))  # noqa: DTZ001 - UTC without a zone
     schema.build_views(connection)
-    prepared, _ = prepare(payloads, space_tasks("SPACE"))
+    prepared, _ = prepare(list(map(encode, payloads)), space_tasks("SPACE"))
     records = list({record.id: record for record in prepared}.values())
     flat = flatten("task", records, ZoneInfo(zone))
     assert flat.messages is not None

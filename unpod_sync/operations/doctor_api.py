@@ -77,7 +77,7 @@ def accepting_answer(client: Client, settings: Settings) -> Page | ApiError | No
 def objects(page: Page, settings: Settings) -> list[dict[str, Any]]:
     """A page's objects, without the token and other secrets that a server may echo in their texts: people see them."""
     redaction = Redaction((settings.token,))
-    return [redaction.clean(dict(row), keep_token=True) for row in page.rows if isinstance(row, Mapping)]
+    return [redaction.clean(dict(row), keep_token=True) for row in page.values if isinstance(row, Mapping)]
 
 
 def _examined(client: Client, settings: Settings, now: datetime) -> Iterator[Finding]:
@@ -227,7 +227,7 @@ def _space(
     label = f"space {listing.name(token)}"
     tasks, runs = _page(client, space_tasks(token)), _page(client, space_runs(token))
     if isinstance(tasks, Page) and isinstance(runs, Page):
-        calls = [row for row in tasks.rows if isinstance(row, Mapping)]
+        calls = [row for row in tasks.values if isinstance(row, Mapping)]
         return ok(label, f"{_count(tasks)} tasks in {_count(runs)} runs"), calls
     content = listing.other_content(token)
     if content and not is_configured:

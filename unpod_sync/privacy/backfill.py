@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
 import duckdb
-import msgspec
 import pyarrow as pa
 
 from unpod_sync import tables
@@ -20,6 +19,7 @@ from unpod_sync.privacy.redact import Rules
 from unpod_sync.privacy.settings import Backfill
 from unpod_sync.transform.contact import PSEUDONYM, contact_key
 from unpod_sync.transform.flatten import flatten
+from unpod_sync.transform.records import stored_record
 from unpod_sync.warehouse.database import Warehouse, first_row, registered_tables
 from unpod_sync.warehouse.merge import flat_batch, table_of
 from unpod_sync.warehouse.transactions import transaction
@@ -57,13 +57,11 @@ def _stored(connection: duckdb.DuckDBPyConnection, plan: Backfill) -> Iterator[t
             [batch_id, batch_id, *times],
         ).fetchall()
         for start in range(0, len(rows), CHUNK):
-            yield (
-                batch_id,
-                [
-                    Record("task", id_, space, None, msgspec.json.decode(payload), payload.encode(), digest)
-                    for id_, space, payload, digest in rows[start : start + CHUNK]
-                ],
-            )
+            some = rows[start : start + CHUNK]
+            records = [
+                stored_record("task", id_, space, payload, digest) for id_, space, payload, digest in some
+            ]
+            yield batch_id, records
 
 
 def _replace(

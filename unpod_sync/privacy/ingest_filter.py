@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from unpod_sync.model import SUPPRESSED_PREFIX, Record, Refusal, Reject
 from unpod_sync.privacy.identities import Identity, identities, identities_in_text
 from unpod_sync.privacy.redact import Rules, redact
-from unpod_sync.transform.json_codec import encode
 from unpod_sync.transform.parse import ParseError, id_time, read_time
-from unpod_sync.transform.records import content_hash
+from unpod_sync.transform.records import with_value
 
 if TYPE_CHECKING:
     from unpod_sync.privacy.keyfile import KeyFile
@@ -98,7 +97,7 @@ class IngestFilter:
         value = redact(record.value, self.rules, without_transcript=without)
         if value == record.value:
             return record
-        return replace(record, value=value, payload=encode(value), content_hash=content_hash(value))
+        return with_value(record, value)
 
     def suppressed_id(self, task_id: str) -> str:
         """What replaces a refused task's id in the accounting of its list."""

@@ -120,8 +120,6 @@ class Extractor:
             if progress.plan is not None:
                 self.findings.planned += progress.plan.requests
                 self.findings.plans[progress.resource.name] = {"first": 1, **progress.plan.needs}
-        tasks = (progress for progress in lists if progress.resource.kind == "task")
-        self.loader.prepare_for(sum(progress.unread_ranges.total for progress in tasks))
 
     def _is_scarce(self) -> bool:
         """Whether the budget may not last for one list."""

@@ -38,7 +38,6 @@ from unpod_sync.sync.progress import ListProgress
 from unpod_sync.sync.reconcile import read_and_reconcile
 from unpod_sync.sync.result import STATUS_NAMES, LoadResult, exit_status_of
 from unpod_sync.sync.selection import known_spaces
-from unpod_sync.transform.memory import keep_memory
 from unpod_sync.warehouse import maintenance, open_storage
 from unpod_sync.warehouse.database import Warehouse, first_row
 from unpod_sync.warehouse.files import is_interrupt
@@ -224,7 +223,6 @@ def load(context: Context, warehouse: Warehouse) -> LoadResult:
     extractor = _extractor(context, warehouse, loader)
     # Decoded JSON has no cycles, but every collection would walk all of it: 25% of the CPU.
     gc.disable()
-    keep_memory()
     try:
         read(context, extractor)
         loader.flush()

@@ -72,13 +72,13 @@ def _take_runs(
         if not page.rows:
             ended.add(job[0].run_id)
         counts[job[0].run_id or ""] = page.count or 0
-        identified = [record for record in records if "task_id" in record.value]
-        whole = [record for record in identified if "output" in record.value]
+        identified = [record for record in records if "task_id" in record.keys]
+        whole = [record for record in identified if "output" in record.keys]
         if len(whole) < len(page.rows):
             # Some servers show fewer fields here (docs/api-behaviour.md, section 3): then the pages must do.
             progress.remember(runs_usable=False)
         progress.pending_unfinished.difference_update(
-            record.id for record in whole if "status" in record.value
+            record.id for record in whole if "status" in record.keys
         )
         extractor.loader.add(progress, None, identified, rejects if identified else [])
     extractor.loader.flush()

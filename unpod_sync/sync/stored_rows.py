@@ -66,3 +66,28 @@ def mark_missing(connection: duckdb.DuckDBPyConnection, kind: str, missing: list
     if stored:
         mark_deleted(connection, kind, stored, now=now)
     return len(stored)
+
+
+def payloads(connection: duckdb.DuckDBPyConnection, kind: str, batches: dict[str, int]) -> dict[str, str]:
+    """The stored payloads of these objects (id → batch that wrote it), by id.
+
+    Two steps, so that DuckDB reads the long payload column only where a wanted row stands.
+    """
+    wanted = pa.table(
+        {"id": pa.array(list(batches), pa.string()), "batch_id": pa.array(list(batches.values()), pa.int64())}
+    )
+    with registered_tables(connection, wanted=wanted):
+        rowids = connection.execute(
+            "select p.rowid from raw.payloads as p semi join wanted"
+            " on p.batch_id = wanted.batch_id and p.id = wanted.id where p.kind = ?",
+            [kind],
+        ).fetchall()
+    found: dict[str, str] = {}
+    numbers = sorted(rowid for (rowid,) in rowids)
+    for start in range(0, len(numbers), 40):
+        listed = ", ".join(str(number) for number in numbers[start : start + 40])
+        rows = connection.execute(
+            f"select id, payload_json from raw.payloads where rowid in ({listed})"
+        ).fetchall()
+        found.update(rows)
+    return found

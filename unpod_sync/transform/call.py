@@ -26,11 +26,6 @@ LONGEST_CALL = 12 * 3600.0  # seconds
 LONGEST_IN_SPANS = 100
 
 CALL_TYPES = ("output.call_type", "output.type", "output.metadata.type", "input.call_type")
-OUTPUT_KEYS = (
-    "call_status", "cost", "data", "duration", "error", "message", "metadata", "post_call_data",
-    "referenced_task", "transcript",
-)  # fmt: skip
-PATHS = (*CALL_TYPES, "output", *(f"output.{key}" for key in OUTPUT_KEYS), "output.metadata.cost")
 
 
 def call(batch: RecordColumns) -> Columns:
@@ -149,20 +144,17 @@ def platform(batch: RecordColumns) -> Columns:
     statuses: list[str | None] = []
     scores: list[float | None] = []
     gives_up: list[bool] = []
-    for record, output in zip(batch.records, batch.objects("output"), strict=True):
+    types = batch.raw("execution_type")
+    for execution_type, output in zip(types, batch.objects("output"), strict=True):
         post = output.get("post_call_data", {})
         summary = post.get("summary", {}) if type(post) is dict else {}
         status = summary.get("status", "Unknown") if type(summary) is dict else "Unknown"
         statuses.append(read_text(status) if type(status) is str else None)
         scores.append(_platform_score(post.get("success_evaluator") if type(post) is dict else None))
         stuck = type(post) is not dict or type(summary) is not dict
-        gives_up.append(stuck and record.value.get("execution_type") == "call")
-    transcripts = batch.raw("output.transcript")
+        gives_up.append(stuck and execution_type == "call")
     return {
         "platform_status": pa.array(statuses, pa.string()),
-        "platform_has_transcript": pa.array(
-            [isinstance(t, list | str) and bool(t) for t in transcripts], pa.bool_()
-        ),
         "platform_success_score": pa.array(scores, pa.float64()),
         "platform_gives_up": pa.array(gives_up, pa.bool_()),
     }

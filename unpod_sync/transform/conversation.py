@@ -42,7 +42,10 @@ def conversation(messages: Messages) -> dict[str, pa.Array]:
     moments = sent_at.cast(pa.int64()).filter(chosen)
     columns |= _turns_and_gaps(by_user.filter(chosen), moments, spoken_offsets)
     known = pa.array(messages.known, pa.bool_())
-    return {name: pc.if_else(known, values, pa.scalar(None, values.type)) for name, values in columns.items()}
+    nullable = {
+        name: pc.if_else(known, values, pa.scalar(None, values.type)) for name, values in columns.items()
+    }
+    return nullable | {"platform_has_transcript": pa.array(messages.given, pa.bool_())}
 
 
 def _turns_and_gaps(by_user: pa.Array, moments: pa.Array, offsets: pa.Array) -> dict[str, pa.Array]:

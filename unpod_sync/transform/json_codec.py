@@ -6,13 +6,18 @@ msgspec writes every decoded object except one with lone surrogates, whose text 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+Fields = dict[str, msgspec.Raw]  # an object whose values are JSON texts
+
 DEEPEST = 250  # levels; no object of the API is a tenth as deep
 
 _ENCODER = msgspec.json.Encoder()
+_LIST_DECODER = msgspec.json.Decoder(list[Any])
+_FIELDS_DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _SORTED_ENCODER = msgspec.json.Encoder(order="sorted")
 
 
@@ -36,12 +41,36 @@ def encode_text(value: Any) -> str:
     return encode(value).decode()
 
 
+def encode_all(values: Sequence[Any]) -> list[bytes]:
+    """`encode` of each value, in one go."""
+    try:
+        return _ENCODER.encode_lines(values).split(b"\n")[:-1]
+    except UnicodeEncodeError:
+        return list(map(encode, values))
+
+
+def decode_all(texts: Sequence[bytes]) -> list[Any]:
+    """`decode` of each text, in one go."""
+    try:
+        return list(_LIST_DECODER.decode(b"[" + b",".join(texts) + b"]"))
+    except (msgspec.MsgspecError, UnicodeError):
+        return list(map(decode, texts))
+
+
 def decode(text: str | bytes) -> Any:
     """The value of a JSON text, with integers of any size. Raises ValueError."""
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError):
         return json.loads(text)  # accepts lone surrogates and NaN
+
+
+def fields_of(text: bytes | str | msgspec.Raw) -> Fields | None:
+    """The values of an object as JSON texts, by key; None when the text is no object."""
+    try:
+        return _FIELDS_DECODER.decode(text)
+    except msgspec.ValidationError:
+        return None
 
 
 def embedded(text: str) -> Any:
@@ -68,6 +97,19 @@ def is_too_deep(value: Any) -> bool:
         if not level:
             return False
     return True
+
+
+def is_text_too_deep(text: bytes, levels: int = 0) -> bool:
+    """Whether a JSON text, inside so many further levels, is nested deeper than `DEEPEST`."""
+    if text.count(b"[") + text.count(b"{") + levels <= DEEPEST:
+        return False
+    try:
+        value = decode(text)
+    except RecursionError:
+        return True
+    for _ in range(levels):
+        value = [value]
+    return is_too_deep(value)
 
 
 def clean_text(text: str) -> str:

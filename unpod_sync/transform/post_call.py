@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from unpod_sync.transform.columns import Columns, RecordColumns, Values, given_text, nested, spelled
 from unpod_sync.transform.compute import pc
-from unpod_sync.transform.json_codec import embedded, encode_text
+from unpod_sync.transform.json_codec import embedded, encode_all, encode_text
 from unpod_sync.transform.parse import (
     ParseError,
     canonical_outcome,
@@ -22,16 +22,7 @@ from unpod_sync.transform.parse import (
 ANALYSIS = "output.post_call_data"
 SUMMARY = f"{ANALYSIS}.summary"
 PROFILE = f"{ANALYSIS}.profile_summary"
-ANALYSIS_KEYS = (
-    "classification", "follow_up", "outcome", "profile_summary", "sentiment", "structured_data",
-    "success_evaluator", "summary",
-)  # fmt: skip
 OUTCOMES = (f"{SUMMARY}.status", f"{ANALYSIS}.outcome", f"{PROFILE}.outcome")
-PATHS = (
-    *("input", "output.call_summary", "output.summary", ANALYSIS),
-    *(f"{ANALYSIS}.{key}" for key in ANALYSIS_KEYS),
-    *(*OUTCOMES, f"{SUMMARY}.callback_datetime", f"{PROFILE}.callback_time"),
-)
 
 
 def analysis(batch: RecordColumns) -> Columns:
@@ -127,7 +118,8 @@ def _has_content(value: Any) -> bool:
 
 def _json_texts(values: Values) -> pa.Array:
     """Each value as JSON text, NULL for null."""
-    return pa.array([None if value is None else encode_text(value) for value in values], pa.string())
+    texts = iter(encode_all([value for value in values if value is not None]))
+    return pa.array([None if value is None else next(texts) for value in values], pa.string())
 
 
 def _structured(batch: RecordColumns) -> pa.Array:

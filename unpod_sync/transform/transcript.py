@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pyarrow as pa
 from unpod_sync.tables import MESSAGES
 from unpod_sync.transform.columns import RecordColumns, each_spelling, times
 from unpod_sync.transform.compute import pc
-from unpod_sync.transform.json_codec import embedded, encode
+from unpod_sync.transform.json_codec import embedded, encode_all
 from unpod_sync.transform.parse import ParseError, canonical_role, is_missing, read_text
 
 FIELD = "transcript"
@@ -22,6 +23,8 @@ CONTENT_KEYS = ("content", "text", "message", "transcript")
 TIME_KEYS = ("timestamp", "time", "sent_at", "created_at", "createdAt", "date")
 OTHER_TIME_KEYS = frozenset(TIME_KEYS[1:])
 LIST_KEYS = ("messages", "transcript", "items", "conversation")
+
+ROLE, CONTENT = itemgetter("role"), itemgetter("content")
 
 LABELLED = re.compile(
     r"\s*(AI|User|Agent|Customer|Assistant|Bot|Human|System|Caller|Client|Tool|Function)\s*:[ \t]?(.*)",
@@ -33,67 +36,98 @@ LABELLED = re.compile(
 class Messages:
     """The messages of a batch: those of record i are the rows `offsets[i]` to `offsets[i + 1]`.
 
-    `known` says of each record whether it has a transcript to read.
+    `known` says of each record whether it has a transcript to read, `given` whether one with content was sent.
     """
 
     table: pa.Table
     offsets: pa.Array
     known: list[bool]
+    given: list[bool]
 
 
-def read_messages(batch: RecordColumns) -> Messages:
-    """All messages of a batch of tasks, in the records' and the transcripts' order."""
-    transcripts = [
-        value if type(value) is list else _entries(batch, index, value)
-        for index, value in enumerate(batch.raw("output.transcript"))
-    ]
-    counts = [0 if entries is None else len(entries) for entries in transcripts]
-    offsets = pa.array([0, *accumulate(counts)], pa.int32())
-    entries = list(chain.from_iterable(filter(None, transcripts)))
-    labels, contents, moments, extras = _fields(entries)
-    owner = pc.list_parent_indices(pa.ListArray.from_arrays(offsets, labels)).cast(pa.int64())
-    first = offsets.cast(pa.int64()).take(owner)
-    columns = {
-        "task_id": pa.array([record.id for record in batch.records], pa.string()).take(owner),
-        "position": pc.subtract(pa.array(range(len(entries)), pa.int64()), first),
-        "role": each_spelling(labels, canonical_role),
-        "role_label": labels,
-        "content": contents,
-        "sent_at": _moments(batch, moments, owner),
-        "extra_json": extras,
-    }
-    schema = MESSAGES.arrow_schema("payload")
-    table = pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
-    return Messages(table, offsets, [entries is not None for entries in transcripts])
+class TranscriptReader:
+    """Takes the transcripts of a batch of tasks block by block, and makes one table of their messages."""
+
+    def __init__(self, batch: RecordColumns) -> None:
+        """`batch` collects what cannot be read."""
+        self._batch = batch
+        self._counts: list[int] = []
+        self._known: list[bool] = []
+        self._given: list[bool] = []
+        self._labels: list[str | None] = []
+        self._contents: list[str | None] = []
+        self._moments: list[Any] = []
+        self._rests: list[Any] = []
+        self._extras: list[bytes] = []
+
+    def take(self, start: int, sent: list[Any]) -> None:
+        """Reads the transcripts of the records from index `start` on, in any of their shapes. It empties them."""
+        self._given += [isinstance(value, list | str) and bool(value) for value in sent]
+        for index, value in enumerate(sent, start=start):
+            entries = value if type(value) is list else _entries(self._batch, index, value)
+            self._known.append(entries is not None)
+            self._counts.append(len(entries or ()))
+            if entries and not self._take_usual(entries):
+                for entry in entries:
+                    self._take(*_read_entry(entry))
+        self._extras += encode_all(self._rests)  # while they are in the processor's cache
+        self._rests.clear()
+
+    def _take_usual(self, entries: list[Any]) -> bool:
+        """Whether all messages are objects with a text role and content, and no time but `timestamp`: then takes them."""
+        try:
+            labels = list(map(ROLE, entries))
+            contents = list(map(CONTENT, entries))
+        except (KeyError, TypeError, IndexError):
+            return False
+        if not {str}.issuperset(map(type, chain(labels, contents))):
+            return False
+        if not OTHER_TIME_KEYS.isdisjoint(chain.from_iterable(entries)):
+            return False
+        self._labels += labels
+        self._contents += contents
+        self._moments += [entry.pop("timestamp", None) for entry in entries]
+        for entry in entries:
+            del entry["role"], entry["content"]
+        self._rests += entries
+        return True
+
+    def _take(self, label: str | None, content: str | None, moment: Any, rest: dict[str, Any]) -> None:
+        self._labels.append(label)
+        self._contents.append(content)
+        self._moments.append(moment)
+        self._rests.append(rest)
+
+    def messages(self) -> Messages:
+        """All messages taken, in the records' and the transcripts' order."""
+        records = self._batch.records
+        labels = _text_array(self._labels)
+        offsets = pa.array([0, *accumulate(self._counts)], pa.int32())
+        owner = pc.list_parent_indices(pa.ListArray.from_arrays(offsets, labels)).cast(pa.int64())
+        first = offsets.cast(pa.int64()).take(owner)
+        extras = [None if text == b"{}" else text for text in self._extras]
+        columns = {
+            "task_id": pa.array([record.id for record in records], pa.string()).take(owner),
+            "position": pc.subtract(pa.array(range(len(labels)), pa.int64()), first),
+            "role": each_spelling(labels, canonical_role),
+            "role_label": labels,
+            "content": _text_array(self._contents),
+            "sent_at": _moments(self._batch, self._moments, owner),
+            "extra_json": pa.array(extras, pa.string()),
+        }
+        schema = MESSAGES.arrow_schema("payload")
+        table = pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
+        return Messages(table, offsets, self._known, self._given)
 
 
-def _fields(entries: list[Any]) -> tuple[pa.Array, pa.Array, list[Any], pa.Array]:
-    """Role labels, contents, times as sent, and further fields as JSON text of these messages.
-
-    Nearly every message has a text role and a text content, and its time under `timestamp`. Such
-    messages are read column by column, all others one by one.
-    """
-    rests = [
-        entry.copy() if type(entry) is dict and OTHER_TIME_KEYS.isdisjoint(entry) else {} for entry in entries
-    ]
-    labels = [rest.pop("role", None) for rest in rests]
-    contents = [rest.pop("content", None) for rest in rests]
-    moments = [rest.pop("timestamp", None) for rest in rests]
-    extras = [encode(rest) if rest else None for rest in rests]
-    for index, (label, content) in enumerate(zip(labels, contents, strict=True)):
-        if type(label) is not str or type(content) is not str:
-            labels[index], contents[index], moments[index], extras[index] = _read_entry(entries[index])
-    return _text_array(labels), _text_array(contents), moments, pa.array(extras, pa.string())
-
-
-def _read_entry(entry: Any) -> tuple[str | None, str | None, Any, bytes | None]:
+def _read_entry(entry: Any) -> tuple[str | None, str | None, Any, dict[str, Any]]:
     """Role label, content, time and further fields of a message of any shape."""
     if isinstance(entry, str):
         found = LABELLED.match(entry)
-        return (found[1], found[2], None, None) if found else (None, entry, None, None)
+        return (found[1], found[2], None, {}) if found else (None, entry, None, {})
     if not isinstance(entry, Mapping):
         text = None if entry is None or isinstance(entry, list) else read_text_or_none(entry)
-        return None, text, None, None if entry is None or text is not None else encode({"value": entry})
+        return None, text, None, {} if entry is None or text is not None else {"value": entry}
     rest = dict(entry)
     role_key = next((key for key in ROLE_KEYS if isinstance(entry.get(key), str)), None)
     label = rest.pop(role_key) if role_key else None
@@ -105,7 +139,7 @@ def _read_entry(entry: Any) -> tuple[str | None, str | None, Any, bytes | None]:
     for key in ("role", "content", "timestamp"):
         if rest.get(key, "") is None or (key == "timestamp" and is_missing(rest.get(key))):
             rest.pop(key, None)
-    return label, content, moment, encode(rest) if rest else None
+    return label, content, moment, rest
 
 
 def content_of(entry: Mapping[str, Any]) -> tuple[str | None, str | None]:

@@ -7,13 +7,13 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import duckdb
-import msgspec
 import pyarrow as pa
 
 from unpod_sync import tables
 from unpod_sync.config import Settings
 from unpod_sync.model import Record
 from unpod_sync.transform.flatten import flatten
+from unpod_sync.transform.records import stored_record
 from unpod_sync.warehouse import queries, schema
 from unpod_sync.warehouse.database import (
     ROW_GROUP,
@@ -78,15 +78,7 @@ def _stored_records(connection: duckdb.DuckDBPyConnection, kind: str) -> Iterato
     )
     while rows := reader.fetchmany(CHUNK):
         yield [
-            Record(
-                kind=kind,
-                id=id_,
-                space_token=space_token,
-                agent_handle=id_.partition("/")[0] if kind == "execution" else None,
-                value=msgspec.json.decode(payload),
-                payload=payload.encode(),
-                content_hash=content_hash,
-            )
+            stored_record(kind, id_, space_token, payload, content_hash)
             for id_, space_token, payload, content_hash in rows
         ]
     reader.close()

@@ -20,8 +20,10 @@ import pyarrow as pa
 from unpod_sync import tables
 from unpod_sync.model import TERMINAL_STATUSES, Flat, Record, Refusal, Reject
 from unpod_sync.transform.compute import pc
-from unpod_sync.warehouse.database import Span, key_sql, load_rows, registered_tables
+from unpod_sync.warehouse.database import Span, key_sql, registered_tables
 from unpod_sync.warehouse.transactions import transaction
+
+Stored = Mapping[str, Mapping[str, Any]]  # rows of `load_rows`, by id
 
 EARLIEST = datetime(1, 1, 1)  # noqa: DTZ001  every time here is naive UTC
 
@@ -40,6 +42,16 @@ class FlatBatch:
     rejects: list[Reject]
 
 
+@dataclass(frozen=True, slots=True)
+class Respelled:
+    """An object whose content is the stored one and whose payload is not: it came in another spelling."""
+
+    kind: str
+    id: str
+    stored_hash: str
+    content_hash: str
+
+
 @dataclass(slots=True)
 class LoadBatch:
     """What one transaction writes."""
@@ -49,7 +61,8 @@ class LoadBatch:
     bookmarks: list[dict[str, Any]] = field(default_factory=list)
     seen: dict[str, list[str]] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
-    perhaps_stored: set[str] | None = None  # the tasks that an earlier batch may have written; None: all
+    stored: dict[str, Stored] = field(default_factory=dict)  # what is stored of the copies' objects, by kind
+    respelled: list[Respelled] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,51 +74,23 @@ class LoadContext:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class RecordMetadata:
-    """What records carry beside their decoded value: little enough to be kept until they are flat."""
-
-    kind: str
-    ids: list[str]
-    hashes: list[str]
-    keys: list[str]
-    sequences: list[int]
-    payloads: list[bytes]
-
-    @classmethod
-    def by(cls, records: Sequence[Record]) -> RecordMetadata:
-        """What these records of one kind carry."""
-        return cls(
-            records[0].kind,
-            [record.id for record in records],
-            [record.content_hash for record in records],
-            [_joined_keys(tuple(record.value)) for record in records],
-            [record.sequence for record in records],
-            [record.payload for record in records],
-        )
-
-    def joined(self, flat: Flat) -> FlatBatch:
-        """The flattened rows of the same records, with what these carried."""
-        rows = flat.rows
-        for name, array in (
-            ("id", pa.array(self.ids, pa.string())),
-            ("content_hash", pa.array(self.hashes, pa.string())),
-            ("payload_keys", pa.array(self.keys, pa.string())),
-            ("answer_order", pa.array(self.sequences, pa.int64())),
-            ("payload_json", _texts(self.payloads)),
-        ):
-            rows = rows.append_column(name, array)
-        return FlatBatch(self.kind, rows, flat.messages, flat.rejects)
-
-
 @lru_cache(maxsize=1_024)  # objects of one kind mostly have the same keys
 def _joined_keys(keys: tuple[str, ...]) -> str:
     return ",".join(sorted(keys))
 
 
 def flat_batch(records: Sequence[Record], flat: Flat) -> FlatBatch:
-    """Joins the flattened rows with what the records carry."""
-    return RecordMetadata.by(records).joined(flat)
+    """The flattened rows of these records of one kind, with what the records carry beside their content."""
+    rows = flat.rows
+    for name, array in (
+        ("id", pa.array([record.id for record in records], pa.string())),
+        ("content_hash", pa.array([record.content_hash for record in records], pa.string())),
+        ("payload_keys", pa.array([_joined_keys(record.keys) for record in records], pa.string())),
+        ("answer_order", pa.array([record.sequence for record in records], pa.int64())),
+        ("payload_json", _texts([record.payload for record in records])),
+    ):
+        rows = rows.append_column(name, array)
+    return FlatBatch(records[0].kind, rows, flat.messages, flat.rejects)
 
 
 def _texts(encoded: Sequence[bytes]) -> pa.Array:
@@ -120,8 +105,8 @@ def write(connection: duckdb.DuckDBPyConnection, batch: LoadBatch, stamp: LoadCo
     with transaction(connection):
         for kind in dict.fromkeys(copies.kind for copies in batch.copies):
             parts = [copies for copies in batch.copies if copies.kind == kind]
-            unsure = batch.perhaps_stored if kind == "task" else None
-            changed[kind] = changed.get(kind, 0) + _write_kind(connection, kind, parts, stamp, unsure)
+            changed[kind] = _write_kind(connection, kind, parts, batch.stored.get(kind, {}), stamp)
+        _write_hashes(connection, batch.respelled)
         _write_rejects(connection, batch.rejects, stamp)
         _write_seen(connection, batch.seen)
         write_refusals(connection, batch.refusals, stamp.now)
@@ -135,14 +120,13 @@ def _write_kind(
     connection: duckdb.DuckDBPyConnection,
     kind: str,
     parts: list[FlatBatch],
+    known: Stored,
     stamp: LoadContext,
-    perhaps_stored: set[str] | None,
 ) -> int:
     rows = pa.concat_tables([part.rows for part in parts])
     ids = rows["id"].to_pylist()
-    unsure = ids if perhaps_stored is None else [id_ for id_ in ids if id_ in perhaps_stored]
     created = _span(rows["created_at"]) if kind == "task" else None
-    stored = load_rows(connection, kind, unsure, created)
+    stored = {id_: known[id_] for id_ in ids if id_ in known}
     chosen, revived = pick_winners(kind, rows, stored, stamp.load_id)
     changed = [i for i in chosen if i is not None]
     if kind == "task" and not stored and len(changed) == rows.num_rows:
@@ -168,9 +152,7 @@ def _write_kind(
     return len(changed) + len(revived)
 
 
-def pick_winners(
-    kind: str, rows: pa.Table, stored: Mapping[str, Mapping[str, Any]], load_id: str
-) -> tuple[list[int], list[str]]:
+def pick_winners(kind: str, rows: pa.Table, stored: Stored, load_id: str) -> tuple[list[int], list[str]]:
     """Which rows to write (indices, ascending), and which stored objects come back from deletion.
 
     Among copies of one object the newest wins: by `modified`, then a finished one before an
@@ -246,7 +228,7 @@ def _insert(
     connection: duckdb.DuckDBPyConnection,
     kind: str,
     taken: pa.Table,
-    stored: Mapping[str, Mapping[str, Any]],
+    stored: Stored,
     stamp: LoadContext,
 ) -> None:
     table = tables.BY_KIND[kind]
@@ -315,7 +297,7 @@ def _span(times: pa.ChunkedArray) -> Span | None:
 def _write_versions(
     connection: duckdb.DuckDBPyConnection,
     rows: pa.Table,
-    stored: Mapping[str, Any],
+    stored: Stored,
     created: Span | None,
     stamp: LoadContext,
 ) -> None:
@@ -354,6 +336,29 @@ def _insert_versions(connection: duckdb.DuckDBPyConnection, incoming: pa.Table, 
             " ? as load_id, ?::bigint as batch_id from incoming",
             [stamp.now, stamp.load_id, stamp.batch_id],
         )
+
+
+def _write_hashes(connection: duckdb.DuckDBPyConnection, respelled: list[Respelled]) -> None:
+    """Takes the hashes over that objects of the stored content have by now. It is no change of theirs."""
+    for kind in dict.fromkeys(one.kind for one in respelled):
+        table = tables.BY_KIND[kind]
+        some = [one for one in respelled if one.kind == kind]
+        new = pa.table(
+            {
+                name: pa.array([getattr(one, name) for one in some], pa.string())
+                for name in ("id", "stored_hash", "content_hash")
+            }
+        )
+        with registered_tables(connection, new=new):
+            for where, key in (
+                (table.name, key_sql(table)),
+                ("raw.payloads", "t.id"),
+                *([(tables.TASK_VERSIONS.name, "t.task_id")] if kind == "task" else []),
+            ):
+                connection.execute(
+                    f"update {where} as t set content_hash = new.content_hash from new"
+                    f" where {key} = new.id and t.content_hash = new.stored_hash"
+                )
 
 
 def _clear_rejects(connection: duckdb.DuckDBPyConnection, kind: str, ids: list[str]) -> None:
