@@ -81,12 +81,18 @@ def main() -> None:
     )
     modules = levels({name: imports(path) & MODULES.keys() - {name} for name, path in MODULES.items()})
     print(f"modules: {len(modules)}, {max(modules.values())} levels, no cycle")
-    longest_module = max((lines(path), str(path.relative_to(PACKAGE))) for path in MODULES.values())
-    functions = longest((ast.FunctionDef, ast.AsyncFunctionDef))
-    print(f"longest module: {longest_module[0]} lines, {longest_module[1]}")
-    print(f"longest function: {functions[0][0]} lines, {functions[0][1]}")
-    print(f"longest class: {longest(ast.ClassDef)[0][0]} lines, {longest(ast.ClassDef)[0][1]}")
-    print(f"most fields: {fields()[0][0]}, {fields()[0][1]}")
+    lengths = sorted(
+        ((lines(path), str(path.relative_to(PACKAGE))) for path in MODULES.values()), reverse=True
+    )
+    for kind, limit, found in (
+        ("module", 400, lengths),
+        ("function", 40, longest((ast.FunctionDef, ast.AsyncFunctionDef))),
+        ("class by fields", 12, fields()),
+    ):
+        over = [(size, place) for size, place in found if size > limit]
+        print(f"\nlongest {kind}: {found[0][0]}, {found[0][1]}; {len(over)} over {limit}")
+        for size, place in over:
+            print(f"{size:>7}  {place}")
 
 
 if __name__ == "__main__":
