@@ -22,6 +22,7 @@ from unpod_sync.assistant.answers import catalogue, masked_match, query_rows
 from unpod_sync.assistant.masked_file import ALIAS, AssistantFile, open_file
 from unpod_sync.assistant.masking import mask_payload, mask_text
 from unpod_sync.errors import UsageError
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def demo() -> Business:
 
 @pytest.fixture(scope="module")
 def file() -> Iterator[AssistantFile]:
-    opened = open_file(demo_file(), with_contacts=False)
+    opened = open_file(DuckDBFile(demo_file()), with_contacts=False)
     yield opened
     opened.plain.close()
     opened.shown.close()
@@ -160,7 +161,7 @@ def test_views_and_macros_of_the_user_are_masked(tmp_path: Path, demo: Business)
         "create macro latest() as (select max(contact_number) from main.tasks)",
         "create macro of_agent(handle) as table select contact_name as n from tasks where agent_handle = handle",
     )
-    opened = open_file(path, with_contacts=False)
+    opened = open_file(DuckDBFile(path), with_contacts=False)
     found = rows(opened, "select n, payload_json, latest() as l from mine")
     found += rows(opened, f"from of_agent('{demo.calls[0]['agent_handle']}')")
     assert len(found) > 50 and not contacts_in(json.dumps(found), demo)
@@ -173,7 +174,7 @@ def test_a_pseudonym_groups_and_tells_nothing(file: AssistantFile, demo: Busines
     """The key of a contact groups its calls; another session has other keys."""
     sql = "select contact_key, call_count from contacts order by 2 desc, 1"
     assert all(re.fullmatch("contact-[0-9a-f]{16}", row["contact_key"]) for row in rows(file, sql))
-    other = open_file(demo_file(), with_contacts=False)
+    other = open_file(DuckDBFile(demo_file()), with_contacts=False)
     keys = {row["contact_key"] for row in rows(file, sql)}
     assert keys.isdisjoint(row["contact_key"] for row in rows(other, sql))
     other.plain.close()

@@ -172,8 +172,9 @@ def test_a_call_that_takes_too_long_is_ended() -> None:
     from unpod_sync.assistant.answers import query_rows
     from unpod_sync.assistant.server import Source
     from unpod_sync.errors import UsageError
+    from unpod_sync.warehouse.duckdb_file import DuckDBFile
 
-    source = Source(demo_file(), seconds=0.2)
+    source = Source(DuckDBFile(demo_file()), seconds=0.2)
     with pytest.raises(UsageError, match="longer than"), source.open() as file:
         query_rows(file, "select count(*) from range(1000000) a, range(1000000) b", 1)
     with source.open() as file:

@@ -11,16 +11,16 @@ import json
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from unpod_sync.analytics.query import ISOLATION, open_published, sql_error
+from unpod_sync.analytics.query import open_published, sql_error
 from unpod_sync.assistant import masking
 from unpod_sync.errors import UsageError
 from unpod_sync.suggest import did_you_mean
 from unpod_sync.warehouse.schema import quote
+from unpod_sync.warehouse.storage import Storage
 
 #: Columns that are contact data as a whole, or may be, and what stands for a value.
 CONTACT = {
@@ -42,8 +42,8 @@ OPEN = frozenset((
 #: Tables of our own state that hold no text from calls.
 OPEN_TABLES = frozenset({"bookmarks", "loads", "metrics", "migrations", "revision", "settings"})
 TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree"})
-#: The name under which the file is attached: no view or macro of a user's can name it.
-ALIAS = f"published_{secrets.token_hex(8)}"
+#: The name under which a storage attaches what is published. The guard refuses SQL that names it.
+ALIAS = "warehouse"
 _VIEWS = f"select schema_name, sql from duckdb_views() where database_name = '{ALIAS}' and not internal"
 _MACROS = (
     "select function_name, function_type, parameters, macro_definition from duckdb_functions()"
@@ -113,25 +113,21 @@ def _path(node: dict[str, Any], *fields: str) -> list[str]:
     return [str(node[field]) for field in fields if node.get(field)]
 
 
-def open_file(path: Path, *, with_contacts: bool) -> AssistantFile:
-    """Opens the published file, masked or (`with_contacts`) as it is."""
-    published = open_published(path)
+def open_file(storage: Storage, *, with_contacts: bool) -> AssistantFile:
+    """Opens what is published, masked or (`with_contacts`) as it is."""
     if with_contacts:
+        published = open_published(storage)
         return AssistantFile(published, published.cursor(), None)
-    published.close()  # it can be read, and is ours
-    connection = duckdb.connect(
-        ":memory:", config={k: v for k, v in ISOLATION.items() if "external" not in k}
-    )
+    connection = storage.connect_reader(sandboxed=False)
     try:
-        return _masked(connection, path)
+        return _masked(connection)
     except duckdb.Error as error:
         connection.close()
         raise sql_error(connection, error) from None
 
 
-def _masked(connection: duckdb.DuckDBPyConnection, path: Path) -> AssistantFile:
-    connection.execute(f"set temp_directory = {quote(f'{path}.tmp')}; set timezone = 'UTC'")
-    connection.execute(f"attach {quote(str(path))} as {ALIAS} (read_only)")
+def _masked(connection: duckdb.DuckDBPyConnection) -> AssistantFile:
+    connection.execute("use memory.main; set python_enable_replacements = false")
     functions: tuple[tuple[str, Callable[..., str | None], int], ...] = (
         ("mask_text", masking.mask_text, 3),
         ("mask_payload", masking.mask_payload, 2),

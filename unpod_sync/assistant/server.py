@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
@@ -27,6 +26,7 @@ from unpod_sync.analytics.search_query import parse
 from unpod_sync.assistant.answers import as_json, describe_relation, list_relations, masked_match, query_rows
 from unpod_sync.assistant.masked_file import AssistantFile, open_file
 from unpod_sync.errors import UnpodSyncError, UsageError
+from unpod_sync.warehouse.storage import Storage
 
 CALL_SECONDS = 30.0
 MAX_CALLS = 50  # of a search
@@ -46,12 +46,14 @@ that stays the same within this session."""
 class Source:
     """The published file, opened again after each publish. One call at a time, each with a time limit."""
 
-    def __init__(self, path: Path, *, with_contacts: bool = False, seconds: float = CALL_SECONDS) -> None:
+    def __init__(
+        self, storage: Storage, *, with_contacts: bool = False, seconds: float = CALL_SECONDS
+    ) -> None:
         """`seconds` is the time limit of a call."""
-        self.path, self.with_contacts, self.seconds = path, with_contacts, seconds
+        self.storage, self.with_contacts, self.seconds = storage, with_contacts, seconds
         self._lock = threading.Lock()
         self._file: AssistantFile | None = None
-        self._version: tuple[int, ...] = ()
+        self._version: dict[str, Any] | None = None
 
     @contextmanager
     def open(self) -> Iterator[AssistantFile]:
@@ -79,14 +81,13 @@ class Source:
                 timer.cancel()
 
     def _current(self) -> AssistantFile:
-        status = self.path.stat()
-        version = (status.st_ino, status.st_mtime_ns, status.st_size)
+        version = self.storage.describe()["published"]
         if self._file is not None and version != self._version:
             self._file.plain.close()
             self._file.shown.close()
             self._file = None
         if self._file is None:
-            self._file, self._version = open_file(self.path, with_contacts=self.with_contacts), version
+            self._file, self._version = open_file(self.storage, with_contacts=self.with_contacts), version
         return self._file
 
 

@@ -23,7 +23,7 @@ from unpod_sync.errors import (
     UnpodSyncError,
     UsageError,
 )
-from unpod_sync.operations.formatting import plural
+from unpod_sync.formatting import plural
 
 SHOWN = 200  # rows of --show
 
@@ -109,17 +109,14 @@ def send_alerts(
 @contextmanager
 def _work_file(settings: Settings, now: datetime) -> Iterator[Warehouse]:
     """The sync's own file, under its lock: it has the state, and what a sync found without publishing it."""
-    from unpod_sync.warehouse import publish
     from unpod_sync.warehouse.database import Warehouse
 
-    files = publish.Files(published(settings))
-    with publish.sync_lock(files, now=now), publish.disk_errors(files.published):
-        limit, folder = settings.memory_limit, settings.views_folder
-        with closing(Warehouse.open(files, now=now, memory_limit=limit, views_folder=folder)) as warehouse:
-            warehouse.connection.execute(
-                "set global timezone = 'UTC'"
-            )  # what current_date goes by, as in `query`
-            yield warehouse
+    storage = published(settings)
+    with storage.lock(now=now), storage.errors(), closing(Warehouse.open(storage, now=now)) as warehouse:
+        warehouse.connection.execute(
+            "set global timezone = 'UTC'"
+        )  # what current_date goes by, as in `query`
+        yield warehouse
 
 
 @contextmanager
