@@ -26,8 +26,8 @@ from unpod_sync.operations.alert_delivery import Message, deliver
 from unpod_sync.operations.alert_rules import Rule, load_rules
 from unpod_sync.operations.alerts import Alert, next_state
 from unpod_sync.simulator import Simulator, World
-from unpod_sync.warehouse import publish
 from unpod_sync.warehouse.database import Warehouse
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 
 Run = Callable[..., Any]
 START = datetime(2026, 3, 2, 13, 0)  # noqa: DTZ001  UTC, as in the warehouse; a Monday
@@ -82,10 +82,11 @@ class Business:
     """A warehouse of two spaces whose days are written as rows into the sync's own file."""
 
     def __init__(self, path: Path, settings: Settings, rules: tuple[Rule, ...]) -> None:
-        self.files, self.settings, self.rules, self.now = publish.Files(path), settings, rules, START
+        self.storage, self.settings, self.rules, self.now = DuckDBFile(path), settings, rules, START
+        self.files = self.storage.files
         self.random = random.Random(5)
-        Warehouse.open(self.files, now=START).close()
-        publish.publish(self.files)
+        Warehouse.open(self.storage, now=START).close()
+        self.storage.publish(now=START)
         self.execute(
             *(
                 f"insert into {table} by name select 'space-{name}' as space_token, {rest}"
@@ -319,7 +320,7 @@ def test_the_state_survives_rebuild_and_publishing(
     with duckdb.connect(str(firm.files.published), read_only=True) as connection:
         assert connection.execute("select rule, row_count from meta.alerts").fetchall() == [("broken", 1)]
     firm.files.work.unlink()  # made again from the published file
-    Warehouse.open(firm.files, now=firm.now).close()
+    Warehouse.open(firm.storage, now=firm.now).close()
     assert firm.sync(hours=1) == [] and len(receiver.messages) == 1
 
 
