@@ -195,12 +195,10 @@ def test_both_languages_compute_and_write_alike(page: Chromium) -> None:
     for seconds in ([4.25], [1.5, 2.5], [9.0, 1.0, 1.0, 30.125, 7.5, 7.5, 61.0]):
         counts = json.dumps([[value, seconds.count(value)] for value in sorted(set(seconds))])
         for part in (0.5, 0.9, 0.99):
-            exact = duckdb.execute(
+            [(exact,)] = duckdb.execute(
                 f"select quantile_cont(value, {part}) from (select unnest({seconds})::double as value)"
-            )
-            assert page.run(f"quantile(new Map({counts}), {part})") == pytest.approx(
-                (exact.fetchone() or ())[0]
-            )
+            ).fetchall()
+            assert page.run(f"quantile(new Map({counts}), {part})") == pytest.approx(exact)
     shares = [0, 0.0001, 0.0005, 0.0025, 0.004, 0.005, 0.125, 0.135, 0.5, 0.985, 0.9975, 0.9996, 1]
     amounts = [0.0, 0.0005, 0.0625, 0.3125, 0.9999, 1.005, 12.5, 1234.565, -0.25, -3.5]
     times = [0.0, 0.5, 59.5, 72.5, 84.4, 3599.6, 3684.0, 36000.0]
