@@ -1,7 +1,7 @@
 -- Thresholds that no view reads any more.
 delete from meta.settings where name in ('reliable_n', 'anomaly_mads');
 
--- Thresholds and words that the views read, with their defaults; a value already there is the user's and stays.
+-- Thresholds and phrases that the views read, with their defaults; a value that is already there is kept.
 insert into meta.settings (name, value, comment)
 select
     defaults.name,
@@ -14,23 +14,23 @@ from (
     ('short_call_seconds', '10', 'A connected call shorter than this is short.'),
     ('success_min_score', '7', 'A call scored at least this (of 10) is successful.'),
     ('reliable_width', '0.25', 'A rate whose 95% interval is wider than this is marked as not reliable.'),
-    ('comparison_min_n', '30', 'Two agents are compared from this many cases each on.'),
-    ('comparison_min_days', '5', 'Two agents are compared from this many shared days on.'),
+    ('comparison_min_n', '30', 'Two agents are compared when each has at least this many cases.'),
+    ('comparison_min_days', '5', 'Two agents are compared when they share at least this many days.'),
     (
         'comparison_min_hits', '10',
-        'Two agents are compared from this many hits, and as many misses, of both together on.'
+        'Two agents are compared when both together have at least this many hits and as many misses.'
     ),
     ('late_change_days', '14', 'A task that changes this many days after its creation has changed late.'),
-    ('anomaly_days', '28', 'Days before a day that make its baseline.'),
-    ('anomaly_min_days', '7', 'A baseline of fewer days than this judges nothing.'),
+    ('anomaly_days', '28', 'Number of days before a day that form its baseline.'),
+    ('anomaly_min_days', '7', 'A baseline needs at least this many days.'),
     ('anomaly_min_n', '50', 'A day with fewer cases than this is neither judged nor part of a baseline.'),
-    ('anomaly_sigmas_low', '2.7', 'Standard deviations below what is usual that make an anomaly.'),
-    ('anomaly_sigmas_high', '3.5', 'Standard deviations above what is usual that make an anomaly.'),
+    ('anomaly_sigmas_low', '2.7', 'Standard deviations below the baseline from which a day is an anomaly.'),
+    ('anomaly_sigmas_high', '3.5', 'Standard deviations above the baseline from which a day is an anomaly.'),
     (
         'opt_out_phrases',
         'do not call|don''t call|stop calling|never call|remove me|remove my number|take me off|unsubscribe'
         || '|not call me again|wrong number|call mat karo|phone mat karo|dobara call mat',
-        'Phrases of a user who may want no more calls, separated by |; compared in lower case.'
+        'Phrases of users who may want no more calls, separated by |; compared in lower case.'
     )
 ) as defaults (name, value, comment)
 where defaults.name not in (select known.name from meta.settings as known);

@@ -1,4 +1,4 @@
--- A local date lies within 14 hours of its time in UTC, and stands where the time does.
+-- A local date lies within 14 hours of its time in UTC, and is present exactly when the time is.
 select
     task_id,
     created_at,

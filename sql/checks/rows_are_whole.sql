@@ -1,4 +1,4 @@
--- Every row that a list showed is stored whole.
+-- Every row that a list returned is stored completely.
 with lists as (
     select
         resource,

@@ -1,4 +1,4 @@
--- Every task stands in the list of a space that was listed or read.
+-- Every task belongs to a space that was listed or read.
 with known as (
     select space_token
     from spaces

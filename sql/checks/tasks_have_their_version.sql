@@ -1,4 +1,4 @@
--- The newest content of every task is among its versions, once.
+-- The latest content of every task is among its versions, once.
 select
     tasks.task_id,
     count(task_versions.task_id) as version_count
