@@ -111,18 +111,18 @@ def test_an_alias_or_expression_shows_no_contact(sql: str, file: AssistantFile, 
 @pytest.mark.parametrize(
     "sql",
     [
-        f"from {ALIAS}.main.tasks",
-        f"from {ALIAS}.tasks",
-        f'select contact_name from "{ALIAS}"."main"."calls"',
-        f"select * from (select 1), lateral (from {ALIAS}.main.tasks)",
-        f"with tasks as (from {ALIAS}.main.tasks) from tasks",
-        f"select (select max(contact_name) from {ALIAS}.main.tasks)",
-        f"from {ALIAS}.main.completion_by(run_id)",
-        f"from {ALIAS}.completion_by(run_id)",
-        f"from query('from {ALIAS}.main.tasks')",
-        f"from query_table('{ALIAS}.main.tasks')",
-        f"summarize {ALIAS}.main.tasks",
-        f"from (summarize {ALIAS}.main.tasks)",
+        "from FILE.main.tasks",
+        "from FILE.tasks",
+        'select contact_name from "FILE"."main"."calls"',
+        "select * from (select 1), lateral (from FILE.main.tasks)",
+        "with tasks as (from FILE.main.tasks) from tasks",
+        "select (select max(contact_name) from FILE.main.tasks)",
+        "from FILE.main.completion_by(run_id)",
+        "from FILE.completion_by(run_id)",
+        "from query('from FILE.main.tasks')",
+        "from query_table('FILE.main.tasks')",
+        "summarize FILE.main.tasks",
+        "from (summarize FILE.main.tasks)",
         "describe tasks",
         "show tables",
         "from hidden.salt",
@@ -149,7 +149,7 @@ def test_an_alias_or_expression_shows_no_contact(sql: str, file: AssistantFile, 
 def test_nothing_else_can_be_read_or_done(sql: str, file: AssistantFile) -> None:
     """No other name for the data, no file, no network, no setting, no writing."""
     with pytest.raises(UsageError):
-        query_rows(file, sql, 10)
+        query_rows(file, sql.replace("FILE", ALIAS), 10)
 
 
 def test_views_and_macros_of_the_user_are_masked(tmp_path: Path, demo: Business) -> None:

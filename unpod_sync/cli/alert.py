@@ -150,14 +150,18 @@ def _show(settings: Settings, rules: Sequence[Rule], name: str, output: Output) 
     from unpod_sync.analytics.query import run_sql
     from unpod_sync.analytics.writers import rows, text_of
     from unpod_sync.suggest import did_you_mean
+    from unpod_sync.warehouse.transactions import read_only_transaction
 
     rule = next((rule for rule in rules if rule.name == name), None)
     if rule is None:
         known = [rule.name for rule in rules]
         hint = did_you_mean(name, known) or f"There are: {', '.join(known)}."
         raise UsageError(f"there is no rule {name!r}", hint)
-    with _work_file(settings, utc_now()) as warehouse, warehouse.cursor() as connection:
-        connection.execute("begin transaction read only")
+    with (
+        _work_file(settings, utc_now()) as warehouse,
+        warehouse.cursor() as connection,
+        read_only_transaction(connection),
+    ):
         result = run_sql(connection, rule.rows_sql)
         found = list(islice(rows(result), SHOWN))
     cells = [[None if value is None else text_of(value) for value in row] for row in found]

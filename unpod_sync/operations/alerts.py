@@ -15,7 +15,7 @@ import duckdb
 from unpod_sync.operations.alert_delivery import Message
 from unpod_sync.operations.alert_rules import Rule
 from unpod_sync.warehouse.statements import statements
-from unpod_sync.warehouse.transactions import transaction
+from unpod_sync.warehouse.transactions import read_only_transaction, transaction
 
 Key = tuple[str, str, str]  # rule, subject, destination
 
@@ -50,21 +50,19 @@ def observe(connection: duckdb.DuckDBPyConnection, rules: Sequence[Rule]) -> Obs
     """Evaluates the rules, in transactions that cannot write: a rule is SQL of the user's."""
     observed = Observed()
     for rule in rules:
-        connection.execute("begin transaction read only")
         try:
-            [(_, kind)] = statements(connection, rule.count_sql)
-            if kind != "SELECT":
-                raise ValueError
-            for subject, count in connection.execute(rule.count_sql).fetchall():
-                observed.counts[rule.name, subject] = count
+            with read_only_transaction(connection):
+                [(_, kind)] = statements(connection, rule.count_sql)
+                if kind != "SELECT":
+                    raise ValueError
+                for subject, count in connection.execute(rule.count_sql).fetchall():
+                    observed.counts[rule.name, subject] = count
         except ValueError:
             observed.failed[rule.name] = "where must be one condition"
         except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException) as error:
             observed.failed[rule.name] = str(error).partition("\n")[0]
         except duckdb.Error as error:  # its text may quote a value
             observed.failed[rule.name] = f"the query failed ({type(error).__name__})"
-        finally:
-            connection.execute("rollback")
     return observed
 
 

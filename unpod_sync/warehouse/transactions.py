@@ -24,3 +24,14 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         with contextlib.suppress(duckdb.Error):
             connection.execute("rollback")
         raise
+
+
+@contextlib.contextmanager
+def read_only_transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Lets the block only read on this connection, whatever its SQL; ends with a rollback."""
+    connection.execute("begin transaction read only")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(duckdb.Error):
+            connection.execute("rollback")
