@@ -74,14 +74,6 @@ MUTATIONS = (
         "tests/soak/test_order.py",
     ),
     Mutation(
-        "partial-copies",
-        "2 order: a copy with fewer fields is completed from the one before it",
-        "unpod_sync/sync/run_lists.py",
-        "    extractor.loader.flush()\n    for job, result in extractor.fetch(jobs()):\n",
-        "    for job, result in extractor.fetch(jobs()):\n",
-        "tests/soak/test_found.py",
-    ),
-    Mutation(
         "status-206",
         "3 faults: a 206 is never a success",
         "unpod_sync/api/responses.py",

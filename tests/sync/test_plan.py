@@ -70,29 +70,12 @@ def test_a_small_list_is_read_whole_every_time():
     assert {1, *result.pages, *result.sweep_pages} == set(range(1, 51))
 
 
-def test_unfinished_tasks_are_read_by_page_when_one_page_does():
-    state = replace(KNOWN, unfinished=(Unfinished("T1", "R1", 10, 50),))
-    result = planned(state)
-    assert tuple(result.pages) == (1_000,)
-    assert result.runs == ()
-
-
-def test_unfinished_tasks_are_read_through_their_run_when_that_is_cheaper():
-    scattered = tuple(Unfinished(f"T{i}", "R1", i * 1_000, 50) for i in range(5))
-    result = planned(replace(KNOWN, unfinished=scattered))
-    assert result.runs == ("R1",)
-    assert tuple(result.pages) == ()
-
-
-def test_runs_that_show_too_little_are_not_used():
-    scattered = tuple(Unfinished(f"T{i}", "R1", i * 1_000, 50) for i in range(5))
-    result = planned(replace(KNOWN, unfinished=scattered, runs_usable=False))
-    assert result.runs == ()
-    assert len(result.pages) == 5
+def test_unfinished_tasks_are_read_by_page():
+    assert tuple(planned(replace(KNOWN, unfinished=(Unfinished("T1", 10),))).pages) == (1_000,)
 
 
 def test_pages_of_the_sweep_serve_unfinished_tasks_too():
-    state = replace(KNOWN, unfinished=(Unfinished("T1", "R1", 99_500, 50),))
+    state = replace(KNOWN, unfinished=(Unfinished("T1", 99_500),))
     assert tuple(planned(state).pages) == ()
 
 

@@ -23,7 +23,6 @@ from unpod_sync.model import Page, Record, Reject, Resource
 from unpod_sync.sync import list_state
 from unpod_sync.sync.loader import BatchLoader
 from unpod_sync.sync.progress import STAGES, ListProgress
-from unpod_sync.sync.run_lists import read_unfinished
 from unpod_sync.transform.records import is_lost, is_mostly_rejected, prepare
 from unpod_sync.warehouse import queries
 from unpod_sync.warehouse.database import Warehouse
@@ -217,9 +216,6 @@ class Extractor:
 
         for job, result in self.fetch(jobs()):
             self.accept(by_name[job[0].name], job, result)
-        for progress in lists:
-            if progress.state.unfinished and self.may_go_on(progress) and progress.resource.kind == "task":
-                read_unfinished(self, progress)
 
     def accept(self, progress: ListProgress, job: Job, result: Prepared | ApiError) -> None:
         """Takes a page of a list whose first page was read, or the readable rows of a failing one."""

@@ -9,7 +9,7 @@ import duckdb
 
 from unpod_sync import tables
 from unpod_sync.config import FreshnessPolicy
-from unpod_sync.model import TERMINAL_STATUSES, Resource, is_plausible_id
+from unpod_sync.model import TERMINAL_STATUSES, Resource
 from unpod_sync.sync.bookmark import Bookmark
 from unpod_sync.sync.plan import ListState, Unfinished
 from unpod_sync.warehouse.database import Warehouse, first_row, key_sql
@@ -23,9 +23,6 @@ UNFINISHED = (
     f"(t.status is null or t.status not in ({TERMINAL})"
     " or (t.execution_type = 'call' and t.status = 'completed' and t.has_analysis is not true))"
 )
-
-
-RUN_SIZES = "select t.run_id, count(*) as run_size from main.tasks as t where t.deleted_at is null group by 1"
 
 
 def list_state(warehouse: Warehouse, resource: Resource, policy: FreshnessPolicy, now: datetime) -> ListState:
@@ -65,14 +62,11 @@ def _unfinished(
     found = connection.execute(
         _unfinished_sql(resource.kind, condition), [*parameters, *parameters, newest, oldest, *parameters]
     ).fetchall()
-    return tuple(
-        Unfinished(id_, run_id if is_plausible_id(run_id) else None, older, size)
-        for id_, run_id, older, size in found
-    )
+    return tuple(Unfinished(id_, older) for id_, older in found)
 
 
 def _unfinished_sql(kind: str, condition: str) -> str:
-    """The query for unfinished rows: id, run, number of older stored rows, size of the run.
+    """The query for unfinished rows: id, and the number of older stored rows.
 
     Older rows are those of earlier minutes, and within the minute those with lower document ids, as the server
     sorts (docs/api-behaviour.md, section 2). Only the minutes of unfinished rows are sorted, for speed.
@@ -80,9 +74,7 @@ def _unfinished_sql(kind: str, condition: str) -> str:
     is_task = kind == "task"
     table = tables.BY_KIND[kind]
     wanted = UNFINISHED if is_task else f"(t.status is null or t.status not in ({TERMINAL}))"
-    run_id = "t.run_id" if is_task else "null::varchar"
     order = "t.document_id, t.created_at" if is_task else "t.created_at"
-    sizes = RUN_SIZES if is_task else "select null::varchar as run_id, 0 as run_size"
     return f"""
         with minutes as (
             select date_trunc('minute', t.created_at) as minute, count(*) as rows
@@ -92,7 +84,7 @@ def _unfinished_sql(kind: str, condition: str) -> str:
             select minute, sum(rows) over (order by minute nulls first) - rows as rows from minutes
         ),
         unfinished as (
-            select {key_sql(table)} as id, {run_id} as run_id, date_trunc('minute', t.created_at) as minute
+            select {key_sql(table)} as id, date_trunc('minute', t.created_at) as minute
             from {table.name} as t
             where {condition} and t.deleted_at is null and {wanted}
                 and t.created_at < ? and t.created_at >= ?
@@ -103,9 +95,7 @@ def _unfinished_sql(kind: str, condition: str) -> str:
             from {table.name} as t
             where {condition} and t.deleted_at is null
                 and date_trunc('minute', t.created_at) in (select minute from unfinished)
-        ),
-        sizes as ({sizes})
-        select u.id, u.run_id, (o.rows + w.rows)::bigint, coalesce(s.run_size, 1)
+        )
+        select u.id, (o.rows + w.rows)::bigint
         from unfinished as u join older as o on o.minute = u.minute join within as w on w.id = u.id
-        left join sizes as s on s.run_id = u.run_id
         """

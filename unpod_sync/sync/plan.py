@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from unpod_sync.config import FreshnessPolicy
 from unpod_sync.sync.bookmark import Bookmark
-from unpod_sync.sync.coverage import FIRST, NO_POSITIONS, Coverage, Interval, Pages, pages_of
+from unpod_sync.sync.coverage import FIRST, NO_POSITIONS, Coverage, Interval, Pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +18,7 @@ class Unfinished:
     """A task that may still change, too old for the hot window."""
 
     id: str
-    run_id: str | None
     position: int
-    run_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +43,13 @@ class ListState(Bookmark):
 class ListPlan:
     """What to read of one list after its first page gave `count` and `size`.
 
-    `pages` must be read for freshness, `sweep_pages` are this sync's slice of the sweep, `runs`
-    are read through their own lists because that takes fewer requests. `needs` is the number of pages
-    for each reason (a page may serve several); `due` is the position down to which the hot window
-    reaches, or the warm one when it is due.
+    `pages` must be read for freshness, `sweep_pages` are this sync's slice of the sweep. `needs` is the
+    number of pages for each reason (a page may serve several); `due` is the position down to which the
+    hot window reaches, or the warm one when it is due.
     """
 
     pages: Pages
     sweep_pages: Pages
-    runs: tuple[str, ...]
     unread_ranges: Coverage
     sweep_remaining: int | None
     is_warm: bool
@@ -62,8 +58,8 @@ class ListPlan:
 
     @property
     def requests(self) -> int:
-        """Requests this plan makes beyond the first page (runs count once each at least)."""
-        return len(self.pages) + len(self.sweep_pages) + len(self.runs)
+        """Requests this plan makes beyond the first page."""
+        return len(self.pages) + len(self.sweep_pages)
 
 
 def carry_unread_ranges(state: ListState, count: int) -> Coverage:
@@ -92,28 +88,6 @@ def sweep_slice(pages_left: int, state: ListState, now: datetime, policy: Freshn
     return min(pages_left, max(policy.sweep_pages, pace))
 
 
-def _cheapest(
-    unfinished: Iterable[Unfinished], planned: Pages, count: int, size: int, runs_usable: bool
-) -> tuple[Pages, set[str]]:
-    """Pages and runs that show the unfinished tasks with the fewest requests."""
-    by_run: dict[str | None, set[int]] = {}
-    run_pages: dict[str, int] = {}
-    for task in unfinished:
-        wanted = {p for p in pages_of((task.position, task.position + 1), count, size) if p not in planned}
-        if wanted:
-            by_run.setdefault(task.run_id, set()).update(wanted)
-            if task.run_id:
-                run_pages[task.run_id] = max(1, math.ceil(task.run_size / size))
-    pages: set[int] = set()
-    runs: set[str] = set()
-    for run_id, wanted in sorted(by_run.items(), key=lambda item: (-len(item[1]), item[0] or "")):
-        if run_id and runs_usable and run_pages[run_id] < len(wanted - pages):
-            runs.add(run_id)
-        else:
-            pages |= wanted
-    return Pages.of(pages), runs
-
-
 def plan(
     state: ListState, *, count: int, size: int, now: datetime, policy: FreshnessPolicy, full: bool = False
 ) -> ListPlan:
@@ -140,15 +114,13 @@ def plan(
         want("full", [(0, count)])
     must = functools.reduce(Pages.__or__, needs.values(), FIRST)
     sweep_remaining, sweep_pages = _sweep(state, unread_ranges, must, count, size, now, policy, full)
-    pages, runs = _cheapest(state.unfinished, must | sweep_pages, count, size, state.runs_usable)
-    needs["unfinished"] = pages
-    must |= pages
-    wanted = {reason: len(chosen) for reason, chosen in needs.items()}
-    wanted |= {"runs": len(runs), "sweep": len(sweep_pages)}
+    places = ((task.position, task.position + 1) for task in state.unfinished)
+    needs["unfinished"] = Pages.holding(places, count, size) - must - sweep_pages
+    must |= needs["unfinished"]
+    wanted = {reason: len(chosen) for reason, chosen in needs.items()} | {"sweep": len(sweep_pages)}
     return ListPlan(
         pages=must - FIRST,
         sweep_pages=sweep_pages,
-        runs=tuple(sorted(runs)),
         unread_ranges=unread_ranges,
         sweep_remaining=sweep_remaining,
         is_warm=is_warm,

@@ -132,8 +132,6 @@ class ListProgress:
         pages = FIRST | self.plan.pages | self.plan.sweep_pages
         self.planned = pages.positions(self.count, self.size)
         self.sweep_remaining = self.plan.sweep_remaining
-        if self.begins_sweep:  # runs that lacked fields at the last sweep may have them now
-            self.remember(runs_usable=True)
 
     def inspect_page(self, page: Page, ids: list[str]) -> None:
         """Notes at once what a page shows about the list as a whole."""
@@ -358,7 +356,6 @@ class ListProgress:
             accepted_count_difference=state.accepted_count_difference,
             synced_at=now if complete else state.synced_at,
             last_error=self.error.message if self.error else None,
-            runs_usable=state.runs_usable,
             count_trusted=state.count_trusted,
             unjoined=(*state.unjoined, *filter(None, [self.load_id])) if unread_ranges else (),
             held_deletions=state.held_deletions,
