@@ -71,11 +71,11 @@ def test_a_small_list_is_read_whole_every_time():
 
 
 def test_unfinished_tasks_are_read_by_page():
-    assert tuple(planned(replace(KNOWN, unfinished=(Unfinished("T1", 10),))).pages) == (1_000,)
+    assert tuple(planned(replace(KNOWN, unfinished=(Unfinished("T1", (10, 11)),))).pages) == (1_000,)
 
 
 def test_pages_of_the_sweep_serve_unfinished_tasks_too():
-    state = replace(KNOWN, unfinished=(Unfinished("T1", 99_500),))
+    state = replace(KNOWN, unfinished=(Unfinished("T1", (99_500, 99_501)),))
     assert tuple(planned(state).pages) == ()
 
 
@@ -92,6 +92,15 @@ def test_a_sweep_goes_on_from_its_position_whatever_came_on_top():
     result = planned(state, count=100_300)
     assert result.sweep_remaining == 50_000
     assert next(iter(result.sweep_pages)) == pages_of((0, 50_000), 100_300, 100)[0]
+
+
+def test_a_derived_list_is_read_whole_once_a_day_and_not_in_slices():
+    state = replace(KNOWN, warm=100_000, is_derived=True)
+    assert planned(state).requests == 0
+    assert planned(state).sweep_remaining is None
+    day_old = planned(replace(state, warm_at=NOW - timedelta(hours=24)))
+    assert len(day_old.pages) == 999
+    assert day_old.sweep_remaining == 100_000
 
 
 def test_full_reads_everything_now():

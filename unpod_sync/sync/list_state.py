@@ -24,6 +24,34 @@ UNFINISHED = (
     " or (t.execution_type = 'call' and t.status = 'completed' and t.has_analysis is not true))"
 )
 
+#: Ids of executions rows, and the positions of their run's creation among the stored rows of the agent.
+CHANGED_EXECUTIONS = """
+    with touched as (
+        select distinct run_id from main.tasks where agent_handle = $agent and changed_at >= $since
+    ),
+    counts as (
+        select
+            run_id,
+            count(*) as of_run,
+            count(*) filter (where status = 'completed') as run_completed,
+            count(*) filter (where agent_handle = $agent) as of_agent,
+            count(*) filter (where agent_handle = $agent and status = 'completed') as agent_completed
+        from main.tasks semi join touched using (run_id) where deleted_at is null group by all
+    ),
+    listed as (select * from main.executions where agent_handle = $agent and deleted_at is null),
+    differing as (
+        select counts.run_id, coalesce(listed.created_at, runs.created_at) as created_at
+        from counts left join listed using (run_id) left join main.runs using (run_id)
+        where of_agent > 0 and (total_tasks, completed_tasks)
+            not in ((of_run, run_completed), (of_agent, agent_completed)) is not false
+    )
+    select
+        $agent || '/' || differing.run_id,
+        count(*) filter (where listed.created_at < differing.created_at) as low,
+        greatest(count(*) filter (where listed.created_at <= differing.created_at), low + 1)
+    from differing, listed group by differing.run_id
+"""
+
 
 def list_state(warehouse: Warehouse, resource: Resource, policy: FreshnessPolicy, now: datetime) -> ListState:
     """Bookmark and counts of one list."""
@@ -41,32 +69,46 @@ def list_state(warehouse: Warehouse, resource: Resource, policy: FreshnessPolicy
         for stored, refused in zip(row, suppressed(warehouse.connection, resource, hot, warm), strict=True)
     )
     bookmark = Bookmark.from_row(warehouse.bookmark(resource.name))
+    if resource.kind == "execution":  # follows from the tasks: all of it is read once a day
+        young, recent = 0, stored_count
     state = ListState.of(bookmark, stored_count=stored_count, hot=young, warm=recent)
+    state = replace(state, is_derived=resource.kind == "execution")
     if not row[0]:
         return state
-    unfinished = _unfinished(warehouse.connection, resource, policy, now)
-    return replace(
-        state,
-        unfinished=tuple(replace(t, position=state.unread_ranges.offset_of(t.position)) for t in unfinished),
-    )
+    if state.is_derived:
+        found = _changed_executions(warehouse.connection, resource, bookmark.synced_at)
+    else:
+        found = _unfinished(warehouse.connection, resource, policy, now)
+    offset_of = state.unread_ranges.offset_of
+    unfinished = (Unfinished(id_, (offset_of(low), offset_of(high - 1) + 1)) for id_, low, high in found)
+    return replace(state, unfinished=tuple(unfinished))
+
+
+def _changed_executions(
+    connection: duckdb.DuckDBPyConnection, resource: Resource, since: datetime | None
+) -> list[tuple[str, int, int]]:
+    """Runs whose tasks have changed `since` then and are not counted as in the agent's executions list.
+
+    The endpoint counts the tasks of a run, or those of the agent in it (docs/api-behaviour.md, section 2).
+    """
+    return connection.execute(CHANGED_EXECUTIONS, {"agent": resource.agent_handle, "since": since}).fetchall()
 
 
 def _unfinished(
     connection: duckdb.DuckDBPyConnection, resource: Resource, policy: FreshnessPolicy, now: datetime
-) -> tuple[Unfinished, ...]:
-    """Unfinished tasks and runs older than the hot window, with their likely position among the stored rows."""
+) -> list[tuple[str, int, int]]:
+    """Unfinished tasks and runs older than the hot window, with their likely positions among the stored rows."""
     if resource.kind not in ("task", "run"):
-        return ()
+        return []
     condition, parameters = scope(resource)
     oldest, newest = now - timedelta(days=policy.unfinished_days), now - timedelta(days=policy.hot_days)
-    found = connection.execute(
+    return connection.execute(
         _unfinished_sql(resource.kind, condition), [*parameters, *parameters, newest, oldest, *parameters]
     ).fetchall()
-    return tuple(Unfinished(id_, older) for id_, older in found)
 
 
 def _unfinished_sql(kind: str, condition: str) -> str:
-    """The query for unfinished rows: id, and the number of older stored rows.
+    """The query for unfinished rows: id, and the positions that follow from the number of older stored rows.
 
     Older rows are those of earlier minutes, and within the minute those with lower document ids, as the server
     sorts (docs/api-behaviour.md, section 2). Only the minutes of unfinished rows are sorted, for speed.
@@ -96,6 +138,6 @@ def _unfinished_sql(kind: str, condition: str) -> str:
             where {condition} and t.deleted_at is null
                 and date_trunc('minute', t.created_at) in (select minute from unfinished)
         )
-        select u.id, (o.rows + w.rows)::bigint
+        select u.id, (o.rows + w.rows)::bigint as position, position + 1
         from unfinished as u join older as o on o.minute = u.minute join within as w on w.id = u.id
         """

@@ -232,14 +232,12 @@ def read(context: Context, extractor: Extractor, *, only_plan: bool = False) -> 
         loader.submit_job(comment_tables)  # while the first pages are on their way
         loader.on_flush(create_views)  # while the last rows are written
     lists += open_lists_of_spaces(context, extractor, listings[0], before)
-    lists += open_executions(context, extractor)
-    for group in in_turns(context, lists):
+    for group in in_turns(context, lists, open_executions(context, extractor)):
         extract(context, extractor, group, only_plan=only_plan)
-    read_agents = {progress.resource.agent_handle for progress in lists}
-    executions = open_executions(context, extractor)
-    late = [progress for progress in executions if progress.resource.agent_handle not in read_agents]
-    if late and not only_plan and extractor.findings.halted is None:
-        extract(context, extractor, late)
+    read_agents = {progress.resource.agent_handle for progress in context.lists}
+    executions = open_executions(context, extractor)  # by now the tasks are in, from which they follow
+    rest = [progress for progress in executions if progress.resource.agent_handle not in read_agents]
+    extract(context, extractor, rest, only_plan=only_plan)
 
 
 def extract(

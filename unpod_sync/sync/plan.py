@@ -15,10 +15,10 @@ from unpod_sync.sync.coverage import FIRST, NO_POSITIONS, Coverage, Interval, Pa
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A task that may still change, too old for the hot window."""
+    """A row that may have changed although it is too old for the hot window, and where it stands."""
 
     id: str
-    position: int
+    positions: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,13 @@ class ListState(Bookmark):
     """One list before a sync reads it: its bookmark, and what is stored of it now.
 
     `stored_count` is today's; `hot` and `warm` are how many of these rows are in the lookback windows.
+    `is_derived`: the rows follow from other lists, and no slice of a sweep is spent on them.
     """
 
     hot: int = 0
     warm: int = 0
     unfinished: tuple[Unfinished, ...] = ()
+    is_derived: bool = False
 
     @classmethod
     def of(cls, bookmark: Bookmark, *, stored_count: int, hot: int, warm: int) -> ListState:
@@ -113,8 +115,9 @@ def plan(
     if full:
         want("full", [(0, count)])
     must = functools.reduce(Pages.__or__, needs.values(), FIRST)
-    sweep_remaining, sweep_pages = _sweep(state, unread_ranges, must, count, size, now, policy, full)
-    places = ((task.position, task.position + 1) for task in state.unfinished)
+    everything = full or (state.is_derived and is_warm)
+    sweep_remaining, sweep_pages = _sweep(state, unread_ranges, must, count, size, now, policy, everything)
+    places = [row.positions for row in state.unfinished]
     needs["unfinished"] = Pages.holding(places, count, size) - must - sweep_pages
     must |= needs["unfinished"]
     wanted = {reason: len(chosen) for reason, chosen in needs.items()} | {"sweep": len(sweep_pages)}
@@ -147,12 +150,14 @@ def _sweep(
 ) -> tuple[int | None, Pages]:
     """The sweep's position, and its slice: pages that are not planned for another reason, newest first.
 
-    A list that still has much to read for the first time is not swept: reading it verifies it.
+    A list that still has much to read for the first time is not swept: reading it verifies it. A derived
+    list is swept when its warm window, which is all of it, is due.
     """
     first_load = state.stored_count == 0 or any(
         high - low > policy.sweep_pages * size for low, high in unread_ranges
     )
-    if first_load and not full:
+    is_between = state.is_derived and state.sweep_remaining is None
+    if (first_load or is_between) and not full:
         return None, Pages()
     left = count if state.sweep_remaining is None or full else min(state.sweep_remaining, count)
     candidates = Pages.holding([(0, left)], count, size) - planned

@@ -85,13 +85,13 @@ class Reconciler:
     # -- rows that should be there ----------------------------------------------------------------
 
     def _read_unfinished(self) -> None:
-        """Looks further down for unfinished tasks that their page did not show: rows were added or deleted."""
+        """Looks further down for unfinished rows that their page did not show: rows were added or deleted."""
         pending = [t for t in self.progress.state.unfinished if t.id in self.progress.pending_unfinished]
         if not pending or not self._may_go_on:
             return
         surplus = self._stored_count - self.progress.counts.expected
         shift = max(self.extractor.position_shift(self.progress), surplus)
-        around = [(task.position - 1 - shift, task.position + 2) for task in pending]
+        around = [(low - 1 - shift, high + 1) for low, high in (task.positions for task in pending)]
         self._reread(self.progress.pages_for(self.progress.covered.missing(around)))
 
     def _accept_new_count(self) -> None:
