@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +119,13 @@ def _whole(least: int, most: int | None = None) -> Callable[[object], int]:
     return read
 
 
+def _span(value: object) -> str:
+    text = _text(value).lower()
+    if not re.fullmatch(r"0*[1-9]\d{0,5}[mhdw]", text):
+        raise ValueError(f"{value!r} is no span of time, such as 90m, 6h or 7d")
+    return text
+
+
 def _positive(value: object) -> float:
     try:
         if isinstance(value, bool):
@@ -167,6 +175,10 @@ def _mode(value: object) -> str:
     return text.replace("o", "")
 
 
+SPAN_MINUTES = {"m": 1, "h": 60, "d": 1_440, "w": 10_080}
+SWEEP_DAYS = 7.0  # of a sweep for which only `sweep_pages` is set
+
+
 @dataclass(frozen=True, slots=True)
 class FreshnessPolicy:
     """Ages and sizes of the freshness policy; every one is a setting."""
@@ -175,8 +187,8 @@ class FreshnessPolicy:
     warm_days: float = 14
     warm_every_hours: float = 24
     unfinished_days: float = 30
-    sweep_days: float = 7
-    sweep_pages: int = 50
+    verify_within: timedelta = timedelta(hours=1)
+    sweep_pages: int | None = None
     page_size: int = 100
 
 
@@ -209,8 +221,13 @@ class Settings:
     warm_days: float = _setting(14.0, _positive, "Tasks this young are read once a day.")
     warm_every_hours: float = _setting(24.0, _positive, "How often the warm window is read.")
     unfinished_days: float = _setting(30.0, _positive, "Unfinished tasks this young are read at every sync.")
-    sweep_days: float = _setting(7.0, _positive, "Everything is verified at least this often.")
-    sweep_pages: int = _setting(50, _whole(1), "Pages of the sweep per sync, more when needed.")
+    verify_within: str = _setting(
+        "1h", _span, "Every task is verified this often, as far as the server allows."
+    )
+    sweep_days: float | None = _setting(None, _positive, "Overrides verify_within, in days.")
+    sweep_pages: int | None = _setting(
+        None, _whole(1), "Overrides the pages that verify_within needs per sync."
+    )
 
     memory_limit: str = _setting("300MB", _memory, "Memory DuckDB may use during a sync.")
     published_mode: str = _setting("0600", _mode, "Mode of the published file, e.g. 0640 for a BI account.")
@@ -247,10 +264,16 @@ class Settings:
             warm_days=self.warm_days,
             warm_every_hours=self.warm_every_hours,
             unfinished_days=self.unfinished_days,
-            sweep_days=self.sweep_days,
+            verify_within=self._verify_within,
             sweep_pages=self.sweep_pages,
             page_size=self.page_size,
         )
+
+    @property
+    def _verify_within(self) -> timedelta:
+        if self.sweep_days or self.sweep_pages:
+            return timedelta(days=self.sweep_days or SWEEP_DAYS)
+        return timedelta(minutes=int(self.verify_within[:-1]) * SPAN_MINUTES[self.verify_within[-1]])
 
     @property
     def zone(self) -> ZoneInfo:

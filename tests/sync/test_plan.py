@@ -7,10 +7,19 @@ from datetime import datetime, timedelta
 
 from unpod_sync.config import FreshnessPolicy
 from unpod_sync.sync.coverage import Coverage, pages_of
-from unpod_sync.sync.plan import ListState, Unfinished, carry_unread_ranges, plan, sweep_slice
+from unpod_sync.sync.plan import (
+    ListState,
+    SweepPace,
+    Unfinished,
+    carry_unread_ranges,
+    plan,
+    sweep_slice,
+    verification_time,
+)
 
 NOW = datetime(2026, 3, 10, 12)  # noqa: DTZ001  naive UTC
-POLICY = FreshnessPolicy()
+POLICY = FreshnessPolicy(verify_within=timedelta(days=7), sweep_pages=50)
+HOURLY = FreshnessPolicy()
 KNOWN = ListState(count=100_000, stored_count=100_000, warm_at=NOW, synced_at=NOW - timedelta(minutes=15))
 
 
@@ -128,6 +137,45 @@ def test_every_row_of_a_million_is_verified_within_a_week_of_hourly_syncs():
         syncs += 1
     assert now - started <= timedelta(days=7)
     assert syncs > 100, "in slices, not at once"
+
+
+def verified_after(pages: int, policy: FreshnessPolicy, pace: SweepPace) -> timedelta:
+    """The longest time between two readings of a page, over a day of syncs."""
+    now, left, started = NOW, pages, None
+    last_read, longest = dict.fromkeys(range(pages), NOW), timedelta(0)
+    while now - NOW < timedelta(days=1):
+        state = ListState(sweep_started_at=started, synced_at=now - pace.interval if started else None)
+        for page in range(left - (read := sweep_slice(left, state, now, policy, pace)), left):
+            longest, last_read[page] = max(longest, now - last_read[page]), now
+        left -= read
+        started = None if left == 0 else started or now
+        left, now = left or pages, now + pace.interval
+    return longest
+
+
+def test_twenty_thousand_tasks_are_verified_within_an_hour():
+    """Of quarter-hourly syncs, where no limit is known; the plan promises no more than that."""
+    pace = SweepPace(timedelta(minutes=15))
+    assert verified_after(200, HOURLY, pace) <= timedelta(hours=1)
+    assert verification_time(200, ListState(), HOURLY, pace) == timedelta(hours=1)
+
+
+def test_a_million_tasks_take_half_of_what_the_server_allows():
+    pace = SweepPace(timedelta(minutes=15), per_minute=100)
+    assert sweep_slice(10_000, KNOWN, NOW, HOURLY, pace) == 750
+    assert verification_time(10_000, KNOWN, HOURLY, pace) == timedelta(hours=3.5)
+    assert verified_after(10_000, HOURLY, pace) <= timedelta(hours=3.5)
+    room = SweepPace(timedelta(minutes=15), per_minute=1_000)
+    assert verification_time(10_000, KNOWN, HOURLY, room) == timedelta(hours=1)
+
+
+def test_a_longer_time_takes_smaller_slices_and_a_rarer_sync_larger_ones():
+    pace = SweepPace(timedelta(minutes=15))
+    day = replace(HOURLY, verify_within=timedelta(days=1))
+    assert sweep_slice(200, KNOWN, NOW, HOURLY, pace) == 59
+    assert sweep_slice(200, KNOWN, NOW, day, pace) == 10
+    assert sweep_slice(200, KNOWN, NOW, day, SweepPace(timedelta(hours=6))) == 59
+    assert sweep_slice(200, replace(KNOWN, share=0.01), NOW, HOURLY, SweepPace(pace.interval, 200)) == 15
 
 
 def test_gaps_grow_downwards_when_rows_vanished():

@@ -130,6 +130,12 @@ class ServerWindow:
         """A request is sent."""
         self._remaining = self._remaining - 1 if now < self._ends_at else math.inf
 
+    def per_minute(self, now: float) -> float | None:
+        """The requests a minute that the headers show room for, None without headers."""
+        if now >= self._ends_at:
+            return None
+        return max(1.0, self._remaining * MINUTE_SECONDS / max(MINUTE_SECONDS, self._ends_at - now))
+
     def block_until(self, at: float) -> None:
         """Nothing may be sent before `at`."""
         self._blocked_until = max(self._blocked_until, at)
@@ -291,6 +297,18 @@ class RateLimiter:
     def per_minute(self) -> int | None:
         """What a minute allowed, as far as 429 answers showed it."""
         return self._observed.per_minute
+
+    @property
+    def allowed_per_minute(self) -> float | None:
+        """The requests a minute that the server and the user allow, None when no limit is known."""
+        day = self._budget.per_day
+        limits = (
+            self._observed.per_minute,
+            self._window.per_minute(self._monotonic()),
+            self._budget.per_minute,
+            day / 1_440 if day else None,
+        )
+        return min((limit for limit in limits if limit is not None), default=None)
 
     @property
     def in_flight_limit(self) -> int:

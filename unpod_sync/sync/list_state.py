@@ -69,10 +69,12 @@ def list_state(warehouse: Warehouse, resource: Resource, policy: FreshnessPolicy
         for stored, refused in zip(row, suppressed(warehouse.connection, resource, hot, warm), strict=True)
     )
     bookmark = Bookmark.from_row(warehouse.bookmark(resource.name))
+    of_all = first_row(warehouse.connection, "select sum(known_count) from meta.bookmarks") or (None,)
     if resource.kind == "execution":  # follows from the tasks: all of it is read once a day
         young, recent = 0, stored_count
     state = ListState.of(bookmark, stored_count=stored_count, hot=young, warm=recent)
-    state = replace(state, is_derived=resource.kind == "execution")
+    share = min(1.0, stored_count / int(of_all[0])) if of_all[0] else 1.0
+    state = replace(state, is_derived=resource.kind == "execution", share=share)
     if not row[0]:
         return state
     if state.is_derived:

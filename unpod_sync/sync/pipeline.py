@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import duckdb
 
@@ -148,7 +149,17 @@ def dry_run(context: Context) -> LoadResult:
                 read(context, extractor, only_plan=True)
             finally:
                 loader.discard()
+            time = extractor.longest_verification()
+            context.notes.append(f"with syncs like this one, every task is verified within {spelled(time)}")
             return report(context, extractor, "dry run")
+
+
+def spelled(time: timedelta) -> str:
+    """A span of time in words, rounded up."""
+    hours = time.total_seconds() / 3_600
+    if hours <= 1:
+        return f"{max(1, math.ceil(hours * 60))} minutes"
+    return f"{math.ceil(hours)} hours" if hours <= 48 else f"{math.ceil(hours / 24)} days"
 
 
 # -- open -------------------------------------------------------------------------------------
@@ -209,6 +220,7 @@ def _extractor(context: Context, warehouse: Warehouse, loader: BatchLoader) -> E
         full=context.options.full,
         accept_deletions=context.options.accept_deletions,
         secrets=(context.settings.token,),
+        interval=load_log.sync_interval(warehouse.connection),
         on_page=on_page,
     )
 
