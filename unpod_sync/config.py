@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,6 +127,13 @@ def _whole(least: int, most: int | None = None) -> Callable[[object], int]:
     return read
 
 
+def _span(value: object) -> str:
+    text = _text(value).lower()
+    if not re.fullmatch(r"0*[1-9]\d{0,5}[mhdw]", text):
+        raise ValueError(f"{value!r} is no span of time, such as 90m, 6h or 7d")
+    return text
+
+
 def _positive(value: object) -> float:
     try:
         if isinstance(value, bool):
@@ -174,6 +182,9 @@ def _matching(pattern: str, what: str) -> Callable[[object], str]:
 _memory = _matching(r"(?=.*[1-9])\d+(\.\d+)?\s*[KMGT]i?B", "an amount of memory, such as 300MB or 2GB")
 _mode = _matching(r"(0o?)?[4-7][0-7]{2}", 'a file mode, such as "0600" or "0640"')
 
+SPAN_MINUTES = {"m": 1, "h": 60, "d": 1_440, "w": 10_080}
+SWEEP_DAYS = 7.0  # of a sweep for which only `sweep_pages` is set
+
 
 def _setting(default: Any, read: Callable[[object], Any], description: str) -> Any:
     return dataclasses.field(default=default, metadata={"read": read, "description": description})
@@ -201,8 +212,20 @@ class FreshnessPolicy:
     warm_days: float = _setting(14.0, _positive, "Tasks this young are read once a day.")
     warm_every_hours: float = _setting(24.0, _positive, "How often the warm window is read.")
     unfinished_days: float = _setting(30.0, _positive, "Unfinished tasks this young are read at every sync.")
-    sweep_days: float = _setting(7.0, _positive, "Everything is verified at least this often.")
-    sweep_pages: int = _setting(50, _whole(1), "Pages of the sweep per sync, more when needed.")
+    verify_within: str = _setting(
+        "1h", _span, "Every task is verified this often, as far as the server allows."
+    )
+    sweep_days: float | None = _setting(None, _positive, "Overrides verify_within, in days.")
+    sweep_pages: int | None = _setting(
+        None, _whole(1), "Overrides the pages that verify_within needs per sync."
+    )
+
+    @property
+    def verification_span(self) -> timedelta:
+        """Within which every row is to be verified."""
+        if self.sweep_days or self.sweep_pages:
+            return timedelta(days=self.sweep_days or SWEEP_DAYS)
+        return timedelta(minutes=int(self.verify_within[:-1]) * SPAN_MINUTES[self.verify_within[-1]])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,7 +62,6 @@ class Resource:
     path: str
     space_token: str | None = None
     agent_handle: str | None = None
-    run_id: str | None = None
 
     @property
     def name(self) -> str:
@@ -93,12 +92,6 @@ def space_tasks(space_token: str) -> Resource:
 def space_runs(space_token: str) -> Resource:
     """All runs of a space, newest first."""
     return Resource("run", f"spaces/{_segment(space_token)}/runs/", space_token=space_token)
-
-
-def run_tasks(space_token: str, run_id: str) -> Resource:
-    """The tasks of one run; some servers answer with fewer fields here."""
-    path = f"spaces/{_segment(space_token)}/runs/{_segment(run_id)}/tasks/"
-    return Resource("task", path, space_token=space_token, run_id=run_id)
 
 
 def agent_executions(agent_handle: str) -> Resource:

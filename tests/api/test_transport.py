@@ -21,7 +21,7 @@ from unpod_sync.api.rate_limit import RequestBudget
 from unpod_sync.api.transport import Response, Transport
 from unpod_sync.api.urls import check_base_url, redirect_target
 from unpod_sync.errors import ConfigurationError, ResponseError, UnavailableError
-from unpod_sync.model import agent_executions, run_tasks, space_tasks
+from unpod_sync.model import agent_executions, space_runs, space_tasks
 
 TASKS = space_tasks("8KZ")
 GOOD = answer({"data": []})
@@ -305,12 +305,12 @@ def test_an_id_is_one_segment_of_the_path_on_the_wire(token: str, segment: str) 
         serving(lambda _: answer({"data": [], "count": 0})) as wire,
         Client(f"{wire.url}/base", TOKEN) as client,
     ):
-        for resource in (space_tasks(token), run_tasks("S", token), agent_executions(token)):
+        for resource in (space_tasks(token), space_runs(token), agent_executions(token)):
             client.fetch(resource, 1, 100)
             assert resource.name.count(token) == 1
     root = "/base/api/v2/platform"
     assert [request.path for request in wire.requests] == [
         f"{root}/spaces/{segment}/tasks/",
-        f"{root}/spaces/S/runs/{segment}/tasks/",
+        f"{root}/spaces/{segment}/runs/",
         f"{root}/agents/{segment}/executions/",
     ]

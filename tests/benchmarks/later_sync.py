@@ -145,4 +145,4 @@ def _figure(case: str, seconds: float, detail: str, target: str = "", is_met: bo
 def _planned(needs: dict[str, int]) -> int:
     """Requests that a list's plan takes; the first pages serve several needs at once."""
     from_the_top = max(needs.get(name, 0) for name in ("first", "new", "hot", "warm", "full"))
-    return from_the_top + sum(needs.get(name, 0) for name in ("sweep", "unfinished", "runs"))
+    return from_the_top + sum(needs.get(name, 0) for name in ("sweep", "unfinished"))

@@ -76,13 +76,18 @@ class Site:
         return [space["token"] for space in self.world.spaces]
 
     def settings(self, **changes: Any) -> Settings:
-        told: dict[str, Any] = {"base_url": self.simulator.base_url, "page_size": PAGE} | changes
+        told: dict[str, Any] = {
+            "base_url": self.simulator.base_url,
+            "page_size": PAGE,
+            "sweep_pages": 50,
+        } | changes
         return Settings(api_token=TOKEN, org_handle="sim-org", database=self.files.published, **told)
 
     def sync(
         self,
         *faults: Fault,
         full: bool = False,
+        dry_run: bool = False,
         accept_deletions: bool = False,
         now: Callable[[], datetime] | None = None,
         configured: tuple[str, ...] | None = None,
@@ -94,7 +99,7 @@ class Site:
         try:
             return sync(
                 self.settings(**changes),
-                Options(full=full, accept_deletions=accept_deletions, configured=configured),
+                Options(full, dry_run, accept_deletions, configured),
                 now=now or (lambda: self.world.now.replace(tzinfo=None)),
                 sleep=self.slept.append,
                 monotonic=lambda: time.monotonic() + sum(self.slept),

@@ -135,7 +135,7 @@ MUTATIONS = (
         "greedy-lists",
         "7 budgets: lists take turns when the budget is scarce",
         "unpod_sync/sync/discover.py",
-        "    if left is None or left >= ENOUGH_REQUESTS * len(lists):\n",
+        "    if left is None or left >= ENOUGH_REQUESTS * len(lists + executions):\n",
         "    if True:\n",
         "tests/faults/test_budgets.py",
     ),

@@ -133,6 +133,7 @@ class Player:
                 may_defer_deletion=bent,
                 rows_went=rows_went,
                 hidden=self.hidden,
+                is_full=full or self.is_first,
             )
             found = judge.differences(self.mirror, self.rules, stored, reading)
             if found:

@@ -135,7 +135,7 @@ class Reading:
     `whole` are the spaces that were read whole by right: small, or by `--full`. `rows_went`:
     rows vanished between two pages, which pulls others to pages already read; the API has never
     been seen to do that, and what is new may then wait for the next sync. `hidden`: tasks that came
-    back while as many vanished, so that only the next sweep can tell.
+    back while as many vanished, so that only the next sweep can tell. `is_full`: every list was read whole.
     """
 
     began: int
@@ -149,6 +149,7 @@ class Reading:
     may_defer_deletion: bool = False
     rows_went: bool = False
     hidden: frozenset[str] = frozenset()
+    is_full: bool = False
 
 
 def differences(mirror: Mirror, rules: Rules, stored: Stored, reading: Reading) -> list[str]:
@@ -285,8 +286,12 @@ def _other_lists(mirror: Mirror, stored: Stored, reading: Reading) -> list[str]:
             kept = stored.payloads.get(("run", run["run_id"]))
             found += _other(f"run {run['run_id'][-6:]}", kept, run, reading)
     for agent in mirror.agents:
-        for execution in mirror.world.executions(agent):
+        for number, execution in enumerate(mirror.world.executions(agent)):
             kept = stored.payloads.get(("execution", f"{agent}/{execution['run_id']}"))
+            if kept is not None and number and not reading.is_full:  # only its counts are followed at once
+                if not reading.clock_is_steady:
+                    continue
+                kept = kept | {"status": execution["status"]}
             found += _other(f"execution {agent}/{execution['run_id'][-6:]}", kept, execution, reading)
     return found
 

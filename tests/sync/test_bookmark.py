@@ -27,7 +27,6 @@ FULL = Bookmark(
     accepted_count_difference=2,
     synced_at=WHEN,
     last_error="refused",
-    runs_usable=False,
     count_trusted=False,
     unjoined=("one", "two"),
     held_deletions=4,
@@ -55,5 +54,5 @@ def test_a_list_never_read_has_an_empty_bookmark() -> None:
 def test_a_row_of_an_earlier_version_may_lack_the_further_findings() -> None:
     row = FULL.to_row() | {"state_json": None, "gaps_json": None, "explained_gap": None, "known_count": None}
     bookmark = Bookmark.from_row(row)
-    assert (bookmark.count, bookmark.runs_usable, bookmark.size) == (1_000, True, 0)
+    assert (bookmark.count, bookmark.count_trusted, bookmark.size) == (1_000, True, 0)
     assert not bookmark.unread_ranges

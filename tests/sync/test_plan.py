@@ -7,10 +7,19 @@ from datetime import datetime, timedelta
 
 from unpod_sync.config import FreshnessPolicy
 from unpod_sync.sync.coverage import Coverage, pages_of
-from unpod_sync.sync.plan import ListState, Unfinished, carry_unread_ranges, plan, sweep_slice
+from unpod_sync.sync.plan import (
+    ListState,
+    SweepPace,
+    Unfinished,
+    carry_unread_ranges,
+    plan,
+    sweep_slice,
+    verification_time,
+)
 
 NOW = datetime(2026, 3, 10, 12)  # noqa: DTZ001  naive UTC
-POLICY = FreshnessPolicy()
+POLICY = FreshnessPolicy(sweep_days=7.0, sweep_pages=50)
+HOURLY = FreshnessPolicy()
 KNOWN = ListState(count=100_000, stored_count=100_000, warm_at=NOW, synced_at=NOW - timedelta(minutes=15))
 
 
@@ -70,29 +79,12 @@ def test_a_small_list_is_read_whole_every_time():
     assert {1, *result.pages, *result.sweep_pages} == set(range(1, 51))
 
 
-def test_unfinished_tasks_are_read_by_page_when_one_page_does():
-    state = replace(KNOWN, unfinished=(Unfinished("T1", "R1", 10, 50),))
-    result = planned(state)
-    assert tuple(result.pages) == (1_000,)
-    assert result.runs == ()
-
-
-def test_unfinished_tasks_are_read_through_their_run_when_that_is_cheaper():
-    scattered = tuple(Unfinished(f"T{i}", "R1", i * 1_000, 50) for i in range(5))
-    result = planned(replace(KNOWN, unfinished=scattered))
-    assert result.runs == ("R1",)
-    assert tuple(result.pages) == ()
-
-
-def test_runs_that_show_too_little_are_not_used():
-    scattered = tuple(Unfinished(f"T{i}", "R1", i * 1_000, 50) for i in range(5))
-    result = planned(replace(KNOWN, unfinished=scattered, runs_usable=False))
-    assert result.runs == ()
-    assert len(result.pages) == 5
+def test_unfinished_tasks_are_read_by_page():
+    assert tuple(planned(replace(KNOWN, unfinished=(Unfinished("T1", (10, 11)),))).pages) == (1_000,)
 
 
 def test_pages_of_the_sweep_serve_unfinished_tasks_too():
-    state = replace(KNOWN, unfinished=(Unfinished("T1", "R1", 99_500, 50),))
+    state = replace(KNOWN, unfinished=(Unfinished("T1", (99_500, 99_501)),))
     assert tuple(planned(state).pages) == ()
 
 
@@ -109,6 +101,15 @@ def test_a_sweep_goes_on_from_its_position_whatever_came_on_top():
     result = planned(state, count=100_300)
     assert result.sweep_remaining == 50_000
     assert next(iter(result.sweep_pages)) == pages_of((0, 50_000), 100_300, 100)[0]
+
+
+def test_a_derived_list_is_read_whole_once_a_day_and_not_in_slices():
+    state = replace(KNOWN, warm=100_000, is_derived=True)
+    assert planned(state).requests == 0
+    assert planned(state).sweep_remaining is None
+    day_old = planned(replace(state, warm_at=NOW - timedelta(hours=24)))
+    assert len(day_old.pages) == 999
+    assert day_old.sweep_remaining == 100_000
 
 
 def test_full_reads_everything_now():
@@ -136,6 +137,45 @@ def test_every_row_of_a_million_is_verified_within_a_week_of_hourly_syncs():
         syncs += 1
     assert now - started <= timedelta(days=7)
     assert syncs > 100, "in slices, not at once"
+
+
+def verified_after(pages: int, policy: FreshnessPolicy, pace: SweepPace) -> timedelta:
+    """The longest time between two readings of a page, over a day of syncs."""
+    now, left, started = NOW, pages, None
+    last_read, longest = dict.fromkeys(range(pages), NOW), timedelta(0)
+    while now - NOW < timedelta(days=1):
+        state = ListState(sweep_started_at=started, synced_at=now - pace.interval if started else None)
+        for page in range(left - (read := sweep_slice(left, state, now, policy, pace)), left):
+            longest, last_read[page] = max(longest, now - last_read[page]), now
+        left -= read
+        started = None if left == 0 else started or now
+        left, now = left or pages, now + pace.interval
+    return longest
+
+
+def test_twenty_thousand_tasks_are_verified_within_an_hour():
+    """Of quarter-hourly syncs, where no limit is known; the plan promises no more than that."""
+    pace = SweepPace(timedelta(minutes=15))
+    assert verified_after(200, HOURLY, pace) <= timedelta(hours=1)
+    assert verification_time(200, ListState(), HOURLY, pace) == timedelta(hours=1)
+
+
+def test_a_million_tasks_take_half_of_what_the_server_allows():
+    pace = SweepPace(timedelta(minutes=15), per_minute=100)
+    assert sweep_slice(10_000, KNOWN, NOW, HOURLY, pace) == 750
+    assert verification_time(10_000, KNOWN, HOURLY, pace) == timedelta(hours=3.5)
+    assert verified_after(10_000, HOURLY, pace) <= timedelta(hours=3.5)
+    room = SweepPace(timedelta(minutes=15), per_minute=1_000)
+    assert verification_time(10_000, KNOWN, HOURLY, room) == timedelta(hours=1)
+
+
+def test_a_longer_time_takes_smaller_slices_and_a_rarer_sync_larger_ones():
+    pace = SweepPace(timedelta(minutes=15))
+    day = replace(HOURLY, verify_within="1d")
+    assert sweep_slice(200, KNOWN, NOW, HOURLY, pace) == 59
+    assert sweep_slice(200, KNOWN, NOW, day, pace) == 10
+    assert sweep_slice(200, KNOWN, NOW, day, SweepPace(timedelta(hours=6))) == 59
+    assert sweep_slice(200, replace(KNOWN, share=0.01), NOW, HOURLY, SweepPace(pace.interval, 200)) == 15
 
 
 def test_gaps_grow_downwards_when_rows_vanished():

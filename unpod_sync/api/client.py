@@ -141,6 +141,11 @@ class Client:
         return self._limiter.pace.per_minute
 
     @property
+    def allowed_per_minute(self) -> float | None:
+        """The requests a minute that the server and the user allow, None when no limit is known."""
+        return self._limiter.allowed_per_minute
+
+    @property
     def requests_left(self) -> int | None:
         """How many more requests the budget allows, None without a limit."""
         return self._config.budget.remaining(self._limiter.requests_made)

@@ -100,6 +100,12 @@ class ServerWindow:
         is_over = now >= self._ends_at
         return math.inf if in_flight and is_over else max(self.blocked_until, self._ends_at) - now
 
+    def per_minute(self, now: float) -> float | None:
+        """The requests a minute that the headers show room for, None without headers."""
+        if now >= self._ends_at:
+            return None
+        return max(1.0, self.remaining * MINUTE_SECONDS / max(MINUTE_SECONDS, self._ends_at - now))
+
     def on_headers(self, rate: RateHeaders | None, sent_at: float, now: float, in_flight: int) -> None:
         """Take the server's count of what is left, less the requests it has not counted yet."""
         if rate is None or not 0 < rate.reset_in_seconds <= self._longest:
@@ -235,6 +241,18 @@ class RateLimiter:
         self.concurrency = ConcurrencyLimit(workers)
         self._in_flight = self.requests_made = 0
         self._waiting: list[int] = []
+
+    @property
+    def allowed_per_minute(self) -> float | None:
+        """The requests a minute that the server and the user allow, None when no limit is known."""
+        day = self._budget.per_day
+        limits = (
+            self.pace.per_minute,
+            self._window.per_minute(self._monotonic()),
+            self._budget.per_minute,
+            day / 1_440 if day else None,
+        )
+        return min((limit for limit in limits if limit is not None), default=None)
 
     def acquire(self, rest: Callable[[float], None], stop: threading.Event, order: int = 0) -> float:
         """Wait until a request may be sent, count it, and return the time; `release` must follow.

@@ -173,6 +173,8 @@ def show(result: LoadResult, output: Output, settings: Settings) -> None:
             reasons = ", ".join(f"{reason} {number}" for reason, number in needs.items())
             output.say(f"  {name}: {reasons}")
         output.say(f"{result.requests_planned} requests in all; nothing was written or published.")
+        for note in result.notes:
+            output.note(note)
         return
     output.say(
         f"{result.status}: {result.tasks_read:,} tasks read, {result.tasks_changed:,} new or changed, "

@@ -13,7 +13,7 @@ from unpod_sync.sync.coverage import NO_POSITIONS, Coverage
 
 @dataclass(frozen=True, slots=True)
 class Bookmark:
-    """One row of meta.bookmarks, field by field; the last eight fields are its `state_json`.
+    """One row of meta.bookmarks, field by field; the last seven fields are its `state_json`.
 
     `count`: the list's length when it was last read. `unread_ranges`: the positions never read.
     `sweep_remaining`: the positions below it are still to be read by the sweep in progress; None without
@@ -37,7 +37,6 @@ class Bookmark:
     accepted_count_difference: int = 0
     synced_at: datetime | None = None
     last_error: str | None = None
-    runs_usable: bool = True
     count_trusted: bool = True
     unjoined: tuple[str, ...] = ()
     held_deletions: int = 0
@@ -67,7 +66,6 @@ class Bookmark:
             accepted_count_difference=row["explained_gap"] or 0,
             synced_at=row["last_synced_at"],
             last_error=row["last_error"],
-            runs_usable=state.get("runs_usable", True),
             count_trusted=state.get("counted", True),
             unjoined=tuple(state.get("unjoined", ())),
             held_deletions=state.get("held", 0),
@@ -80,7 +78,6 @@ class Bookmark:
     def to_row(self) -> dict[str, Any]:
         """The row, by column."""
         state = {
-            "runs_usable": self.runs_usable,
             "counted": self.count_trusted,
             "unjoined": self.unjoined,
             "held": self.held_deletions,

@@ -60,21 +60,23 @@ def open_executions(context: Context, extractor: Extractor) -> list[ListProgress
     ]
 
 
-def in_turns(context: Context, lists: list[ListProgress]) -> list[list[ListProgress]]:
-    """All lists at once, or one after the other while a budget is scarce.
+def in_turns(
+    context: Context, lists: list[ListProgress], executions: list[ListProgress]
+) -> list[list[ListProgress]]:
+    """The lists of spaces at once, or one list after the other while a budget is scarce, executions among them.
 
     A budget spent on the first pages of all lists would be spent on the same ones every time. Lists
     with rows never read come first, then those whose last attempt is longest ago.
     """
     left = context.client.requests_left
-    if left is None or left >= ENOUGH_REQUESTS * len(lists):
+    if left is None or left >= ENOUGH_REQUESTS * len(lists + executions):
         return [lists]
 
     def turn(progress: ListProgress) -> tuple[bool, datetime]:
         state = progress.state
         return state.count is not None and not state.unread_ranges, state.last_attempt_at or EARLIEST
 
-    return [[progress] for progress in sorted(lists, key=turn)]
+    return [[progress] for progress in sorted(lists + executions, key=turn)]
 
 
 def _spaces(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from unpod_sync.api import Client, Job
 from unpod_sync.api.bisect import bisect_page
@@ -21,9 +21,10 @@ from unpod_sync.errors import (
 )
 from unpod_sync.model import Page, Record, Reject, Resource
 from unpod_sync.sync import list_state
+from unpod_sync.sync.coverage import last_page
 from unpod_sync.sync.loader import BatchLoader
+from unpod_sync.sync.plan import DEFAULT_PACE, LEAST_SLICE, SweepPace, sweep_allowance, verification_time
 from unpod_sync.sync.progress import STAGES, ListProgress
-from unpod_sync.sync.run_lists import read_unfinished
 from unpod_sync.transform.records import is_lost, is_mostly_rejected, prepare
 from unpod_sync.warehouse import queries
 from unpod_sync.warehouse.database import Warehouse
@@ -68,9 +69,10 @@ class Extractor:
         full: bool = False,
         accept_deletions: bool = False,
         secrets: tuple[str, ...] = (),
+        interval: timedelta = DEFAULT_PACE.interval,
         on_page: Callable[[ListProgress, Page], None] = lambda progress, page: None,
     ) -> None:
-        """`now` returns the server's time (naive UTC); `on_page` is called for each page.
+        """`now` returns the server's time (naive UTC), `interval` is that of the syncs; `on_page` is called for each page.
 
         With `accept_deletions` a sweep marks any number of rows as deleted.
         """
@@ -83,6 +85,7 @@ class Extractor:
         self._full = full
         self.accept_deletions = accept_deletions
         self._secrets = secrets
+        self._interval = interval
         self._on_page = on_page
         self._unreachable = 0
         self._lists: dict[str, ListProgress] = {}
@@ -104,12 +107,17 @@ class Extractor:
         self._lists |= {progress.resource.name: progress for progress in lists}
         return lists
 
+    @property
+    def pace(self) -> SweepPace:
+        """What is known now of how often syncs come, and of how many requests are allowed."""
+        return SweepPace(self._interval, self.client.allowed_per_minute)
+
     def plan(self, lists: list[ListProgress]) -> None:
         """Reads the first pages, which give the lists' lengths, and plans the rest."""
         by_name = {progress.resource.name: progress for progress in lists}
         for progress in lists:
             if self._is_scarce() and not self._full and progress.can_resume:
-                progress.resume(now=self.now(), policy=self._policy)
+                progress.resume(now=self.now(), policy=self._policy, pace=self.pace)
                 if progress.begins_sweep:
                     self.forget_sweep(progress)
         first = [(r.resource, 1, self._policy.page_size) for r in lists if not r.is_resumed]
@@ -131,6 +139,13 @@ class Extractor:
         self.plan(lists)
         self._read_rest(lists)
         self.loader.flush()
+
+    def longest_verification(self) -> timedelta:
+        """How long it takes until every task of every list that was planned has been verified."""
+        tasks = [p for p in self._lists.values() if p.resource.kind == "task" and p.plan is not None]
+        pace, policy = self.pace, self._policy
+        times = (verification_time(last_page(p.count, p.size), p.state, policy, pace) for p in tasks)
+        return max(times, default=timedelta(0))
 
     # -- fetching -----------------------------------------------------------------------------
 
@@ -182,9 +197,8 @@ class Extractor:
         self._unreachable = 0
         page, records, _ = result
         full = self._full or (self.accept_deletions and progress.state.held_deletions > 0)
-        progress.start(
-            page, [record.id for record in records], now=self.now(), policy=self._policy, full=full
-        )
+        ids = [record.id for record in records]
+        progress.start(page, ids, now=self.now(), policy=self._policy, pace=self.pace, full=full)
         if progress.begins_sweep:
             self.forget_sweep(progress)
         self.take(progress, result, unreadable)
@@ -211,13 +225,20 @@ class Extractor:
         def jobs() -> Iterator[Job]:
             for stage in STAGES:
                 for progress in lists:
-                    yield from progress.jobs(stage)
+                    for taken, job in enumerate(progress.jobs(stage)):
+                        if stage == "sweep" and self._is_refused_sweep(progress, taken):
+                            progress.end_sweep_early(taken)
+                            break
+                        yield job
 
         for job, result in self.fetch(jobs()):
             self.accept(by_name[job[0].name], job, result)
-        for progress in lists:
-            if progress.state.unfinished and self.may_go_on(progress) and progress.resource.kind == "task":
-                read_unfinished(self, progress)
+
+    def _is_refused_sweep(self, progress: ListProgress, taken: int) -> bool:
+        """Whether the server has shown meanwhile (by a 429) that it allows less than the slice was planned with."""
+        if self._policy.sweep_pages or self.client.requests_per_minute_seen is None:
+            return False
+        return taken >= max(LEAST_SLICE, sweep_allowance(progress.state, self.pace))
 
     def accept(self, progress: ListProgress, job: Job, result: Prepared | ApiError) -> None:
         """Takes a page of a list whose first page was read, or the readable rows of a failing one."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import duckdb
 
 from unpod_sync import __version__
 from unpod_sync.sync.context import Context
 from unpod_sync.sync.loader import TWICE_LISTED
+from unpod_sync.sync.plan import DEFAULT_PACE
 from unpod_sync.sync.result import LoadResult
 
 
@@ -16,6 +19,15 @@ def note_start(connection: duckdb.DuckDBPyConnection, context: Context) -> None:
         "insert into meta.loads (load_id, started_at, status, command, version) values (?, ?, 'running', ?, ?)",
         [context.load_id, context.started_at, context.options.command, __version__],
     )
+
+
+def sync_interval(connection: duckdb.DuckDBPyConnection) -> timedelta:
+    """How often syncs have come of late."""
+    (row,) = connection.execute(
+        "select median(seconds) from (select epoch(started_at - lag(started_at) over (order by started_at))"
+        " as seconds from meta.loads order by started_at desc limit 8)"
+    ).fetchall()
+    return DEFAULT_PACE.interval if row[0] is None else timedelta(seconds=row[0])
 
 
 def note_result(connection: duckdb.DuckDBPyConnection, result: LoadResult) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import duckdb
 
@@ -106,7 +107,17 @@ def dry_run(context: Context) -> LoadResult:
                 read(context, extractor, only_plan=True)
             finally:
                 loader.discard()
+            time = extractor.longest_verification()
+            context.notes.append(f"with syncs like this one, every task is verified within {spelled(time)}")
             return report(context, extractor, "dry run")
+
+
+def spelled(time: timedelta) -> str:
+    """A span of time in words, rounded up."""
+    hours = time.total_seconds() / 3_600
+    if hours <= 1:
+        return f"{max(1, math.ceil(hours * 60))} minutes"
+    return f"{math.ceil(hours)} hours" if hours <= 48 else f"{math.ceil(hours / 24)} days"
 
 
 # -- open -------------------------------------------------------------------------------------
@@ -167,6 +178,7 @@ def _extractor(context: Context, warehouse: Warehouse, loader: BatchLoader) -> E
         full=context.options.full,
         accept_deletions=context.options.accept_deletions,
         secrets=(context.settings.token,),
+        interval=load_log.sync_interval(warehouse.connection),
         on_page=on_page,
     )
 
@@ -187,14 +199,12 @@ def read(context: Context, extractor: Extractor, *, only_plan: bool = False) -> 
     if not only_plan:
         age_transcripts(context, warehouse)  # by now the server's time is known, and no task has come in yet
     lists += open_lists_of_spaces(context, extractor, listings[0], before)
-    lists += open_executions(context, extractor)
-    for group in in_turns(context, lists):
+    for group in in_turns(context, lists, open_executions(context, extractor)):
         extract(context, extractor, group, only_plan=only_plan)
-    read_agents = {progress.resource.agent_handle for progress in lists}
-    executions = open_executions(context, extractor)
-    late = [progress for progress in executions if progress.resource.agent_handle not in read_agents]
-    if late and not only_plan and extractor.findings.halted is None:
-        extract(context, extractor, late)
+    read_agents = {progress.resource.agent_handle for progress in context.lists}
+    executions = open_executions(context, extractor)  # by now the tasks are in, from which they follow
+    rest = [progress for progress in executions if progress.resource.agent_handle not in read_agents]
+    extract(context, extractor, rest, only_plan=only_plan)
 
 
 def extract(

@@ -5,22 +5,39 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
 from unpod_sync.config import FreshnessPolicy
 from unpod_sync.sync.bookmark import Bookmark
-from unpod_sync.sync.coverage import FIRST, NO_POSITIONS, Coverage, Interval, Pages, pages_of
+from unpod_sync.sync.coverage import FIRST, NO_POSITIONS, Coverage, Interval, Pages
+
+LEAST_SLICE = 10  # pages of a sweep read by every sync
+USUAL_SLICE = 50  # the same for `verify_within` of an hour, where limits leave room: a shorter list is read whole
+USUAL_MINUTES = 5  # whose requests are the room for that, however often syncs come
+UNREAD_PAGES = 50  # never-read pages in a row with which a list counts as a first load
+ASSUMED_PER_MINUTE = 100  # the lowest documented limit (docs/api-behaviour.md, section 6)
+SWEEP_SHARE = 0.5  # of the requests that the server allows
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPace:
+    """How often syncs come, and how many requests a minute the server and the user allow (None: unknown)."""
+
+    interval: timedelta = timedelta(minutes=15)
+    per_minute: float | None = None
+
+
+DEFAULT_PACE = SweepPace()
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  naive UTC; any time does
 
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A task that may still change, too old for the hot window."""
+    """A row that may have changed although it is too old for the hot window, and where it stands."""
 
     id: str
-    run_id: str | None
-    position: int
-    run_size: int
+    positions: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +45,15 @@ class ListState(Bookmark):
     """One list before a sync reads it: its bookmark, and what is stored of it now.
 
     `stored_count` is today's; `hot` and `warm` are how many of these rows are in the lookback windows.
+    `is_derived`: the rows follow from other lists, and no slice of a sweep is spent on them. `share`: of the
+    stored rows of all lists.
     """
 
     hot: int = 0
     warm: int = 0
     unfinished: tuple[Unfinished, ...] = ()
+    is_derived: bool = False
+    share: float = 1.0
 
     @classmethod
     def of(cls, bookmark: Bookmark, *, stored_count: int, hot: int, warm: int) -> ListState:
@@ -45,15 +66,13 @@ class ListState(Bookmark):
 class ListPlan:
     """What to read of one list after its first page gave `count` and `size`.
 
-    `pages` must be read for freshness, `sweep_pages` are this sync's slice of the sweep, `runs`
-    are read through their own lists because that takes fewer requests. `needs` is the number of pages
-    for each reason (a page may serve several); `due` is the position down to which the hot window
-    reaches, or the warm one when it is due.
+    `pages` must be read for freshness, `sweep_pages` are this sync's slice of the sweep. `needs` is the
+    number of pages for each reason (a page may serve several); `due` is the position down to which the
+    hot window reaches, or the warm one when it is due.
     """
 
     pages: Pages
     sweep_pages: Pages
-    runs: tuple[str, ...]
     unread_ranges: Coverage
     sweep_remaining: int | None
     is_warm: bool
@@ -62,8 +81,8 @@ class ListPlan:
 
     @property
     def requests(self) -> int:
-        """Requests this plan makes beyond the first page (runs count once each at least)."""
-        return len(self.pages) + len(self.sweep_pages) + len(self.runs)
+        """Requests this plan makes beyond the first page."""
+        return len(self.pages) + len(self.sweep_pages)
 
 
 def carry_unread_ranges(state: ListState, count: int) -> Coverage:
@@ -73,49 +92,52 @@ def carry_unread_ranges(state: ListState, count: int) -> Coverage:
     return state.unread_ranges.carried_over(state.count, count)
 
 
-def sweep_slice(pages_left: int, state: ListState, now: datetime, policy: FreshnessPolicy) -> int:
-    """How many pages of a sweep to read now so that it ends within its days.
+def sweep_slice(
+    pages_left: int, state: ListState, now: datetime, policy: FreshnessPolicy, pace: SweepPace = DEFAULT_PACE
+) -> int:
+    """How many pages of a sweep to read now so that it ends in time.
 
-    The default slice, or more: as many as keep pace until the deadline if syncs go on coming at
-    the present interval. The deadline is 6/7 of `sweep_days`, since a row near the end of one
-    sweep may stand near the end of the next one too.
+    As many as keep pace until the deadline if syncs go on coming at the present interval, but no more than
+    `sweep_allowance`. The deadline is 6/7 of the verification span, since a row near the end of one sweep may stand
+    near the end of the next one too. An explicit `sweep_pages` is the least, without an upper limit.
     """
-    if state.sweep_started_at is None:
-        started, interval = now, timedelta(0)
+    started = state.sweep_started_at
+    since_last = now - (state.synced_at or started or now)
+    interval = max(since_last, timedelta(0) if policy.sweep_pages else pace.interval)
+    time_left = (started or now) + policy.verification_span * 6 / 7 - now
+    if time_left > interval:
+        wanted = math.ceil(pages_left * interval / time_left)
     else:
-        started = state.sweep_started_at
-        interval = max(timedelta(0), now - (state.synced_at or started))
-    time_left = started + timedelta(days=policy.sweep_days * 6 / 7) - now
-    if time_left <= interval:
-        return pages_left if state.sweep_started_at is not None else policy.sweep_pages
-    pace = math.ceil(pages_left * interval / time_left)
-    return min(pages_left, max(policy.sweep_pages, pace))
+        wanted = 0 if started is None and policy.sweep_pages else pages_left
+    if policy.sweep_pages:
+        return min(pages_left, max(policy.sweep_pages, wanted))
+    usual = math.ceil(USUAL_SLICE * min(1.0, timedelta(hours=1) / policy.verification_span))
+    usual = min(usual, sweep_allowance(state, replace(pace, interval=timedelta(minutes=USUAL_MINUTES))))
+    return min(pages_left, max(LEAST_SLICE, usual, min(wanted, sweep_allowance(state, pace))))
 
 
-def _cheapest(
-    unfinished: Iterable[Unfinished], planned: Pages, count: int, size: int, runs_usable: bool
-) -> tuple[Pages, set[str]]:
-    """Pages and runs that show the unfinished tasks with the fewest requests."""
-    by_run: dict[str | None, set[int]] = {}
-    run_pages: dict[str, int] = {}
-    for task in unfinished:
-        wanted = {p for p in pages_of((task.position, task.position + 1), count, size) if p not in planned}
-        if wanted:
-            by_run.setdefault(task.run_id, set()).update(wanted)
-            if task.run_id:
-                run_pages[task.run_id] = max(1, math.ceil(task.run_size / size))
-    pages: set[int] = set()
-    runs: set[str] = set()
-    for run_id, wanted in sorted(by_run.items(), key=lambda item: (-len(item[1]), item[0] or "")):
-        if run_id and runs_usable and run_pages[run_id] < len(wanted - pages):
-            runs.add(run_id)
-        else:
-            pages |= wanted
-    return Pages.of(pages), runs
+def sweep_allowance(state: ListState, pace: SweepPace) -> int:
+    """The pages of a list's sweep that leave half of the allowed requests to everything else."""
+    minutes = pace.interval.total_seconds() / 60
+    return math.ceil((pace.per_minute or ASSUMED_PER_MINUTE) * minutes * SWEEP_SHARE * state.share)
+
+
+def verification_time(pages: int, state: ListState, policy: FreshnessPolicy, pace: SweepPace) -> timedelta:
+    """How long it takes until every row of a list of so many pages has been verified once."""
+    slice_ = sweep_slice(pages, replace(state, sweep_started_at=None, synced_at=None), EPOCH, policy, pace)
+    time = pace.interval * max(1, math.ceil(pages / max(1, slice_)))
+    return min(time, policy.verification_span) if policy.sweep_pages else time
 
 
 def plan(
-    state: ListState, *, count: int, size: int, now: datetime, policy: FreshnessPolicy, full: bool = False
+    state: ListState,
+    *,
+    count: int,
+    size: int,
+    now: datetime,
+    policy: FreshnessPolicy,
+    pace: SweepPace = DEFAULT_PACE,
+    full: bool = False,
 ) -> ListPlan:
     """What to read of a list beyond its first page; the same arguments give the same plan.
 
@@ -139,16 +161,16 @@ def plan(
     if full:
         want("full", [(0, count)])
     must = functools.reduce(Pages.__or__, needs.values(), FIRST)
-    sweep_remaining, sweep_pages = _sweep(state, unread_ranges, must, count, size, now, policy, full)
-    pages, runs = _cheapest(state.unfinished, must | sweep_pages, count, size, state.runs_usable)
-    needs["unfinished"] = pages
-    must |= pages
-    wanted = {reason: len(chosen) for reason, chosen in needs.items()}
-    wanted |= {"runs": len(runs), "sweep": len(sweep_pages)}
+    everything = full or (state.is_derived and is_warm)
+    sweep_remaining, candidates = _sweep_candidates(state, unread_ranges, must, count, size, everything)
+    sweep_pages = candidates.first(sweep_slice(len(candidates), state, now, policy, pace))
+    places = [row.positions for row in state.unfinished]
+    needs["unfinished"] = Pages.holding(places, count, size) - must - sweep_pages
+    must |= needs["unfinished"]
+    wanted = {reason: len(chosen) for reason, chosen in needs.items()} | {"sweep": len(sweep_pages)}
     return ListPlan(
         pages=must - FIRST,
         sweep_pages=sweep_pages,
-        runs=tuple(sorted(runs)),
         unread_ranges=unread_ranges,
         sweep_remaining=sweep_remaining,
         is_warm=is_warm,
@@ -163,25 +185,19 @@ def _is_warm_due(warm_at: datetime | None, now: datetime, policy: FreshnessPolic
     return warm_at is None or now - warm_at >= every or warm_at > now
 
 
-def _sweep(
-    state: ListState,
-    unread_ranges: Coverage,
-    planned: Pages,
-    count: int,
-    size: int,
-    now: datetime,
-    policy: FreshnessPolicy,
-    full: bool,
+def _sweep_candidates(
+    state: ListState, unread_ranges: Coverage, planned: Pages, count: int, size: int, full: bool
 ) -> tuple[int | None, Pages]:
-    """The sweep's position, and its slice: pages that are not planned for another reason, newest first.
+    """The sweep's position, and its pages: those that are not planned for another reason, newest first.
 
-    A list that still has much to read for the first time is not swept: reading it verifies it.
+    A list that still has much to read for the first time is not swept: reading it verifies it. A derived
+    list is swept when its warm window, which is all of it, is due.
     """
     first_load = state.stored_count == 0 or any(
-        high - low > policy.sweep_pages * size for low, high in unread_ranges
+        high - low > UNREAD_PAGES * size for low, high in unread_ranges
     )
-    if first_load and not full:
+    is_between = state.is_derived and state.sweep_remaining is None
+    if (first_load or is_between) and not full:
         return None, Pages()
     left = count if state.sweep_remaining is None or full else min(state.sweep_remaining, count)
-    candidates = Pages.holding([(0, left)], count, size) - planned
-    return left, candidates.first(sweep_slice(len(candidates), state, now, policy))
+    return left, Pages.holding([(0, left)], count, size) - planned

@@ -18,7 +18,7 @@ from unpod_sync.model import Page, Reject, Resource
 from unpod_sync.sync.bookmark import Bookmark
 from unpod_sync.sync.coverage import FIRST, NO_POSITIONS, Coverage, Interval, Pages, last_page, page_range
 from unpod_sync.sync.evidence import CountEvidence, PagingEvidence
-from unpod_sync.sync.plan import ListPlan, ListState, plan
+from unpod_sync.sync.plan import DEFAULT_PACE, ListPlan, ListState, SweepPace, plan
 
 IN_MEMORY = 50_000  # ids of a sweep within one sync that are kept in memory; longer sweeps use a table
 
@@ -72,7 +72,14 @@ class ListProgress:
     stopped_early: bool = False
 
     def start(
-        self, page: Page, ids: list[str], *, now: datetime, policy: FreshnessPolicy, full: bool
+        self,
+        page: Page,
+        ids: list[str],
+        *,
+        now: datetime,
+        policy: FreshnessPolicy,
+        pace: SweepPace = DEFAULT_PACE,
+        full: bool,
     ) -> None:
         """Takes the first page: learns length and page size, and plans the rest.
 
@@ -91,20 +98,20 @@ class ListProgress:
             page.count if is_usable and page.count is not None else max(rows, self.state.stored_count)
         )
         self.paging.first_ids, self.paging.first_count = frozenset(ids), page.count
-        self._plan(now, policy, full=full)
+        self._plan(now, policy, pace, full=full)
         self.inspect_page(page, ids)
 
     def remember(self, **changes: Any) -> None:
         """Changes what is known of the list, for this sync and the next."""
         self.state = replace(self.state, **changes)
 
-    def resume(self, *, now: datetime, policy: FreshnessPolicy) -> None:
+    def resume(self, *, now: datetime, policy: FreshnessPolicy, pace: SweepPace) -> None:
         """Plans from the bookmark alone: the first page would use up a budget of one request.
 
         Each page reports the list's present count; the first one is read when a request is left.
         """
         self.size, self.count, self.is_resumed = self.state.size, self.state.count or 0, True
-        self._plan(now, policy, full=False)
+        self._plan(now, policy, pace, full=False)
         self.unjoined_boundaries.pop(self.count, None)
 
     @property
@@ -114,14 +121,14 @@ class ListProgress:
             return False
         return bool(Pages.holding(self.state.unread_ranges, self.state.count, self.state.size) - FIRST)
 
-    def _plan(self, now: datetime, policy: FreshnessPolicy, *, full: bool) -> None:
+    def _plan(self, now: datetime, policy: FreshnessPolicy, pace: SweepPace, *, full: bool) -> None:
         self.counts.start(self.count)
         self.pending_unfinished = {task.id for task in self.state.unfinished}
         everything = full or not self.counts.is_trusted
         if everything:  # a sweep of its own, not the rest of the one under way
             self.remember(sweep_remaining=None, sweep_started_at=None)
         self.plan = plan(
-            self.state, count=self.count, size=self.size, now=now, policy=policy, full=everything
+            self.state, count=self.count, size=self.size, now=now, policy=policy, pace=pace, full=everything
         )
         self.unread_ranges = self.plan.unread_ranges
         covered_on_top = 0 if self.state.count is None else min(self.state.count, self.count)
@@ -132,8 +139,19 @@ class ListProgress:
         pages = FIRST | self.plan.pages | self.plan.sweep_pages
         self.planned = pages.positions(self.count, self.size)
         self.sweep_remaining = self.plan.sweep_remaining
-        if self.begins_sweep:  # runs that lacked fields at the last sweep may have them now
-            self.remember(runs_usable=True)
+
+    def end_sweep_early(self, taken: int) -> None:
+        """Leaves all but so many pages of the sweep's slice to the next sync.
+
+        A sweep that was to end in this sync has its ids in memory only: the next one begins anew.
+        """
+        assert self.plan is not None
+        if not self.keeps_sweep_ids:
+            self.sweep_remaining = None
+            self.sweep_ids.clear()
+        self.plan = replace(self.plan, sweep_pages=self.plan.sweep_pages.first(taken))
+        pages = FIRST | self.plan.pages | self.plan.sweep_pages
+        self.planned = pages.positions(self.count, self.size)
 
     def inspect_page(self, page: Page, ids: list[str]) -> None:
         """Notes at once what a page shows about the list as a whole."""
@@ -358,7 +376,6 @@ class ListProgress:
             accepted_count_difference=state.accepted_count_difference,
             synced_at=now if complete else state.synced_at,
             last_error=self.error.message if self.error else None,
-            runs_usable=state.runs_usable,
             count_trusted=state.count_trusted,
             unjoined=(*state.unjoined, *filter(None, [self.load_id])) if unread_ranges else (),
             held_deletions=state.held_deletions,

@@ -55,6 +55,7 @@ class Reconciler:
         if self.progress.paging.ignores_page:
             return (self._complete_on_one_page,)
         return (
+            self._read_unfinished,
             self._accept_new_count,
             self._fill_holes,
             self._read_until_known,
@@ -82,6 +83,16 @@ class Reconciler:
         )
 
     # -- rows that should be there ----------------------------------------------------------------
+
+    def _read_unfinished(self) -> None:
+        """Looks further down for unfinished rows that their page did not show: rows were added or deleted."""
+        pending = [t for t in self.progress.state.unfinished if t.id in self.progress.pending_unfinished]
+        if not pending or not self._may_go_on:
+            return
+        surplus = self._stored_count - self.progress.counts.expected
+        shift = max(self.extractor.position_shift(self.progress), surplus)
+        around = [(low - 1 - shift, high + 1) for low, high in (task.positions for task in pending)]
+        self._reread(self.progress.pages_for(self.progress.covered.missing(around)))
 
     def _accept_new_count(self) -> None:
         """Takes the present count; reads the first page again where it may have changed or lacks rows.
