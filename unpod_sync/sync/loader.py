@@ -25,7 +25,7 @@ from unpod_sync.transform.flatten import flatten
 from unpod_sync.transform.parse import ParseError, read_time
 from unpod_sync.transform.records import has_same_content, merge_missing
 from unpod_sync.warehouse.database import ROW_GROUP, Span, Warehouse, load_rows
-from unpod_sync.warehouse.merge import EARLIEST, LoadBatch, LoadContext, Respelled, flat_batch, write
+from unpod_sync.warehouse.merge import EARLIEST, LoadBatch, LoadContext, flat_batch, write
 
 CHUNK = 1_024  # records flattened together
 BATCH_BYTES = 48 << 20  # of payloads written together: more exceed DuckDB's limit; a row group has 40 MB
@@ -246,7 +246,7 @@ class BatchLoader:
                 whole = merge_missing(payload, record)
                 if has_same_content(payload, whole.payload):
                     if whole is record:
-                        batch.respelled.append(Respelled(kind, record.id, old_hash, record.content_hash))
+                        batch.respelled[kind, record.id] = (old_hash, record.content_hash)
                     whole = replace(whole, content_hash=old_hash)
                 record = whole
             first = known.setdefault(record.id, record)

@@ -13,7 +13,9 @@ from unpod_sync.sync.bookmark import Bookmark
 from unpod_sync.sync.coverage import FIRST, NO_POSITIONS, Coverage, Interval, Pages
 
 LEAST_SLICE = 10  # pages of a sweep read by every sync
-USUAL_SLICE = 50  # the same for `verify_within` of an hour, where limits leave room: a shorter list is read whole
+USUAL_SLICE = (
+    50  # the same for `verify_within` of an hour, where limits leave room: a shorter list is read whole
+)
 USUAL_MINUTES = 5  # whose requests are the room for that, however often syncs come
 UNREAD_PAGES = 50  # never-read pages in a row with which a list counts as a first load
 ASSUMED_PER_MINUTE = 100  # the lowest documented limit (docs/api-behaviour.md, section 6)

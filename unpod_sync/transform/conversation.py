@@ -25,6 +25,7 @@ def conversation(messages: Messages) -> dict[str, pa.Array]:
     roles, sent_at, content = (
         messages.table[name].combine_chunks() for name in ("role", "sent_at", "content")
     )
+    roles = roles.cast(pa.string())
     offsets = messages.offsets.cast(pa.int64())
     by_user, by_agent = _is(roles, "user"), _is(roles, "agent")
     length = pc.fill_null(pc.utf8_length(content), 0).cast(pa.int64())

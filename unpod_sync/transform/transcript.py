@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from unpod_sync.tables import MESSAGES
-from unpod_sync.transform.columns import RecordColumns, each_spelling, times
+from unpod_sync.transform.columns import RecordColumns, times
 from unpod_sync.transform.compute import pc
 from unpod_sync.transform.json_codec import embedded, encode_all
 from unpod_sync.transform.parse import ParseError, canonical_role, is_missing, read_text
@@ -99,24 +99,27 @@ class TranscriptReader:
         self._rests.append(rest)
 
     def messages(self) -> Messages:
-        """All messages taken, in the records' and the transcripts' order."""
+        """All messages taken, in the records' and the transcripts' order; texts that recur as dictionaries."""
         records = self._batch.records
-        labels = _text_array(self._labels)
+        contents = _text_array(self._contents)
+        labels = _text_array(self._labels).dictionary_encode()
         offsets = pa.array([0, *accumulate(self._counts)], pa.int32())
-        owner = pc.list_parent_indices(pa.ListArray.from_arrays(offsets, labels)).cast(pa.int64())
+        owner = pc.list_parent_indices(pa.ListArray.from_arrays(offsets, contents)).cast(pa.int64())
         first = offsets.cast(pa.int64()).take(owner)
         extras = [None if text == b"{}" else text for text in self._extras]
         columns = {
-            "task_id": pa.array([record.id for record in records], pa.string()).take(owner),
+            "task_id": pa.DictionaryArray.from_arrays(
+                owner.cast(pa.int32()), pa.array([record.id for record in records], pa.string())
+            ),
             "position": pc.subtract(pa.array(range(len(labels)), pa.int64()), first),
-            "role": each_spelling(labels, canonical_role),
+            "role": pa.DictionaryArray.from_arrays(labels.indices, _folded(labels.dictionary)),
             "role_label": labels,
-            "content": _text_array(self._contents),
+            "content": contents,
             "sent_at": _moments(self._batch, self._moments, owner),
             "extra_json": pa.array(extras, pa.string()),
         }
-        schema = MESSAGES.arrow_schema("payload")
-        table = pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
+        names = MESSAGES.arrow_schema("payload").names
+        table = pa.Table.from_arrays([columns[name] for name in names], names=names)
         return Messages(table, offsets, self._known, self._given)
 
 
@@ -230,6 +233,10 @@ def labelled_lines(text: str) -> list[dict[str, Any]]:
     for message in messages:
         message["content"] = message["content"].strip()
     return messages
+
+
+def _folded(labels: pa.Array) -> pa.Array:
+    return pa.array(list(map(canonical_role, labels.to_pylist())), pa.string())
 
 
 def _text_array(values: Sequence[Any]) -> pa.Array:

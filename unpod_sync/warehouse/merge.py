@@ -42,19 +42,13 @@ class FlatBatch:
     rejects: list[Reject]
 
 
-@dataclass(frozen=True, slots=True)
-class Respelled:
-    """An object whose content is the stored one and whose payload is not: it came in another spelling."""
-
-    kind: str
-    id: str
-    stored_hash: str
-    content_hash: str
-
-
 @dataclass(slots=True)
 class LoadBatch:
-    """What one transaction writes."""
+    """What one transaction writes.
+
+    `respelled`: kind and id of objects that came with the stored content in another spelling → the stored hash
+    and the new one.
+    """
 
     copies: list[FlatBatch] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
@@ -62,7 +56,7 @@ class LoadBatch:
     seen: dict[str, list[str]] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
     stored: dict[str, Stored] = field(default_factory=dict)  # what is stored of the copies' objects, by kind
-    respelled: list[Respelled] = field(default_factory=list)
+    respelled: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +123,7 @@ def _write_kind(
     stored = {id_: known[id_] for id_ in ids if id_ in known}
     chosen, revived = pick_winners(kind, rows, stored, stamp.load_id)
     changed = [i for i in chosen if i is not None]
-    if kind == "task" and not stored and len(changed) == rows.num_rows:
-        _insert_versions(connection, rows, stamp)  # every row is of another task, and its first version
-    elif kind == "task":
+    if kind == "task":
         _write_versions(connection, rows, stored, created, stamp)
     if revived:
         _revive(connection, kind, revived, stamp)
@@ -233,22 +225,17 @@ def _insert(
 ) -> None:
     table = tables.BY_KIND[kind]
     known = [column.name for column in table.columns if column.name in taken.column_names]
-    incoming = taken
-    selected = ", ".join(known)
-    if stored:
-        first_seen_by_id = [
-            stored[id_]["first_seen_at"] if id_ in stored else stamp.now for id_ in taken["id"].to_pylist()
-        ]
-        incoming = taken.append_column("first_seen_at", pa.array(first_seen_by_id, pa.timestamp("us")))
-        selected += ", first_seen_at"
-    else:
-        selected += ", ?::timestamp as first_seen_at"
+    first_seen_by_id = [
+        stored[id_]["first_seen_at"] if id_ in stored else stamp.now for id_ in taken["id"].to_pylist()
+    ]
+    incoming = taken.append_column("first_seen_at", pa.array(first_seen_by_id, pa.timestamp("us")))
+    selected = ", ".join([*known, "first_seen_at"])
     space = "space_token" if "space_token" in taken.column_names else "null"
     with registered_tables(connection, incoming=incoming):
         connection.execute(
             f"insert into {table.name} by name select {selected}, ?::timestamp as changed_at,"
             " ? as load_id, ?::bigint as batch_id from incoming",
-            [*([] if stored else [stamp.now]), stamp.now, stamp.load_id, stamp.batch_id],
+            [stamp.now, stamp.load_id, stamp.batch_id],
         )
         connection.execute(
             f"insert into raw.payloads by name select ? as kind, id, {space} as space_token, payload_json,"
@@ -278,7 +265,7 @@ def _insert_messages(
             if i in wanted:
                 indices.extend(range(start, start + count))
             start += count
-        messages = messages.take(pa.array(indices, pa.int64()))
+        messages = messages.unify_dictionaries().take(pa.array(indices, pa.int64()))
     with registered_tables(connection, messages=messages):
         connection.execute(
             "insert into main.transcript_messages by name select *, ?::bigint as batch_id from messages",
@@ -325,39 +312,32 @@ def _write_versions(
             new.append(i)
     if new:
         incoming = rows if len(new) == rows.num_rows else rows.take(pa.array(new))
-        _insert_versions(connection, incoming, stamp)
+        names = [c.name for c in tables.TASK_VERSIONS.columns if c.name in incoming.column_names]
+        with registered_tables(connection, incoming=incoming):
+            connection.execute(
+                f"insert into main.task_versions by name select {', '.join(names)}, ?::timestamp as observed_at,"
+                " ? as load_id, ?::bigint as batch_id from incoming",
+                [stamp.now, stamp.load_id, stamp.batch_id],
+            )
 
 
-def _insert_versions(connection: duckdb.DuckDBPyConnection, incoming: pa.Table, stamp: LoadContext) -> None:
-    names = [c.name for c in tables.TASK_VERSIONS.columns if c.name in incoming.column_names]
-    with registered_tables(connection, incoming=incoming):
-        connection.execute(
-            f"insert into main.task_versions by name select {', '.join(names)}, ?::timestamp as observed_at,"
-            " ? as load_id, ?::bigint as batch_id from incoming",
-            [stamp.now, stamp.load_id, stamp.batch_id],
-        )
-
-
-def _write_hashes(connection: duckdb.DuckDBPyConnection, respelled: list[Respelled]) -> None:
-    """Takes the hashes over that objects of the stored content have by now. It is no change of theirs."""
-    for kind in dict.fromkeys(one.kind for one in respelled):
+def _write_hashes(
+    connection: duckdb.DuckDBPyConnection, respelled: Mapping[tuple[str, str], tuple[str, str]]
+) -> None:
+    """Takes over the hashes of new spellings, so that they are not compared again. No object changes by it."""
+    for kind in {kind: None for kind, _ in respelled}:
         table = tables.BY_KIND[kind]
-        some = [one for one in respelled if one.kind == kind]
-        new = pa.table(
-            {
-                name: pa.array([getattr(one, name) for one in some], pa.string())
-                for name in ("id", "stored_hash", "content_hash")
-            }
-        )
-        with registered_tables(connection, new=new):
-            for where, key in (
-                (table.name, key_sql(table)),
-                ("raw.payloads", "t.id"),
-                *([(tables.TASK_VERSIONS.name, "t.task_id")] if kind == "task" else []),
-            ):
+        rows = [(id_, *hashes) for (of, id_), hashes in respelled.items() if of == kind]
+        columns = zip(("id", "stored", "new"), zip(*rows, strict=True), strict=True)
+        hashes = pa.table({name: pa.array(values, pa.string()) for name, values in columns})
+        places = {table.name: key_sql(table), "raw.payloads": "t.id"}
+        if kind == "task":
+            places[tables.TASK_VERSIONS.name] = "t.task_id"
+        with registered_tables(connection, hashes=hashes):
+            for place, key in places.items():
                 connection.execute(
-                    f"update {where} as t set content_hash = new.content_hash from new"
-                    f" where {key} = new.id and t.content_hash = new.stored_hash"
+                    f"update {place} as t set content_hash = hashes.new from hashes"
+                    f" where {key} = hashes.id and t.content_hash = hashes.stored"
                 )
 
 
