@@ -23,7 +23,7 @@ FUNCTIONS_OF_1_2 = """
     any_value arg_max avg bool_or coalesce contains count date_diff date_trunc dense_rank epoch_us exp
     greatest isfinite isodow isoyear json_extract json_extract_string json_keys json_type json_valid lag
     least list list_avg ln lower mad make_timestamp max median min now nullif pow printf quantile_cont
-    regexp_extract regexp_matches replace row_number sqrt strftime string_agg string_split sum to_days trim
+    regexp_extract regexp_matches replace row_number sqrt strftime string_agg string_split struct_pack sum to_days trim
     try_cast unnest week
 """
 NO_FUNCTIONS = """
