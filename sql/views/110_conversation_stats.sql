@@ -1,4 +1,4 @@
--- One row per call with a transcript: how the conversation went, as far as text tells.
+-- One row per call with a transcript: how the conversation went, as far as its text shows.
 create or replace view conversation_stats as
 
 select
@@ -33,4 +33,4 @@ from calls
 where message_count is not null;
 
 comment on view conversation_stats is
-'One row per call with a transcript: how the conversation went, as far as text tells.';
+'One row per call with a transcript: how the conversation went, as far as its text shows.';

@@ -1,4 +1,4 @@
--- One row per space, run, agent and local date of creation: tasks by state, the ground of all completion views.
+-- One row per space, run, agent and local date of creation: tasks by state, the base of all completion views.
 create or replace view task_counts as
 
 select

@@ -1,4 +1,4 @@
--- One row per space, agent and local date: calls by what became of them, the ground of all call rates.
+-- One row per space, agent and local date: calls by result, the base of all call rates.
 create or replace view call_counts as
 
 select
@@ -26,4 +26,4 @@ from calls
 group by all;
 
 comment on view call_counts is
-'One row per space, agent and local date: calls by what became of them, the ground of all call rates.';
+'One row per space, agent and local date: calls by result, the base of all call rates.';

@@ -149,5 +149,5 @@ inner join task_versions as results on placed.last_row = results.rowid
 anti join deleted on results.task_id = deleted.task_id;
 
 comment on view attempts is
-'One row per task and attempt: each dial of a call as the syncs saw it, and its result. A dial that came and went '
-'between two syncs is not here; the numbers leave room for it where the counters tell.';
+'One row per task and attempt: each dial of a call as the syncs saw it, and its result. A dial that began and ended '
+'between two syncs has no row; its number is left out where the counters show it.';

@@ -1,4 +1,4 @@
--- One row per space and attempt number: what the first, second, … dial brings.
+-- One row per space and attempt number: the result of the first, second, … dial.
 create or replace view retry_yield as
 
 select
@@ -15,4 +15,4 @@ select
 from attempts
 group by all;
 
-comment on view retry_yield is 'One row per space and attempt number: what the first, second, … dial brings.';
+comment on view retry_yield is 'One row per space and attempt number: the result of the first, second, … dial.';

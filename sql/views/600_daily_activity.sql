@@ -1,4 +1,4 @@
--- One row per space and local date: tasks created and calls made that day, the ground of trend and anomalies.
+-- One row per space and local date: tasks created and calls made that day, the base of trend and anomalies.
 create or replace view daily_activity as
 
 with call_days as (

@@ -62,4 +62,4 @@ inner join calls on matches.task_id = calls.task_id;
 
 comment on view opt_out_candidates is
 'One row per user message that contains a phrase of the setting opt_out_phrases: a list to review, not a verdict. '
-'Reads every message: on millions of them it takes its time.';
+'Reads every message, which is slow with millions of them.';

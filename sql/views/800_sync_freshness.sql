@@ -1,4 +1,4 @@
--- One row per space: how fresh and how complete what is stored of it is.
+-- One row per space: how fresh and how complete its stored data is.
 create or replace view sync_freshness as
 
 with stored as (
@@ -73,4 +73,4 @@ left join stored on known.space_token = stored.space_token
 left join forgotten on known.space_token = forgotten.space_token
 left join lists on known.space_token = lists.space_token;
 
-comment on view sync_freshness is 'One row per space: how fresh and how complete what is stored of it is.';
+comment on view sync_freshness is 'One row per space: how fresh and how complete its stored data is.';

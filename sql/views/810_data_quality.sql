@@ -121,10 +121,10 @@ counted as (
         ),
         (
             'deleted_tasks', 'stored', 'Tasks that a complete sweep no longer found; left out of all views.',
-            'Nothing; they come back when the list shows them again.'
+            'Nothing to do; they come back when the list contains them again.'
         ),
         (
-            'late_changes', 'stored', 'Tasks that changed later after their creation than late_change_days.',
+            'late_changes', 'stored', 'Tasks that changed more than late_change_days after their creation.',
             'When many: sync --full more often, or widen the warm window.'
         ),
         (
@@ -132,12 +132,12 @@ counted as (
             'Ask the platform; the list itself may fail on such rows.'
         ),
         (
-            'unknown_statuses', 'tasks', 'Tasks with a status that is missing or outside the known words.',
-            'They count as other_tasks; report new words to the project.'
+            'unknown_statuses', 'tasks', 'Tasks whose status is missing or unknown.',
+            'They count as other_tasks; report new values to the project.'
         ),
         (
             'missing_agents', 'tasks', 'Tasks without an agent.',
-            'They stand in rows whose agent is NULL; some endpoints do not send the agent.'
+            'They are in rows whose agent is NULL; some endpoints do not send the agent.'
         ),
         (
             'missing_creations', 'tasks', 'Tasks whose creation is neither sent nor readable from the id.',
@@ -148,7 +148,7 @@ counted as (
             'Check the clock of this machine, then that of the server.'
         ),
         (
-            'unknown_runs', 'tasks', 'Tasks of a run that no list of runs shows.',
+            'unknown_runs', 'tasks', 'Tasks of a run that is in no list of runs.',
             'They count; sync --full may find the run.'
         ),
         (
@@ -177,10 +177,10 @@ counted as (
         ),
         (
             'completed_voicemails', 'completed', 'Calls sent as completed that reached a voicemail.',
-            'Completed is no conversation: use connect_rate.'
+            'Completed does not mean a conversation: use connect_rate.'
         ),
         (
-            'verdicts_without_user', 'calls', 'Calls with an outcome that only a user can give, though no user spoke.',
+            'verdicts_without_user', 'calls', 'Calls with an outcome that needs a user, although no user spoke.',
             'The label is not counted as interest; review the agent''s analysis prompt.'
         ),
         (
@@ -197,7 +197,7 @@ counted as (
         ),
         (
             'untimed_calls', 'connected', 'Connected calls with messages that have no readable time.',
-            'Their gaps rest on the other messages; see timed_message_share.'
+            'Their gaps are computed from the other messages; see timed_message_share.'
         ),
         (
             'missing_costs', 'dialed', 'Dialed calls whose cost is 0 or absent.',

@@ -1,4 +1,4 @@
--- One row per agent and run of the executions endpoint: its counts beside ours, and why they may differ.
+-- One row per agent and run of the executions endpoint: its counts and ours, and why they may differ.
 create or replace view execution_reconciliation as
 
 with stored as (
@@ -91,4 +91,4 @@ select
 from compared;
 
 comment on view execution_reconciliation is
-'One row per agent and run of the executions endpoint: its counts beside ours, and why they may differ.';
+'One row per agent and run of the executions endpoint: its counts and ours, and why they may differ.';

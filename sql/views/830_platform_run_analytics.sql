@@ -1,4 +1,4 @@
--- One row per run: the platform's own arithmetic, to the digit, to reconcile with its dashboard. Rates are percent.
+-- One row per run: the platform's own arithmetic, digit for digit, to reconcile with its dashboard. Rates are percent.
 create or replace view platform_run_analytics as
 
 with counts as (
@@ -189,5 +189,5 @@ left join suspects on run_completion.run_id = suspects.run_id
 left join buckets on run_completion.run_id = buckets.run_id;
 
 comment on view platform_run_analytics is
-'One row per run: the platform''s own arithmetic, to the digit, to reconcile with its dashboard. Rates are percent, '
+'One row per run: the platform''s own arithmetic, digit for digit, to reconcile with its dashboard. Rates are percent, '
 'and 0 where there is nothing to divide by; for analysis use run_completion and call_funnel.';

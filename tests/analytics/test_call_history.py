@@ -31,7 +31,7 @@ def longest(warehouse_file: Path) -> Iterator[str]:
 def test_a_call_is_shown_whole(run_cli: Run, warehouse_file: Path, longest: str) -> None:
     """Header, story, analysis and every message, from the beginning of its id."""
     ran = run_cli("call", "--database", warehouse_file, longest)
-    for part in ("contact ", "Story, as the syncs saw it", "Analysis", "Transcript, "):
+    for part in ("contact ", "History, as seen by the syncs", "Analysis", "Transcript, "):
         assert part in ran.out
     told = json.loads(run_cli("call", "--database", warehouse_file, longest, "--json").out)
     assert len(told["transcript"]) == told["task"]["message_count"]

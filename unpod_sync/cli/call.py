@@ -86,7 +86,7 @@ def _head(task: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
 
 def _revisions(revisions: Sequence[Revision], zone: ZoneInfo) -> Iterator[str]:
     """What changed, and when a sync saw it; of the first revision what is known."""
-    yield "Story, as the syncs saw it"
+    yield "History, as seen by the syncs"
     for number, revision in enumerate(revisions):
         lines = [
             f"{change.column}: {f'{_short(change.before)} → ' if number else ''}{_short(change.after)}"
