@@ -103,7 +103,7 @@ class BatchLoader:
         self._pages.append(_PendingPage(progress, page, kept, ids, unreadable))
         self._rows += len(kept)
         self._bytes += sum(len(record.payload) for record in kept)
-        if self._rows >= ROW_GROUP or self._bytes >= BATCH_BYTES:
+        while self._rows >= ROW_GROUP or self._bytes >= BATCH_BYTES:
             self._submit()
 
     def flush(self) -> None:
@@ -144,13 +144,14 @@ class BatchLoader:
                 raise failure
 
     def _submit(self) -> None:
-        """Hands what was taken to the writer, as one batch."""
+        """Hands what was taken to the writer as one batch, of one row group at most."""
         self._wait()
         self._is_submitting = True
+        pages, rest = self._whole_row_group()
         batch = LoadBatch(rejects=self._rejects, refusals=self._ingest_filter.take_refused())
         changed: dict[str, list[Record]] = {}
-        for kind in dict.fromkeys(pending.progress.resource.kind for pending in self._pages):
-            records = [r for p in self._pages if p.progress.resource.kind == kind for r in p.records]
+        for kind in dict.fromkeys(pending.progress.resource.kind for pending in pages):
+            records = [r for p in pages if p.progress.resource.kind == kind for r in p.records]
             batch.stored[kind] = stored = load_rows(
                 self._reader,
                 kind,
@@ -158,8 +159,8 @@ class BatchLoader:
                 created_between(records) if kind == "task" and records else None,
             )
             changed[kind] = self._changed(kind, records, stored, batch)
-        touched = {p.progress.resource.name: p.progress for p in self._pages if p.page is not None}
-        for pending in self._pages:
+        touched = {p.progress.resource.name: p.progress for p in pages if p.page is not None}
+        for pending in pages:
             self._mark_covered(pending, batch)
         if any(changed.values()) or touched or batch.rejects or batch.refusals:
             now = self._now()
@@ -168,8 +169,23 @@ class BatchLoader:
             self._batch_id += 1
             self._batches.put((batch, changed, context))
             self._is_writing = True
-        self._pages, self._rejects, self._rows, self._bytes = [], [], 0, 0
+        self._pages, self._rejects = rest, []
+        self._rows = sum(len(pending.records) for pending in rest)
+        self._bytes = sum(len(record.payload) for pending in rest for record in pending.records)
         self._is_submitting = False
+
+    def _whole_row_group(self) -> tuple[list[_PendingPage], list[_PendingPage]]:
+        """The pages to write, and the rest of the last one: a part of a row group is compressed twice.
+
+        A page is covered by the batch with the last of its records.
+        """
+        excess = self._rows - ROW_GROUP
+        if excess <= 0:
+            return self._pages, []
+        *pages, last = self._pages
+        cut = len(last.records) - excess
+        part = replace(last, page=None, records=last.records[:cut])
+        return [*pages, part], [replace(last, records=last.records[cut:])]
 
     def _mark_covered(self, pending: _PendingPage, batch: LoadBatch) -> None:
         progress = pending.progress
