@@ -244,7 +244,7 @@ def read(context: Context, extractor: Extractor, *, only_plan: bool = False) -> 
         loader.submit_job(comment_tables)  # while the first pages are on their way
         loader.on_flush(create_views)  # while the last rows are written
     lists += open_lists_of_spaces(context, extractor, listings[0], before)
-    for group in in_turns(context, lists, open_executions(context, extractor)):
+    for group in in_turns(context, extractor, lists):
         extract(context, extractor, group, only_plan=only_plan)
     read_agents = {progress.resource.agent_handle for progress in context.lists}
     executions = open_executions(context, extractor)  # by now the tasks are in, from which they follow
