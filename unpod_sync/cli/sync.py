@@ -172,9 +172,9 @@ def show(result: LoadResult, output: Output, settings: Settings) -> None:
         for name, needs in result.plans.items():
             reasons = ", ".join(f"{reason} {number}" for reason, number in needs.items())
             output.say(f"  {name}: {reasons}")
-        output.say(f"{result.requests_planned} requests in all; nothing was written or published.")
         for note in result.notes:
             output.note(note)
+        output.say(f"{result.requests_planned} requests in all; nothing was written or published.")
         return
     output.say(
         f"{result.status}: {result.tasks_read:,} tasks read, {result.tasks_changed:,} new or changed, "

@@ -60,15 +60,14 @@ def open_executions(context: Context, extractor: Extractor) -> list[ListProgress
     ]
 
 
-def in_turns(
-    context: Context, lists: list[ListProgress], executions: list[ListProgress]
-) -> list[list[ListProgress]]:
+def in_turns(context: Context, extractor: Extractor, lists: list[ListProgress]) -> list[list[ListProgress]]:
     """The lists of spaces at once, or one list after the other while a budget is scarce, executions among them.
 
     A budget spent on the first pages of all lists would be spent on the same ones every time. Lists
     with rows never read come first, then those whose last attempt is longest ago.
     """
     left = context.client.requests_left
+    executions = [] if left is None else open_executions(context, extractor)
     if left is None or left >= ENOUGH_REQUESTS * len(lists + executions):
         return [lists]
 

@@ -199,7 +199,7 @@ def read(context: Context, extractor: Extractor, *, only_plan: bool = False) -> 
     if not only_plan:
         age_transcripts(context, warehouse)  # by now the server's time is known, and no task has come in yet
     lists += open_lists_of_spaces(context, extractor, listings[0], before)
-    for group in in_turns(context, lists, open_executions(context, extractor)):
+    for group in in_turns(context, extractor, lists):
         extract(context, extractor, group, only_plan=only_plan)
     read_agents = {progress.resource.agent_handle for progress in context.lists}
     executions = open_executions(context, extractor)  # by now the tasks are in, from which they follow

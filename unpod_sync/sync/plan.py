@@ -146,30 +146,22 @@ def plan(
     `count` and `size` come from the first page: the list's length, and how many rows a page really has.
     """
     unread_ranges = carry_unread_ranges(state, count)
-    needs: dict[str, Pages] = {}
-
-    def want(reason: str, intervals: Iterable[Interval]) -> None:
-        chosen = Pages.holding(intervals, count, size)
-        if chosen:
-            needs[reason] = chosen
-
-    want("new", unread_ranges)
     due = unread_ranges.window_offset(state.hot, count)
-    want("hot", [(due, count)])
+    due_positions: dict[str, Iterable[Interval]] = {"new": unread_ranges, "hot": [(due, count)]}
     is_warm = _is_warm_due(state.warm_at, now, policy)
     if is_warm:
         due = min(due, unread_ranges.window_offset(state.warm, count))
-        want("warm", [(due, count)])
+        due_positions["warm"] = [(due, count)]
     if full:
-        want("full", [(0, count)])
+        due_positions["full"] = [(0, count)]
+    needs = {reason: Pages.holding(positions, count, size) for reason, positions in due_positions.items()}
     must = functools.reduce(Pages.__or__, needs.values(), FIRST)
     everything = full or (state.is_derived and is_warm)
     sweep_remaining, candidates = _sweep_candidates(state, unread_ranges, must, count, size, everything)
     sweep_pages = candidates.first(sweep_slice(len(candidates), state, now, policy, pace))
-    places = [row.positions for row in state.unfinished]
-    needs["unfinished"] = Pages.holding(places, count, size) - must - sweep_pages
+    unfinished = Pages.holding([row.positions for row in state.unfinished], count, size)
+    needs |= {"unfinished": unfinished - must - sweep_pages, "sweep": sweep_pages}
     must |= needs["unfinished"]
-    wanted = {reason: len(chosen) for reason, chosen in needs.items()} | {"sweep": len(sweep_pages)}
     return ListPlan(
         pages=must - FIRST,
         sweep_pages=sweep_pages,
@@ -177,7 +169,7 @@ def plan(
         sweep_remaining=sweep_remaining,
         is_warm=is_warm,
         due=due,
-        needs={reason: number for reason, number in wanted.items() if number},
+        needs={reason: len(pages) for reason, pages in needs.items() if pages},
     )
 
 
