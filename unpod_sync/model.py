@@ -10,8 +10,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
-import msgspec
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -99,6 +97,15 @@ def agent_executions(agent_handle: str) -> Resource:
     return Resource("execution", f"agents/{_segment(agent_handle)}/executions/", agent_handle=agent_handle)
 
 
+def _decode(text: bytes) -> Any:
+    import msgspec  # settings, too, import this module
+
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.MsgspecError:  # a number that no double holds
+        return json.loads(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One answered page: the rows as JSON texts, as they stand in the answer, in the server's order.
@@ -119,7 +126,7 @@ class Page:
     @property
     def values(self) -> list[Any]:
         """The rows decoded."""
-        return [msgspec.json.decode(row) for row in self.rows]
+        return [_decode(row) for row in self.rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +149,7 @@ class Record:
     @property
     def value(self) -> Mapping[str, Any]:
         """The object, decoded at each call."""
-        try:
-            return cast("Mapping[str, Any]", msgspec.json.decode(self.payload))
-        except msgspec.ValidationError:  # a number that no double holds
-            return cast("Mapping[str, Any]", json.loads(self.payload))
+        return cast("Mapping[str, Any]", _decode(self.payload))
 
 
 @dataclass(frozen=True, slots=True)
