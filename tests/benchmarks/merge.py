@@ -17,6 +17,7 @@ from unpod_sync.sync.loader import created_between
 from unpod_sync.transform.flatten import flatten
 from unpod_sync.transform.records import prepare
 from unpod_sync.warehouse import merge
+from unpod_sync.warehouse.batch import LoadBatch, LoadContext, flat_batch
 from unpod_sync.warehouse.database import Warehouse, load_rows
 from unpod_sync.warehouse.duckdb_file import DuckDBFile
 
@@ -71,10 +72,10 @@ def _merge(database: Path, age: str, turn: int) -> tuple[float, float]:
             row["output"]["call_summary"] = f"merged {age} {turn} {time.time()}"
         token = connection.execute("select min(space_token) from main.spaces").fetchall()[0][0]
         records, _ = prepare(list(map(orjson.dumps, rows)), space_tasks(token))
-        batch = merge.LoadBatch(copies=[merge.flat_batch(records, flatten("task", records, ZoneInfo("UTC")))])
+        batch = LoadBatch(copies=[flat_batch(records, flatten("task", records, ZoneInfo("UTC")))])
         highest = connection.execute("select max(batch_id) from main.tasks").fetchall()[0][0]
         # A load of its own: within one load, copies of a task compete.
-        stamp = merge.LoadContext(f"bench-{highest + 1}", highest + 1, synthetic.now())
+        stamp = LoadContext(f"bench-{highest + 1}", highest + 1, synthetic.now())
         # As a list's pages come, in its order; changes all over it come on as many pages, each with the others' rows.
         created = created_between(records) if age == "newest" else None
         started = time.perf_counter()

@@ -19,9 +19,10 @@ from unpod_sync.simulator import Simulator
 from unpod_sync.transform.flatten import flatten
 from unpod_sync.transform.json_codec import encode
 from unpod_sync.transform.records import prepare
+from unpod_sync.warehouse.batch import LoadBatch, LoadContext, flat_batch
 from unpod_sync.warehouse.database import Warehouse
 from unpod_sync.warehouse.duckdb_file import DuckDBFile
-from unpod_sync.warehouse.merge import LoadBatch, LoadContext, flat_batch, write
+from unpod_sync.warehouse.merge import write
 
 
 @pytest.mark.parametrize("kind", deaths.KINDS)

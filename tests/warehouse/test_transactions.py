@@ -13,9 +13,10 @@ import pytest
 from unpod_sync.privacy.backfill import redact_versions
 from unpod_sync.privacy.redact import Rules
 from unpod_sync.warehouse import schema
+from unpod_sync.warehouse.batch import LoadBatch, LoadContext
 from unpod_sync.warehouse.database import Warehouse
 from unpod_sync.warehouse.duckdb_file import DuckDBFile
-from unpod_sync.warehouse.merge import LoadBatch, LoadContext, mark_deleted, write
+from unpod_sync.warehouse.merge import mark_deleted, write
 from unpod_sync.warehouse.transactions import transaction
 
 PACKAGE = Path(__file__).parent.parent.parent / "unpod_sync"

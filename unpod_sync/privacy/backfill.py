@@ -20,8 +20,9 @@ from unpod_sync.privacy.settings import Backfill
 from unpod_sync.transform.contact import PSEUDONYM, contact_key
 from unpod_sync.transform.flatten import flatten
 from unpod_sync.transform.records import stored_record
+from unpod_sync.warehouse.batch import flat_batch
 from unpod_sync.warehouse.database import Warehouse, first_row, registered_tables
-from unpod_sync.warehouse.merge import flat_batch, table_of
+from unpod_sync.warehouse.merge import table_of
 from unpod_sync.warehouse.transactions import transaction
 
 CHUNK = 2_048

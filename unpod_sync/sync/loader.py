@@ -24,8 +24,9 @@ from unpod_sync.sync.progress import ListProgress
 from unpod_sync.transform.flatten import flatten
 from unpod_sync.transform.parse import ParseError, read_time
 from unpod_sync.transform.records import has_same_content, merge_missing
+from unpod_sync.warehouse.batch import LoadBatch, LoadContext, flat_batch
 from unpod_sync.warehouse.database import ROW_GROUP, Span, Warehouse, load_rows
-from unpod_sync.warehouse.merge import EARLIEST, LoadBatch, LoadContext, flat_batch, write
+from unpod_sync.warehouse.merge import EARLIEST, write
 
 CHUNK = 1_024  # records flattened together
 BATCH_BYTES = 48 << 20  # of payloads written together: more exceed DuckDB's limit; a row group has 40 MB

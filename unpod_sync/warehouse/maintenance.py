@@ -15,13 +15,14 @@ from unpod_sync.model import Record
 from unpod_sync.transform.flatten import flatten
 from unpod_sync.transform.records import stored_record
 from unpod_sync.warehouse import queries, schema
+from unpod_sync.warehouse.batch import FlatBatch, flat_batch
 from unpod_sync.warehouse.database import (
     ROW_GROUP,
     Warehouse,
     key_sql,
     registered_tables,
 )
-from unpod_sync.warehouse.merge import FlatBatch, flat_batch, table_of
+from unpod_sync.warehouse.merge import table_of
 from unpod_sync.warehouse.storage import Storage
 
 #: What follows from the payloads; everything else is copied as it is.
