@@ -47,7 +47,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class _PendingPage:
-    """One page's records, and what its list notes when they are written. Without `page` they cover nothing."""
+    """One page's records, and what its list notes when they are written. Without `page` they are only its first records."""
 
     progress: ListProgress
     page: Page | None
@@ -88,16 +88,13 @@ class BatchLoader:
     def add(
         self,
         progress: ListProgress,
-        page: Page | None,
+        page: Page,
         records: list[Record],
         rejects: list[Reject],
         *,
         unreadable: int = 0,
     ) -> None:
-        """Takes one page's records; writes when there are enough.
-
-        Without `page` the records come from elsewhere and cover nothing of the list.
-        """
+        """Takes one page's records; writes when there are enough."""
         self.tally.read[progress.resource.kind] += len(records)
         kept, ids = self._admit(records)
         self._rejects += map(self._ingest_filter.reject, rejects)
