@@ -213,7 +213,7 @@ class FreshnessPolicy:
     warm_every_hours: float = _setting(24.0, _positive, "How often the warm window is read.")
     unfinished_days: float = _setting(30.0, _positive, "Unfinished tasks this young are read at every sync.")
     verify_within: str = _setting(
-        "1h", _span, "Every task is verified this often, as far as the server allows."
+        "7d", _span, "Every task is verified this often, as far as the server allows."
     )
     sweep_days: float | None = _setting(None, _positive, "Overrides verify_within, in days.")
     sweep_pages: int | None = _setting(

@@ -19,7 +19,7 @@ from unpod_sync.sync.plan import (
 
 NOW = datetime(2026, 3, 10, 12)  # noqa: DTZ001  naive UTC
 POLICY = FreshnessPolicy(sweep_days=7.0, sweep_pages=50)
-HOURLY = FreshnessPolicy()
+HOURLY = FreshnessPolicy(verify_within="1h")
 KNOWN = ListState(count=100_000, stored_count=100_000, warm_at=NOW, synced_at=NOW - timedelta(minutes=15))
 
 
@@ -156,8 +156,9 @@ def verified_after(pages: int, policy: FreshnessPolicy, pace: SweepPace) -> time
 def test_twenty_thousand_tasks_are_verified_within_an_hour():
     """Of quarter-hourly syncs, where no limit is known; the plan promises no more than that."""
     pace = SweepPace(timedelta(minutes=15))
-    assert verified_after(200, HOURLY, pace) <= timedelta(hours=1)
-    assert verification_time(200, ListState(), HOURLY, pace) == timedelta(hours=1)
+    for policy in (FreshnessPolicy(), HOURLY):
+        assert verified_after(200, policy, pace) <= timedelta(hours=1)
+        assert verification_time(200, ListState(), policy, pace) == timedelta(hours=1)
 
 
 def test_a_million_tasks_take_half_of_what_the_server_allows():
@@ -172,9 +173,11 @@ def test_a_million_tasks_take_half_of_what_the_server_allows():
 def test_a_longer_time_takes_smaller_slices_and_a_rarer_sync_larger_ones():
     pace = SweepPace(timedelta(minutes=15))
     day = replace(HOURLY, verify_within="1d")
-    assert sweep_slice(200, KNOWN, NOW, HOURLY, pace) == 59
-    assert sweep_slice(200, KNOWN, NOW, day, pace) == 10
-    assert sweep_slice(200, KNOWN, NOW, day, SweepPace(timedelta(hours=6))) == 59
+    assert sweep_slice(400, KNOWN, NOW, HOURLY, pace) == 117
+    assert sweep_slice(400, KNOWN, NOW, day, pace) == 50
+    assert sweep_slice(400, KNOWN, NOW, day, SweepPace(timedelta(hours=6))) == 117
+    assert sweep_slice(400, KNOWN, NOW, day, SweepPace(pace.interval, per_minute=10)) == 25
+    assert sweep_slice(400, KNOWN, NOW, day, SweepPace(pace.interval, per_minute=1)) == 10
     assert sweep_slice(200, replace(KNOWN, share=0.01), NOW, HOURLY, SweepPace(pace.interval, 200)) == 15
 
 

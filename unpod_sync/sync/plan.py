@@ -12,11 +12,9 @@ from unpod_sync.config import FreshnessPolicy
 from unpod_sync.sync.bookmark import Bookmark
 from unpod_sync.sync.coverage import FIRST, NO_POSITIONS, Coverage, Interval, Pages
 
-LEAST_SLICE = 10  # pages of a sweep read by every sync
-USUAL_SLICE = (
-    50  # the same for `verify_within` of an hour, where limits leave room: a shorter list is read whole
-)
-USUAL_MINUTES = 5  # whose requests are the room for that, however often syncs come
+LEAST_SLICE = 10  # pages of a sweep read by every sync, whatever the limits
+USUAL_SLICE = 50  # the same where limits leave room for it: a shorter list is read whole each time
+USUAL_MINUTES = 5  # whose share of requests is that room, however often syncs come
 UNREAD_PAGES = 50  # never-read pages in a row with which a list counts as a first load
 ASSUMED_PER_MINUTE = 100  # the lowest documented limit (docs/api-behaviour.md, section 6)
 SWEEP_SHARE = 0.5  # of the requests that the server allows
@@ -100,7 +98,7 @@ def sweep_slice(
     """How many pages of a sweep to read now so that it ends in time.
 
     As many as keep pace until the deadline if syncs go on coming at the present interval, but no more than
-    `sweep_allowance`. The deadline is 6/7 of the verification span, since a row near the end of one sweep may stand
+    `sweep_allowance`, and at least `USUAL_SLICE`. The deadline is 6/7 of the verification span, since a row near the end of one sweep may stand
     near the end of the next one too. An explicit `sweep_pages` is the least, without an upper limit.
     """
     started = state.sweep_started_at
@@ -113,8 +111,7 @@ def sweep_slice(
         wanted = 0 if started is None and policy.sweep_pages else pages_left
     if policy.sweep_pages:
         return min(pages_left, max(policy.sweep_pages, wanted))
-    usual = math.ceil(USUAL_SLICE * min(1.0, timedelta(hours=1) / policy.verification_span))
-    usual = min(usual, sweep_allowance(state, replace(pace, interval=timedelta(minutes=USUAL_MINUTES))))
+    usual = min(USUAL_SLICE, sweep_allowance(state, replace(pace, interval=timedelta(minutes=USUAL_MINUTES))))
     return min(pages_left, max(LEAST_SLICE, usual, min(wanted, sweep_allowance(state, pace))))
 
 
