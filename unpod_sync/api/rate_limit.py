@@ -21,6 +21,10 @@ STRAY_ANSWERS, LONG_WAIT_SECONDS = 20, 8.0
 MARGIN, RISE, SLOWEST_PER_SECOND = 0.97, 1.05, 0.3
 """A learned pace begins so much below what the server allowed, and rises so much at a time."""
 
+CONSISTENT, PROVEN, MOST_ODD = 0.7, 0.9, 2
+"""A 429 that shows less than this share of the learned pace contradicts it: the first two in a row are no limit.
+Below so much of what a whole sync of a minute or longer was answered, no pace is learned."""
+
 
 @dataclass(frozen=True, slots=True)
 class RequestBudget:
@@ -127,7 +131,8 @@ class LearnedPace:
     What was answered from the end of one refusal to the end of the next, divided by that time, is what the server
     allows, whether it counts by the minute or the second or fills a bucket. The pace begins a little below that and
     rises after every span as long as the one it was learned in: the better it is known, the slower it rises.
-    After a 429 one request at a time is sent until one is answered.
+    After a 429 one request at a time is sent until one is answered. Some servers refuse at random: a 429 that is soon over
+    and does not fit the pace is not learned from.
     """
 
     def __init__(self, per_minute: int | None) -> None:
@@ -136,8 +141,9 @@ class LearnedPace:
         self._guess: float = per_minute or math.inf
         self._per_second: float | None = None
         self._span = self._next_at = self._rises_at = self._refused_at = self._last_refused_at = 0.0
-        self._began_at = math.inf
-        self._answered = self._since_refusal = 0
+        self._began_at = self._first_at = math.inf
+        self._answered = self._since_refusal = self._answered_in_all = 0
+        self._proven, self._odd = SLOWEST_PER_SECOND, 0
         self._is_single = True
 
     @property
@@ -153,7 +159,7 @@ class LearnedPace:
 
     def on_sent(self, now: float) -> None:
         """A request is sent."""
-        self._began_at = min(self._began_at, now)
+        self._began_at, self._first_at = min(self._began_at, now), min(self._first_at, now)
         if self._per_second is not None:
             self._next_at = now + 1 / self._per_second
 
@@ -163,6 +169,7 @@ class LearnedPace:
             self._learn(sent_at)
         self._answered += 1
         self._since_refusal += 1
+        self._answered_in_all += 1
         if self._answered > self._guess and now < self._began_at + MINUTE_SECONDS:
             self._guess *= 2
         if self._per_second is not None and not self.refusals and now >= self._rises_at:
@@ -181,15 +188,22 @@ class LearnedPace:
 
     def _learn(self, answered_at: float) -> None:
         """The refusal is over: what it shows of the limit."""
-        is_short = answered_at - self._refused_at < LONG_WAIT_SECONDS
-        is_stray = self._is_single and is_short and self._since_refusal >= STRAY_ANSWERS
-        self.refusals = self._since_refusal = 0
-        if is_stray and self._per_second is None:
-            return
         # A wait that is longer than the minute shows only that we waited too long.
         waited = min(answered_at - self._began_at, MINUTE_SECONDS)
         span = max(self._refused_at - self._began_at, waited, 1e-3)
-        self._per_second = max(SLOWEST_PER_SECOND, MARGIN * self._answered / span)
+        shown = MARGIN * self._answered / span
+        is_short = answered_at - self._refused_at < LONG_WAIT_SECONDS
+        is_rare, is_first = self._since_refusal >= STRAY_ANSWERS, self._per_second is None
+        contradicts = self._per_second is not None and shown < CONSISTENT * self._per_second
+        is_stray = is_rare if is_first else contradicts and (is_rare or self._odd < MOST_ODD)
+        self.refusals = self._since_refusal = 0
+        self._odd = self._odd + 1 if contradicts and not is_rare else 0
+        if self._is_single and is_short and is_stray:
+            return
+        self._odd = 0
+        if answered_at - self._first_at >= MINUTE_SECONDS:
+            self._proven = max(self._proven, PROVEN * self._answered_in_all / (answered_at - self._first_at))
+        self._per_second = max(self._proven, shown)
         self._span = min(span, MINUTE_SECONDS)
         self._began_at, self._answered, self._guess = answered_at, 0, math.inf
         self._next_at, self._rises_at = answered_at + 1 / self._per_second, answered_at + self._span
