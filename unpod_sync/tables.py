@@ -2,7 +2,7 @@
 
 A column is one line: name, SQL type, catalogue comment, where it is read from and how it is compressed.
 DDL, Arrow schema, catalogue comments and the documentation follow from it. A new column appears in
-existing files at the next sync and is filled by `unpod-sync rebuild`.
+existing files at the next sync, which also fills it.
 """
 
 from __future__ import annotations
