@@ -18,6 +18,7 @@ from unpod_sync import formatting as fmt
 from unpod_sync.report import text as report_text
 from unpod_sync.report.html import write
 from unpod_sync.report.model import Request, report
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 
 CHARTS = ("trend", "funnel", "heat", "agents", "outcomes", "durations", "costs")
 
@@ -36,7 +37,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
 def page(browser: Chromium, tmp_path: Path) -> Iterator[Chromium]:
     """The browser with the demo's page; afterwards nothing may have gone wrong or out."""
     target = tmp_path / "report.html"
-    write(target, demo_file(), Request())
+    write(target, DuckDBFile(demo_file()), Request())
     browser.errors.clear()
     browser.screen(1280, 900)
     browser.open(target)
@@ -82,9 +83,9 @@ def test_every_chart_is_drawn_with_its_table(page: Chromium) -> None:
 def test_filters_act_on_everything_and_agree_with_the_report(page: Chromium, agent: str | None) -> None:
     """Choosing an agent and dates changes every chart, to the numbers of the terminal's report."""
     before = drawn(page)
-    scope = report(demo_file(), Request()).scope
+    scope = report(DuckDBFile(demo_file()), Request()).scope
     request = Request(agents=(agent,) if agent else (), since=scope.detail.since, until=scope.period.since)
-    expected = report(demo_file(), request).now
+    expected = report(DuckDBFile(demo_file()), request).now
     dates(page, str(request.since), str(request.until))
     if agent:
         select(page, "agent", agent)
@@ -143,7 +144,7 @@ def test_the_page_has_the_numbers_of_the_views(page: Chromium, case: str) -> Non
 
 def test_the_page_says_what_the_terminal_says(page: Chromium) -> None:
     """Its first period, its sentences and its marks are those of the report."""
-    content = report(demo_file(), Request())
+    content = report(DuckDBFile(demo_file()), Request())
     found = json.loads(page.run("document.body.dataset.drawn"))
     assert found["until"] - found["since"] + 1 == content.scope.period.days
     assert page.run("document.getElementById('until').value") == str(content.scope.period.until)
@@ -166,7 +167,7 @@ def test_the_page_says_what_the_terminal_says(page: Chromium) -> None:
 
 def test_a_change_of_another_selection_is_not_judged(page: Chromium) -> None:
     """Without an interval there is neither a mark nor a word of it."""
-    scope = report(demo_file(), Request()).scope
+    scope = report(DuckDBFile(demo_file()), Request()).scope
     dates(page, str(scope.period.since), str(scope.period.until - timedelta(days=2)))
     lead = page.run("document.getElementById('lead').innerText")
     assert " before." in lead
@@ -259,7 +260,7 @@ def test_hostile_names_are_shown_and_do_nothing(browser: Chromium, tmp_path: Pat
         f"update spaces set space_name = '{name}'",
         f"update agents set agent_name = '{name}'",
     )
-    write(tmp_path / "hostile.html", path, Request())
+    write(tmp_path / "hostile.html", DuckDBFile(path), Request())
     browser.errors.clear()
     browser.open(tmp_path / "hostile.html")
     assert browser.run("window.hit") is None

@@ -18,6 +18,7 @@ from unpod_sync.errors import WarehouseError
 from unpod_sync.report.html import as_script, build, write
 from unpod_sync.report.html.data import read
 from unpod_sync.report.model import Request, report
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 
 HOSTILE = "</script><b onclick=alert(1)>&\u2028"
 
@@ -25,21 +26,21 @@ HOSTILE = "</script><b onclick=alert(1)>&\u2028"
 @pytest.fixture(scope="module")
 def page() -> str:
     """The demo's page."""
-    return build(read(demo_file(), Request()))
+    return build(read(DuckDBFile(demo_file()), Request()))
 
 
 def test_written_whole_and_private(tmp_path: Path) -> None:
     """The file has mode 0600, replaces an older one, and leaves nothing beside it."""
     target = tmp_path / "report.html"
     target.write_text("old")
-    size = write(target, demo_file(), Request())
+    size = write(target, DuckDBFile(demo_file()), Request())
     assert target.stat().st_size == size < 1_000_000
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
-    write(tmp_path / "missing" / "report.html", demo_file(), Request())
+    write(tmp_path / "missing" / "report.html", DuckDBFile(demo_file()), Request())
     assert (tmp_path / "missing" / "report.html").stat().st_size == size
     with pytest.raises(WarehouseError):
-        write(target / "report.html", demo_file(), Request())  # in a file as if it were a folder
+        write(target / "report.html", DuckDBFile(demo_file()), Request())  # in a file as if it were a folder
 
 
 def test_asks_nothing_of_any_network(page: str) -> None:
@@ -74,7 +75,7 @@ def test_hostile_names_stay_names(tmp_path: Path) -> None:
         f"update agents set agent_name = '{quoted}'",
         f"update tasks set outcome = '{quoted}' where outcome = 'other'",
     )
-    page = build(read(path, Request()))
+    page = build(read(DuckDBFile(path), Request()))
     assert "<b onclick" not in page
     assert page.count("</script>") == 2
     assert "\u2028" not in page
@@ -83,8 +84,8 @@ def test_hostile_names_stay_names(tmp_path: Path) -> None:
 
 def test_rows_add_up_to_the_report() -> None:
     """The counts in the page are those of the report over the same dates."""
-    content = read(complete_file(), Request())
-    whole = report(complete_file(), Request(since=date(2000, 1, 1))).now
+    content = read(DuckDBFile(complete_file()), Request())
+    whole = report(DuckDBFile(complete_file()), Request(since=date(2000, 1, 1))).now
     calls = content["calls"]
     assert sum(calls["calls"]) == whole.calls
     assert sum(calls["dialed"]) == whole.connected.cases
@@ -102,9 +103,11 @@ def test_rows_add_up_to_the_report() -> None:
 
 def test_filters_cut_what_the_page_carries() -> None:
     """A page made for one agent and some dates holds nothing else."""
-    whole = read(demo_file(), Request())
+    whole = read(DuckDBFile(demo_file()), Request())
     since = date.fromisoformat(whole["first"])
-    cut = read(demo_file(), Request(agents=("Asha",), since=since, until=since + timedelta(days=27)))
+    cut = read(
+        DuckDBFile(demo_file()), Request(agents=("Asha",), since=since, until=since + timedelta(days=27))
+    )
     assert cut["agents"] == ["Asha"]
     assert cut["first"] == whole["first"]
     assert max(cut["calls"]["day"]) < cut["days"]
@@ -115,14 +118,14 @@ def test_costs_that_cancel_out_are_no_absent_costs(tmp_path: Path) -> None:
     """The page knows of each sum whether any cost was other than 0."""
     half = "update tasks set cost = case when hash(task_id) % 2 = 0 then 1 else -1 end"
     for change, is_paid in ((half, True), ("update tasks set cost = 0", False)):
-        calls = read(changed_copy(tmp_path / f"{is_paid}.duckdb", change), Request())["calls"]
+        calls = read(DuckDBFile(changed_copy(tmp_path / f"{is_paid}.duckdb", change)), Request())["calls"]
         assert (sum(calls["paid"]) > 0) == is_paid
         assert sum(calls["costed"]) > 0
 
 
 def test_definitions_are_those_of_the_file(page: str) -> None:
     """Every definition that the script names is in meta.metrics."""
-    content = read(demo_file(), Request())
+    content = read(DuckDBFile(demo_file()), Request())
     views = "call_funnel|call_costs|call_outcomes|connect_heatmap|call_durations"
     views += "|space_completion|agent_scorecard|task_counts"
     named = set(
@@ -135,7 +138,8 @@ def test_definitions_are_those_of_the_file(page: str) -> None:
 def test_agents_of_one_name_are_told_apart(tmp_path: Path) -> None:
     """Two agents called alike keep their own rows."""
     content = read(
-        changed_copy(tmp_path / "alike.duckdb", "update agents set agent_name = 'Asha'"), Request()
+        DuckDBFile(changed_copy(tmp_path / "alike.duckdb", "update agents set agent_name = 'Asha'")),
+        Request(),
     )
     assert len(set(content["agents"])) == len(content["agents"]) > 3
 
@@ -143,14 +147,14 @@ def test_agents_of_one_name_are_told_apart(tmp_path: Path) -> None:
 def test_an_empty_file_has_a_page(tmp_path: Path) -> None:
     """A file without a task gives a page that says so."""
     path = changed_copy(tmp_path / "empty.duckdb", "delete from tasks", "delete from runs")
-    content = read(path, Request())
+    content = read(DuckDBFile(path), Request())
     assert content["calls"]["day"] == []
     assert build(content)
 
 
 def test_the_last_step_of_the_funnel_is_a_part_of_the_one_before() -> None:
     """The page counts interested among engaged calls, as `call_funnel` does."""
-    content = read(demo_file(), Request())
+    content = read(DuckDBFile(demo_file()), Request())
     pairs = zip(content["calls"]["engaged"], content["calls"]["engaged_interested"], strict=True)
     assert all(part <= whole for whole, part in pairs)
     with duckdb.connect(str(demo_file()), read_only=True) as connection:

@@ -18,6 +18,7 @@ from unpod_sync.errors import UsageError, WarehouseError
 from unpod_sync.report.kpis import Rate
 from unpod_sync.report.model import Report, Request, report
 from unpod_sync.report.scoped_views import AGENT, ALL, SPACE, Filter, ScopedViews, open_file, quality
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 
 EMPTY = tuple(f"delete from {table}" for table in ("tasks", "runs", "task_versions", "transcript_messages"))
 
@@ -42,7 +43,7 @@ SCOPED = (
 @pytest.fixture(scope="module")
 def whole() -> Report:
     """The report of all dates."""
-    return report(complete_file(), Request(since=date(2000, 1, 1)))
+    return report(DuckDBFile(complete_file()), Request(since=date(2000, 1, 1)))
 
 
 def _rounded(rows: list[dict[str, object]]) -> list[list[object]]:
@@ -61,7 +62,7 @@ def by_hand(sql: str) -> tuple[object, ...]:
 def test_a_scope_on_everything_has_the_rows_of_the_file(view: str) -> None:
     """A view over a scope without filter is the view of the file, up to the order of sums."""
     columns = "* exclude (agent_name)" if view == "agent_completion" else "*"
-    with open_file(demo_file()) as file:
+    with open_file(DuckDBFile(demo_file())) as file:
         views = ScopedViews(file, Filter()).open(None, None)
         sql = f"select {columns} from {view} order by all"
         assert _rounded(views.rows(sql)) == _rounded(file.rows(sql))
@@ -97,7 +98,7 @@ def test_a_scope_has_the_rows_of_a_file_that_holds_nothing_else(
             values = f"space_token = 'all', agent_handle = {label}, local_date = '1970-01-01'{weekday}"
             statements.append(f"update {table} set {values}")
     alone = changed_copy(tmp_path / "alone.duckdb", *statements)
-    with open_file(demo_file()) as file, open_file_of_tables(alone) as expected:
+    with open_file(DuckDBFile(demo_file())) as file, open_file_of_tables(alone) as expected:
         views = ScopedViews(file, chosen).open(chosen.since, chosen.until, label=label)
         for view in SCOPED:
             sql = f"select * from {view} order by all"
@@ -115,7 +116,7 @@ def open_file_of_tables(path: Path) -> Iterator[Callable[[str], list[dict[str, o
 
 def test_quality_of_everything_is_the_view() -> None:
     """Filters that admit everything change no count of flaws, the refused values aside."""
-    with open_file(demo_file()) as file:
+    with open_file(DuckDBFile(demo_file())) as file:
         assert quality(file, Filter()) == file.rows("from data_quality")
         wide = quality(file, Filter(since=date(2000, 1, 1), until=date(2100, 1, 1)))
         rows = file.rows("from data_quality order by flaw")
@@ -134,7 +135,7 @@ def test_filters_act_on_every_figure(agent: str | None, days: tuple[int, int]) -
     assert isinstance(last, date)
     since, until = (last - timedelta(days=number) for number in days)
     chosen = Request(agents=(agent,) if agent else (), since=since, until=until)
-    figures = report(complete_file(), chosen).now
+    figures = report(DuckDBFile(complete_file()), chosen).now
     who = (
         f"agent_handle = (select agent_handle from agents where agent_name = '{agent}')" if agent else "true"
     )
@@ -171,7 +172,7 @@ def test_parts_add_up(whole: Report) -> None:
 
 def test_agents_have_their_scorecard(whole: Report) -> None:
     """The rates and intervals beside each other are those of agent_scorecard."""
-    with open_file(demo_file()) as file:
+    with open_file(DuckDBFile(demo_file())) as file:
         rows = file.rows("from agent_scorecard join agents using (agent_handle)")
     expected = {
         row["agent_name"]: Rate(
@@ -188,7 +189,7 @@ def test_agents_have_their_scorecard(whole: Report) -> None:
 
 def test_without_dates_the_last_complete_week_against_the_one_before() -> None:
     """The week ends on the day before the last sync, in the configured time zone."""
-    scope = report(demo_file(), Request()).scope
+    scope = report(DuckDBFile(demo_file()), Request()).scope
     assert scope.synced_at
     today = scope.synced_at.astimezone(ZoneInfo("Asia/Kolkata")).date()
     assert scope.time_zone == "Asia/Kolkata"
@@ -200,19 +201,19 @@ def test_without_dates_the_last_complete_week_against_the_one_before() -> None:
 def test_names_and_keys_are_the_same_agent() -> None:
     """An agent or space is found by name in any case, and by key; an unknown one is refused."""
     handle = str(by_hand("select agent_handle from agents where agent_name = 'Asha'")[0])
-    one, other = (report(demo_file(), Request(agents=(word,))) for word in ("aSHA", handle))
+    one, other = (report(DuckDBFile(demo_file()), Request(agents=(word,))) for word in ("aSHA", handle))
     assert one.now == other.now
     assert one.scope.agents == ("Asha",)
     with pytest.raises(UsageError) as raised:
-        report(demo_file(), Request(spaces=("Nowhere",)))
+        report(DuckDBFile(demo_file()), Request(spaces=("Nowhere",)))
     assert "Growth Outreach" in raised.value.hint
     with pytest.raises(UsageError):
-        report(demo_file(), Request(since=date(2026, 2, 1), until=date(2026, 1, 1)))
+        report(DuckDBFile(demo_file()), Request(since=date(2026, 2, 1), until=date(2026, 1, 1)))
 
 
 def test_nothing_is_not_zero(tmp_path: Path) -> None:
     """Without calls every rate, duration and cost is unknown, and no view stumbles."""
-    content = report(changed_copy(tmp_path / "empty.duckdb", *EMPTY), Request())
+    content = report(DuckDBFile(changed_copy(tmp_path / "empty.duckdb", *EMPTY)), Request())
     for figures in (content.now, content.before, content.detail, *content.trend):
         assert (figures.tasks, figures.calls) == (0, 0)
         assert figures.connected.rate is None
@@ -224,7 +225,7 @@ def test_nothing_is_not_zero(tmp_path: Path) -> None:
 def test_costs_of_zero_are_unknown(tmp_path: Path) -> None:
     """An account that sends no costs has none, instead of free calls."""
     path = changed_copy(tmp_path / "free.duckdb", "update tasks set cost = 0")
-    assert report(path, Request()).detail.costs.total is None
+    assert report(DuckDBFile(path), Request()).detail.costs.total is None
 
 
 def test_attention_names_what_is_wrong(tmp_path: Path) -> None:
@@ -235,7 +236,7 @@ def test_attention_names_what_is_wrong(tmp_path: Path) -> None:
         " api_count = api_count + 5",
         "update meta.loads set status = 'failed', error = 'no network'",
     )
-    items = {item.kind: item for item in report(path, Request()).attention}
+    items = {item.kind: item for item in report(DuckDBFile(path), Request()).attention}
     assert items["stale"].level == "act"
     assert "3 days" in items["stale"].text
     assert "no network" in items["last_sync"].text
@@ -251,7 +252,7 @@ def test_forgotten_tasks_are_not_missing(tmp_path: Path) -> None:
         "insert into meta.forgotten (hash, kind, space_token) select space_token || n, 'task', space_token"
         " from spaces, range(2) as numbers (n)",
     )
-    assert "count_difference" not in {item.kind for item in report(path, Request()).attention}
+    assert "count_difference" not in {item.kind for item in report(DuckDBFile(path), Request()).attention}
     with duckdb.connect(str(path), read_only=True) as connection:
         assert connection.execute(
             "select distinct forgotten_count, count_difference from sync_freshness"
@@ -264,7 +265,7 @@ def test_a_clock_that_was_ahead_is_named(tmp_path: Path) -> None:
         tmp_path / "ahead.duckdb",
         "update meta.bookmarks set last_synced_at = (select now_at from utc_clock) + interval 3 day",
     )
-    texts = [item.text for item in report(path, Request()).attention if item.kind == "stale"]
+    texts = [item.text for item in report(DuckDBFile(path), Request()).attention if item.kind == "stale"]
     assert texts
     assert all("3 days in the future" in text for text in texts)
 
@@ -272,7 +273,7 @@ def test_a_clock_that_was_ahead_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("usual", "is_bad"), [("failed", False), ("completed", True)])
 def test_only_bad_days_need_attention(tmp_path: Path, usual: str, is_bad: bool) -> None:
     """A day on which everything completed is unusual too, where one in five does, and good."""
-    period = report(demo_file(), Request()).scope.period
+    period = report(DuckDBFile(demo_file()), Request()).scope.period
     other = "failed" if usual == "completed" else "completed"
     day = by_hand(
         f"select local_date from daily_completion where local_date between '{period.since}' and '{period.until}'"
@@ -291,7 +292,9 @@ def test_only_bad_days_need_attention(tmp_path: Path, usual: str, is_bad: bool) 
         ).fetchone()
     assert row
     assert row[0] > 0
-    found = [item for item in report(path, Request()).attention if item.kind == "completion_anomaly"]
+    found = [
+        item for item in report(DuckDBFile(path), Request()).attention if item.kind == "completion_anomaly"
+    ]
     assert any(fmt.day(day) in item.text for item in found) == is_bad
 
 
@@ -301,7 +304,7 @@ def test_due_callbacks_follow_the_filters() -> None:
         "select count(*) from callbacks_due where agent_handle ="
         " (select agent_handle from agents where agent_name = 'Asha')"
     )[0]
-    items = report(demo_file(), Request(agents=("Asha",))).attention
+    items = report(DuckDBFile(demo_file()), Request(agents=("Asha",))).attention
     assert due == sum(item.count for item in items if item.kind == "callbacks_due")
 
 
@@ -310,16 +313,16 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     text = tmp_path / "text.duckdb"
     text.write_text("no database")
     with pytest.raises(WarehouseError):
-        report(text, Request())
+        report(DuckDBFile(text), Request())
     duckdb.connect(str(tmp_path / "other.duckdb")).close()
     with pytest.raises(WarehouseError):
-        report(tmp_path / "other.duckdb", Request())
+        report(DuckDBFile(tmp_path / "other.duckdb"), Request())
 
 
 def test_asking_changes_nothing() -> None:
     """The published file is not touched."""
     before = demo_file().read_bytes()
-    report(demo_file(), Request())
+    report(DuckDBFile(demo_file()), Request())
     assert demo_file().read_bytes() == before
     assert not demo_file().with_name("demo.duckdb.wal").exists()
 
@@ -337,7 +340,7 @@ def test_the_report_has_stable_keys(whole: Report) -> None:
 
 def test_one_label_for_all_is_the_sum() -> None:
     """A scope labelled as one has one row in each view of rates, also in those by date."""
-    with open_file(demo_file()) as file:
+    with open_file(DuckDBFile(demo_file())) as file:
         views = ScopedViews(file, Filter()).open(None, None, label=ALL)
         for view in ("agent_scorecard", "call_funnel", "call_durations", "call_costs"):
             assert len(views.rows(f"from {view}")) == 1

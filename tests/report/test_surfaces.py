@@ -21,6 +21,7 @@ from unpod_sync.report.html.data import read
 from unpod_sync.report.kpis import Rate
 from unpod_sync.report.model import Request
 from unpod_sync.report.periods import DEFAULT_DAYS, Period
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 
 Numbers = dict[str, Any]
 SPACE, AGENT = "Growth Outreach", "Asha"
@@ -171,7 +172,7 @@ def test_every_surface_has_the_numbers_of_the_views(
     found = json.loads(run_cli(*asked, "--json").out)
     assert found["scope"]["period"] == {"since": str(period.since), "until": str(period.until)}
     assert of_json(found) == pytest.approx(expected)
-    content = read(demo_file(), request)
+    content = read(DuckDBFile(demo_file()), request)
     assert of_page(content, period) == pytest.approx(expected, abs=0.001)
     lines = run_cli(*asked).out.splitlines()
     assert lines[0].startswith(fmt.days(period.since, period.until))
@@ -189,7 +190,7 @@ def test_callbacks_do_not_shrink_with_the_dates(run_cli: Callable[..., Ran]) -> 
     every = json.loads(run_cli(*asked).out)["callbacks_due"]
     assert every > 0
     assert json.loads(run_cli(*asked, f"--since={ago(2)}", f"--until={ago(2)}").out)["callbacks_due"] == every
-    cut = read(demo_file(), Request(since=ago(2), until=ago(2)))
+    cut = read(DuckDBFile(demo_file()), Request(since=ago(2), until=ago(2)))
     assert sum(cut["callbacks"]["calls"]) == every
 
 
@@ -203,7 +204,7 @@ def test_today_is_apart_on_every_surface(run_cli: Callable[..., Ran]) -> None:
     assert found["today"]["connected"]["cases"] == expected["dialed"]
     line = f"so far: {fmt.plural(expected['tasks'], 'task')}, {fmt.count(expected['dialed'])} dialed"
     assert line in run_cli(*asked).out
-    content = read(demo_file(), Request())
+    content = read(DuckDBFile(demo_file()), Request())
     assert date.fromisoformat(content["first"]) + timedelta(days=content["today"]) == today()
     assert content["days"] == content["today"]
     assert content["shown"] == DEFAULT_DAYS

@@ -19,12 +19,13 @@ from unpod_sync.report import drawing
 from unpod_sync.report import text as report_text
 from unpod_sync.report.kpis import Difference, Rate, empty_kpis
 from unpod_sync.report.model import Report, Request, report
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 
 
 @pytest.fixture(scope="module")
 def content() -> Report:
     """The demo's report."""
-    return report(demo_file(), Request())
+    return report(DuckDBFile(demo_file()), Request())
 
 
 def text_of(content: Report, width: int) -> str:
@@ -89,7 +90,7 @@ def test_names_are_only_names(content: Report) -> None:
 def test_a_file_without_calls_is_no_error(tmp_path: Path) -> None:
     """A first day without calls has a report, too."""
     path = changed_copy(tmp_path / "empty.duckdb", "delete from tasks", "delete from runs")
-    assert "No calls in this period." in text_of(report(path, Request()), 80)
+    assert "No calls in this period." in text_of(report(DuckDBFile(path), Request()), 80)
 
 
 def test_the_command_prints_data_without_colour() -> None:

@@ -10,6 +10,7 @@ from tests.views.conftest import START, Warehouse, at, day
 from unpod_sync.report.alerts import unusual_days
 from unpod_sync.report.scoped_views import Filter, ScopedViews, open_file
 from unpod_sync.warehouse import schema
+from unpod_sync.warehouse.duckdb_file import DuckDBFile
 
 
 def calls(warehouse: Warehouse, agent: str, connected: int, dialed: int, **values: object) -> None:
@@ -253,7 +254,7 @@ def test_only_a_low_day_needs_attention(tmp_path: Path) -> None:
         )
         assert directions == [("high",), ("low",)]
         connection.execute("use memory; detach unpod")
-    with open_file(path) as file:
+    with open_file(DuckDBFile(path)) as file:
         (found,) = unusual_days(ScopedViews(file, Filter()), None, None)
     assert (found.local_date, found.measure, found.text[:22]) == (
         day(14),

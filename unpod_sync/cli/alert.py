@@ -140,7 +140,9 @@ def alerting(settings: Settings, output: Output, *, is_dry: bool) -> Iterator[No
     except LockedError:  # the other sync sends its own
         raise
     except UnpodSyncError:
-        if settings.database.is_file():
+        from unpod_sync.warehouse import open_storage
+
+        if open_storage(settings).is_published():
             alert()
         raise
     alert()

@@ -120,9 +120,10 @@ def _finish(demo: Demo, output: Output, results: tuple[LoadResult, LoadResult], 
         )
         return
     page = database.with_suffix(".html")
-    write(page, database, Request())
+    storage = open_storage(demo.settings)
+    write(page, storage, Request())
     if not output.quiet:
-        show(report(database, Request()), output)
+        show(report(storage, Request()), output)
     sql = '"select * from daily_completion order by local_date desc limit 7"'
     output.say()
     output.say(f"{database} ({format_bytes(database.stat().st_size)}) is ready after {seconds:.0f} s. Next:")

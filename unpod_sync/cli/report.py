@@ -49,17 +49,16 @@ def command(
     from unpod_sync.report.model import Request, report
 
     request = Request(spaces, agents, since, until)
-    published(settings)
-    path = settings.database
+    storage = published(settings)
     if html:
         from unpod_sync.report.html import write
 
-        size = write(html, path, request)
+        size = write(html, storage, request)
         if output.json:
             output.dump({"html": html, "bytes": size})
         output.say(f"{html}: {format_bytes(size)}, one file; open it in any browser.")
         return
-    content = report(path, request)
+    content = report(storage, request)
     if output.json:
         output.dump(dataclasses.asdict(_with_hints(content, output)))
     else:

@@ -102,9 +102,10 @@ def kept(settings: Settings) -> str:
     """A sentence about what an interrupted sync leaves behind."""
     from unpod_sync.warehouse import open_storage
 
-    rows = (open_storage(settings).read_state().get("standing") or {}).get("rows", {})
+    storage = open_storage(settings)
+    rows = (storage.read_state().get("standing") or {}).get("rows", {})
     tasks = f"{rows['tasks']:,} tasks are safe" if rows.get("tasks") else "Nothing was committed yet"
-    file = f"{settings.database} is as it was" if settings.database.exists() else "nothing is published yet"
+    file = f"{settings.database} is as it was" if storage.is_published() else "nothing is published yet"
     return f"{tasks}, {file}; the next sync goes on from there."
 
 

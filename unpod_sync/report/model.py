@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from unpod_sync.analytics.names import KEYS, find, names_of
@@ -34,6 +33,7 @@ from unpod_sync.report.scoped_views import (
     ScopedViews,
     open_file,
 )
+from unpod_sync.warehouse.storage import Storage
 
 WEEK = 7
 BUCKETS = 8
@@ -118,12 +118,12 @@ class Request:
     until: date | None = None
 
 
-def report(path: Path, request: Request) -> Report:
-    """Asks the published file."""
-    with open_file(path) as file:
+def report(storage: Storage, request: Request) -> Report:
+    """Asks what the storage has published."""
+    with open_file(storage) as file:
         names, chosen = asked_part(file, request)
         scoped = ScopedViews(file, chosen)
-        return _build(scoped, chosen, _scope(scoped, path, request, chosen, names), names)
+        return _build(scoped, chosen, _scope(scoped, storage.name, request, chosen, names), names)
 
 
 def asked_part(file: PublishedFile, request: Request) -> tuple[dict[str, dict[str, str]], Filter]:
@@ -176,12 +176,12 @@ def _significant(compared: tuple[Difference, ...], names: dict[str, str]) -> tup
 
 
 def _scope(
-    scoped: ScopedViews, path: Path, request: Request, chosen: Filter, names: dict[str, dict[str, str]]
+    scoped: ScopedViews, database: str, request: Request, chosen: Filter, names: dict[str, dict[str, str]]
 ) -> Scope:
     clock = Clock.read(scoped.file, chosen)
     found = asked_periods(scoped, clock, request)
     return Scope(
-        database=str(path),
+        database=database,
         asked_at=clock.now_at,
         synced_at=clock.synced_at,
         time_zone=clock.zone,

@@ -17,16 +17,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from unpod_sync.config import Settings
 from unpod_sync.errors import WarehouseError
-from unpod_sync.warehouse import open_storage
 from unpod_sync.warehouse.queries import Parameters, rows_as_dicts
 from unpod_sync.warehouse.schema import quote
+from unpod_sync.warehouse.storage import Storage
 
 #: The columns of `calls` that the scoped views read.
 CALL_COLUMNS = (
@@ -152,10 +150,9 @@ def quality(file: PublishedFile, chosen: Filter) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def open_file(path: Path) -> Iterator[PublishedFile]:
-    """Opens a published file for reading."""
+def open_file(storage: Storage) -> Iterator[PublishedFile]:
+    """Opens what a storage has published, for reading."""
     with ExitStack() as cursors:
-        storage = open_storage(Settings(database=path))
         connection = cursors.enter_context(storage.connect_reader(sandboxed=False))
         views = "select 1 from duckdb_views() where database_name = 'warehouse' and view_name = 'calls'"
         if not connection.execute(views).fetchall():

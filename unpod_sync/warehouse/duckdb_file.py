@@ -47,6 +47,11 @@ class DuckDBFile:
     capabilities: ClassVar[Capabilities] = Capabilities()
 
     @property
+    def name(self) -> str:
+        """The published file."""
+        return str(self.database)
+
+    @property
     def files(self) -> Files:
         """The names of all files."""
         return Files(self.database)

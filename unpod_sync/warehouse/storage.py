@@ -46,6 +46,10 @@ class Storage(Protocol):
         """Which optional SQL the connections take."""
 
     @property
+    def name(self) -> str:
+        """How users name it: what the setting `database` says."""
+
+    @property
     def views_folder(self) -> Path | None:
         """The user's own view files, built after ours."""
 

@@ -18,16 +18,17 @@ from typing import Any
 from unpod_sync.analytics.writers import write_text
 from unpod_sync.report.html.data import read
 from unpod_sync.report.model import Request
+from unpod_sync.warehouse.storage import Storage
 
 SCRIPTS = ("model.js", "charts.js", "app.js")
 
 
-def write(target: Path, path: Path, request: Request) -> int:
-    """Writes the page about the published file at `path` to `target`; returns its size in bytes.
+def write(target: Path, storage: Storage, request: Request) -> int:
+    """Writes the page about what `storage` has published to `target`; returns its size in bytes.
 
     The file appears whole or not at all, in a folder that is made when it is missing.
     """
-    page = build(read(path, request))
+    page = build(read(storage, request))
     write_text(page, target)
     return len(page.encode())
 

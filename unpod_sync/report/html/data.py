@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from unpod_sync.report.changes import changes
 from unpod_sync.report.model import Clock, Request, asked_part, asked_periods
 from unpod_sync.report.periods import DEFAULT_DAYS, Period
 from unpod_sync.report.scoped_views import Filter, PublishedFile, ScopedViews, open_file, quality
+from unpod_sync.warehouse.storage import Storage
 
 #: The periods up to the last complete day that have a button, and changes with their intervals.
 PRESETS = (DEFAULT_DAYS, 28, 90)
@@ -95,11 +96,11 @@ class Keys:
         ]
 
 
-def read(path: Path, request: Request) -> dict[str, Any]:
+def read(storage: Storage, request: Request) -> dict[str, Any]:
     """Everything that the page carries, ready for JSON."""
-    with open_file(path) as file:
+    with open_file(storage) as file:
         names, chosen = asked_part(file, request)
-        return _Page(file, chosen, names, request).content(path)
+        return _Page(file, chosen, names, request).content(storage.name)
 
 
 class _Page:
@@ -120,7 +121,7 @@ class _Page:
         self._carried = self._periods.main if self._is_cut else self._periods.whole
         self._last = self._periods.today or self._carried.until
 
-    def content(self, path: Path) -> dict[str, Any]:
+    def content(self, database: str) -> dict[str, Any]:
         carried, today = self._carried, self._periods.today
         return {
             "calls": self._table(self._hourly_calls(), "hour", *COUNTS, "paid", "cost"),
@@ -153,7 +154,7 @@ class _Page:
             "spaces": self._spaces.labels,
             "agents": self._agents.labels,
             "outcome_names": self._outcomes.labels,
-            "source": path.name,
+            "source": PurePath(database).name,
             **self._freshness(),
         }
 
