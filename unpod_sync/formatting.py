@@ -20,6 +20,14 @@ def count(number: int | float | None) -> str:
     return UNKNOWN if number is None else f"{rounded(number):,.0f}"
 
 
+def decimals(number: float) -> float:
+    """A number in as many digits as people compare: 73.217 is 73.22, 0.58333 is 0.583; 0.9996 does not become 1."""
+    if abs(number) >= 1:
+        return round(number, 2)
+    short = float(f"{number:.3g}")
+    return number if abs(short) == 1 else short
+
+
 def plural(number: int, one: str, many: str | None = None) -> str:
     """`1 space`, `2 spaces`, `1,234 spaces`; `many` where the plural is not formed with s."""
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"

@@ -40,6 +40,12 @@ def test_a_table_is_for_people(query: Run) -> None:
     assert ran.err == "(2 rows; 1 more, all with --max-rows 0)\n"
 
 
+def test_numbers_keep_all_digits_outside_of_a_terminal(query: Run) -> None:
+    """A pipe gets what is stored, also as a table."""
+    for form in ("table", "csv", "json"):
+        assert "0.3333333333333333" in query("--format", form, "select 1 / 3 as share").out
+
+
 def test_a_table_obeys_no_control_character(query: Run) -> None:
     """What a contact said cannot steer the terminal."""
     ran = query("select chr(27) || '[31m' || chr(10) || chr(155) || chr(8238) as said")

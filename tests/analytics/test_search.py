@@ -123,6 +123,9 @@ def test_the_command(run_cli: Callable[..., Ran], warehouse_file: Path) -> None:
     assert ran.err == "(2 calls; there are more, see --limit 10)\n"
     calls = json.loads(run_cli(*arguments, "--json").out)
     assert len(calls) == 2 and calls[0]["called_at"] > calls[1]["called_at"]
+    for call in calls:
+        assert f" · {call['agent_name']} ({call['agent_handle']}) · " in ran.out
+        assert f"  {call['task_id']}  {call['space_name']} ({call['space_token']})" in ran.out
     assert run_cli("search", "--database", warehouse_file, "xyzzy").err == "(no call matches)\n"
 
 

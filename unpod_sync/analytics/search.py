@@ -61,6 +61,7 @@ class CallMatch:
     agent_handle: str | None
     agent_name: str | None
     space_token: str | None
+    space_name: str | None
     outcome: str | None
     status: str | None
     duration_seconds: float | None
@@ -91,7 +92,8 @@ hits as (
 
 found as (
     from hits inner join chosen using (task_id, batch_id) left join
-        (select agent_handle, agent_name from main.agents) using (agent_handle)
+        (select agent_handle, agent_name from main.agents) using (agent_handle) left join
+        (select space_token, space_name from main.spaces) using (space_token)
     order by called_at desc nulls last, task_id
     limit ?
 ),

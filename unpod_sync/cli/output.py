@@ -13,9 +13,10 @@ import io
 import json
 import logging
 import os
+import shutil
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -48,8 +49,11 @@ Part = str | Styled
 def echo(*parts: Part, err: bool = False) -> None:
     """One line on stdout or stderr; a line end within it is shown, too."""
     has_colours = colours(err=err)
-    text = "".join(_styled(part) if has_colours else plain(part) for part in parts)
-    click.echo(text, err=err, color=has_colours)
+    click.echo(_line(parts, has_colours=has_colours), err=err, color=has_colours)
+
+
+def _line(parts: Iterable[Part], *, has_colours: bool) -> str:
+    return "".join(_styled(part) if has_colours else plain(part) for part in parts)
 
 
 def plain(part: Part) -> str:
@@ -174,6 +178,17 @@ class Output:
         """Several lines of data, on stdout; the last may have its line end."""
         for line in text.removesuffix("\n").split("\n"):
             echo(line)
+
+    def page(self, lines: Sequence[Sequence[Part]]) -> None:
+        """Lines of data on stdout; through the user's pager when a terminal has too few rows for them."""
+        is_long = len(lines) >= shutil.get_terminal_size()[1]
+        if not (is_long and sys.stdin.isatty() and sys.stdout.isatty()):
+            for line in lines:
+                echo(*line)
+            return
+        has_colours = colours()
+        text = "\n".join(_line(line, has_colours=has_colours) for line in lines)
+        click.echo_via_pager(text, color=None if has_colours else False)
 
     def draw(self, renderable: RenderableType, on: Console) -> None:
         """What rich draws, on stdout, with the commands in it as they work here.

@@ -20,7 +20,7 @@ from unpod_sync.cli.output import Output
 from unpod_sync.cli.terminal import screen_width, table
 from unpod_sync.config import Settings
 from unpod_sync.errors import UsageError
-from unpod_sync.formatting import plural
+from unpod_sync.formatting import decimals, plural
 
 if TYPE_CHECKING:
     from unpod_sync.analytics.query import Result
@@ -68,6 +68,7 @@ def command(
 
     The SQL can read the tables and views of the published file, but no other files and no settings.
     If there are several statements, all of them run and the last result is printed.
+    On a terminal a table has rounded numbers, and a long one is shown in your pager (PAGER).
     CSV, JSON and Parquet are streamed, whatever their size, with every text as it is stored
     (for a spreadsheet use xlsx, or `export`, whose CSV no spreadsheet runs as a formula).
     """
@@ -106,7 +107,7 @@ def _sql(sql: str | None, path: Path | None) -> str:
 
 def _show(result: Result, output: Output, target: Path | None, max_rows: int) -> None:
     """The result as a table for people, on stdout or into a file."""
-    from unpod_sync.analytics.writers import rows, text_of, write_file
+    from unpod_sync.analytics.writers import rows, write_file
 
     shown: list[tuple[Any, ...]] = []
     total = 0
@@ -116,15 +117,24 @@ def _show(result: Result, output: Output, target: Path | None, max_rows: int) ->
             shown.append(row)
     if not result.names:
         return
-    cells = [[None if value is None else text_of(value) for value in row] for row in shown]
     width = screen_width() if target is None else None
+    cells = [[_text(value, is_rounded=width is not None) for value in row] for row in shown]
     text = table(result.names, cells, right=[_is_number(field.type) for field in result.schema], width=width)
     if target is None:
-        output.block(text)
+        output.page([(line,) for line in text.split("\n")])
     else:
         write_file(lambda _, out: out.write(text.encode() + b"\n"), result, target)
     left_out = f"; {total - len(shown):,} more, all with --max-rows 0" if total > len(shown) else ""
     output.say(f"({plural(len(shown), 'row')}{left_out})")
+
+
+def _text(value: Any, *, is_rounded: bool) -> str | None:
+    """A value of a table, None for NULL."""
+    from unpod_sync.analytics.writers import text_of
+
+    if value is None:
+        return None
+    return text_of(decimals(value) if is_rounded and isinstance(value, float) else value)
 
 
 def _is_number(type_: Any) -> bool:

@@ -81,8 +81,9 @@ def command(
 
     Words match in any order within one message, at the beginning of words ("refund" finds
     refunds), regardless of case and accents. Text in quotes is a phrase: exactly these words
-    in this order. Files have one row per call, with times in UTC and the passages as
-    text; in CSV a text that begins like a formula gets a leading apostrophe.
+    in this order. On a terminal a long result is shown in your pager (PAGER). Files have one
+    row per call, with times in UTC and the passages as text; in CSV a text that begins like a
+    formula gets a leading apostrophe.
     """
     from unpod_sync.analytics.search import Request, search
     from unpod_sync.analytics.search_query import parse
@@ -111,8 +112,8 @@ def _write(calls: list[CallMatch], form: str, target: Path | None, output: Outpu
         lines = [line for call in calls for line in _call(call, zone)]
         if target is not None:
             write_text("".join(f"{''.join(map(plain, line))}\n" for line in lines), target)
-        for line in lines if target is None else ():
-            output.data(*line)
+        else:
+            output.page(lines)
     else:
         write_result(form, as_result(calls), target, output, for_spreadsheets=True)
 
@@ -123,7 +124,7 @@ def _call(call: CallMatch, zone: ZoneInfo) -> Iterator[tuple[Part, ...]]:
     facts = [
         format_time(call.called_at, zone),
         contact,
-        call.agent_name or call.agent_handle or UNKNOWN,
+        _named(call.agent_name, call.agent_handle),
         call.outcome or call.status or UNKNOWN,
         format_clock(call.duration_seconds),
     ]
@@ -136,9 +137,14 @@ def _call(call: CallMatch, zone: ZoneInfo) -> Iterator[tuple[Part, ...]]:
     shown = sum(line.is_match for passage in call.passages for line in passage)
     if call.match_count > shown:
         yield (f"      … and {call.match_count - shown} more",)
-    where = f"  {call.recording_url}" if call.recording_url else ""
-    yield (Styled(f"  {call.task_id}{where}", dim=True),)
+    where = [call.task_id, _named(call.space_name, call.space_token), call.recording_url]
+    yield (Styled("".join(f"  {part}" for part in where if part), dim=True),)
     yield ("",)
+
+
+def _named(name: str | None, key: str | None) -> str:
+    """A name with the key that options and SQL take."""
+    return f"{name} ({key})" if name and key else key or UNKNOWN
 
 
 def _line(line: Line) -> Iterator[Part]:
