@@ -66,6 +66,17 @@ def test_a_workbook_is_typed(nasty: duckdb.DuckDBPyConnection, tmp_path: Path) -
     assert page.freeze_panes == "B2" and page.auto_filter.ref == "A1:F13"
 
 
+def test_a_workbook_shows_rates_and_their_intervals_as_percentages(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    with duckdb.connect(":memory:") as memory:
+        memory.execute(
+            "create table hours as select 0.5 as connect_rate, 0.4 as connect_rate_low, 2.5 as low"
+        )
+        write_workbook(memory, sheets(memory, Request()), tmp_path / "hours.xlsx")
+    page = openpyxl.load_workbook(tmp_path / "hours.xlsx")["hours"]
+    assert [page[f"{column}2"].number_format for column in "ABC"] == ["0.0%", "0.0%", "General"]
+
+
 def test_sheet_names_are_short_and_unlike(tmp_path: Path) -> None:
     """Names that agree in 31 characters, or but for their case, become different sheets."""
     with duckdb.connect(":memory:") as memory:

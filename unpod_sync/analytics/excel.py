@@ -123,7 +123,7 @@ def _add_sheet(book: Any, name: str, result: Result) -> int:
     styles = []
     for place, field in enumerate(result.schema):
         form, usual = next(((form, width) for fits, form, width in LAYOUTS if fits(field.type)), (None, 10))
-        if field.name.endswith(("_rate", "_share")):
+        if field.name.endswith(("_rate", "_share", "_rate_low", "_rate_high")):
             form = "0.0%"
         styles.append(book.add_format({"num_format": form}) if form else None)
         # wide enough for the header with its filter button
