@@ -145,6 +145,22 @@ where
 having count(*) > 0
 union all
 select
+    'run_funnel' as view_name,
+    count(*) as row_count
+from run_funnel
+where
+    answered_rate not between 0 and 1
+    or connect_rate not between 0 and 1
+    or connected_rate not between 0 and 1
+    or dialed_rate not between 0 and 1
+    or engaged_rate not between 0 and 1
+    or interested_rate not between 0 and 1
+    or usual_connect_rate not between 0 and 1
+    or usual_engaged_rate not between 0 and 1
+    or usual_interested_rate not between 0 and 1
+having count(*) > 0
+union all
+select
     'space_completion' as view_name,
     count(*) as row_count
 from space_completion

@@ -42,6 +42,10 @@ PROMISED = {
     "call_outcomes": "space_token agent_handle outcome call_count outcome_share avg_seconds total_cost",
     "daily_outcomes": "space_token local_date outcome call_count outcome_share avg_seconds total_cost",
     "call_funnel": "space_token agent_handle tasks dialed answered connected engaged interested",
+    "run_funnel": (
+        "run_id space_token tasks dialed answered connected engaged interested connect_rate "
+        "cost_per_connect cost_per_interested usual_connect_rate"
+    ),
     "connect_heatmap": (
         "space_token local_weekday local_hour dialed_count connected_count connect_rate "
         "connect_rate_low connect_rate_high is_reliable"
