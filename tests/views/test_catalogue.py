@@ -71,6 +71,7 @@ PROMISED = {
     ),
     "structured_fields": "task_id key value_text value_number",
     "opt_out_candidates": "task_id position content",
+    "compliance_findings": "rule task_id contact_key dialed_at dial_count dial_limit opt_out_task_id",
     "sync_freshness": "space_token last_synced_at newest_task_at task_count api_count pending_sweep",
     "data_quality": "flaw flaw_count description remedy",
     "execution_reconciliation": "agent_handle run_id total_tasks completed_tasks",
@@ -200,6 +201,7 @@ NO_MEASURES = {
     ("weekly_trend", "iso_year"),
     ("weekly_trend", "iso_week"),
     ("opt_out_candidates", "position"),
+    ("country_zones", "utc_year"),
     ("conversation_stats", "is_connected"),
     ("conversation_stats", "is_engaged"),
 }
