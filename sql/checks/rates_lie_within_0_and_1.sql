@@ -20,6 +20,14 @@ where
 having count(*) > 0
 union all
 select
+    'agent_hours' as view_name,
+    count(*) as row_count
+from agent_hours
+where
+    connect_rate not between 0 and 1
+having count(*) > 0
+union all
+select
     'agent_rates' as view_name,
     count(*) as row_count
 from agent_rates

@@ -2,19 +2,26 @@
 create or replace view calls as
 
 select
+    -- for people
+    started_local_at,
+    spaces.space_name,
+    agents.agent_name,
+    contact_name,
+    contact_number,
+    caller_number,
+    outcome,
+    duration_seconds,
+    summary,
+
     -- keys
     task_id,
-    space_token,
+    tasks.space_token,
     run_id,
-    agent_handle,
+    tasks.agent_handle,
     call_id,
     contact_key,
     ref_id,
     referenced_task_id,
-
-    -- contact
-    contact_name,
-    contact_number,
     contact_email,
 
     -- state
@@ -33,17 +40,16 @@ select
     has_analysis,
 
     -- times
-    created_at,
+    tasks.created_at,
     scheduled_at,
     started_at,
     ended_at,
-    changed_at,
+    tasks.changed_at,
     coalesce(started_local_date, created_local_date) as local_date,
     started_local_hour,
     started_local_weekday,
 
     -- result
-    outcome,
     outcome_label,
     sentiment,
     success_label,
@@ -56,9 +62,7 @@ select
     callback_at,
     callback_label,
     labels,
-    summary,
     recording_url,
-    duration_seconds,
     cost,
 
     -- conversation
@@ -90,9 +94,11 @@ select
     is_terminal and (status <> 'completed' or has_analysis is true) as is_final
 
 from tasks
+left join agents on tasks.agent_handle = agents.agent_handle
+left join spaces on tasks.space_token = spaces.space_token
 where
     execution_type = 'call'
-    and deleted_at is null;
+    and tasks.deleted_at is null;
 
 comment on view calls is
 'One row per task with execution type call that the API still lists, with the flags that all other views count.';

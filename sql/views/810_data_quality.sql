@@ -74,6 +74,7 @@ country_flaws as materialized (
         count(*) as telephone_dials,
         count(*) filter (where calling_code is null) as unknown_countries
     from call_countries
+    where contact_key is not null
 ),
 
 reject_flaws as materialized (

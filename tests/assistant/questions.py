@@ -153,7 +153,7 @@ QUESTIONS = (
     ),
     Question(
         "Calls of each space?",
-        "select space_name, count(*) from calls join spaces using (space_token) group by all",
+        "select space_name, count(*) from calls group by all",
         lambda b: [
             [space["space_name"], n]
             for space in b.spaces

@@ -644,6 +644,7 @@ def test_local_times_are_those_of_every_zone_at_its_transitions():
         expected = [datetime.fromtimestamp(second, zone) for second in seconds]
         days = [moment.date() for moment in expected]
         assert found["created_local_date"] == found["started_local_date"] == days, zone
+        assert found["started_local_at"] == [moment.replace(tzinfo=None) for moment in expected], zone
         assert found["started_local_hour"] == [moment.hour for moment in expected], zone
         assert found["started_local_weekday"] == [moment.isoweekday() for moment in expected], zone
         asked += len(seconds)

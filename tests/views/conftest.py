@@ -55,6 +55,7 @@ class Warehouse:
             "status": "completed",
             "is_dialed": True,
             "started_at": START,
+            "started_local_at": START,
             "started_local_date": START.date(),
             "started_local_hour": START.hour,
             "started_local_weekday": START.isoweekday(),

@@ -234,6 +234,8 @@ def fact(task: Payload, zone: ZoneInfo) -> Fact:
         "created_at": created,
         "started_at": started,
         "ended_at": ended,
+        "started_local_at": local[1] and local[1].replace(microsecond=0),
+        "caller_number": first(output.get("assistant_number")),
         "created_date": local[0] and local[0].date(),
         "local_date": local[1].date() if local[1] else local[0] and local[0].date(),
         "local_hour": local[1] and local[1].hour,

@@ -283,6 +283,39 @@ def test_the_heat_map_is_reliable_where_its_interval_is_narrow(warehouse: Wareho
     assert warehouse.rows(cell) == [("north", 1, 9, 30, 10, 10 / 30, *bounds, True)]
 
 
+def test_the_hours_of_an_agent_have_their_interval(warehouse: Warehouse) -> None:
+    """Of all spaces together: 3 of 10 at nine, 1 of 1 at ten. Calls without a start or an agent are left out."""
+    warehouse.insert("agents", agent_handle="anna", agent_name="Anna")
+    for number in range(10):
+        warehouse.call(space_token="north" if number % 2 else "south", user_message_count=number < 3)
+    warehouse.talk(started_local_hour=10)
+    warehouse.talk(agent_handle="bela", is_voicemail=True)
+    warehouse.talk(agent_handle=None)
+    warehouse.call(started_at=None, started_local_hour=None)
+    warehouse.task(started_local_hour=9)
+    bounds = [pytest.approx(value, abs=5e-5) for value in (0.1078, 0.6032, 0.2065, 0.0, 0.7935)]
+    assert warehouse.rows("select * from agent_hours order by agent_handle, local_hour") == [
+        ("anna", "Anna", 9, 10, 3, 0.3, bounds[0], bounds[1], False),
+        ("anna", "Anna", 10, 1, 1, 1.0, bounds[2], 1.0, False),
+        ("bela", None, 9, 1, 0, 0.0, bounds[3], bounds[4], False),
+    ]
+
+
+def test_calls_begin_with_what_people_read(warehouse: Warehouse) -> None:
+    """When, who and what came of it; keys and details follow. A space or agent that is not listed has no name."""
+    warehouse.insert("agents", agent_handle="anna", agent_name="Anna", deleted_at=START)
+    warehouse.insert("spaces", space_token="north", space_name="North")
+    warehouse.call(
+        contact_name="Ravi", contact_number="+1", caller_number="91", outcome="interested", summary="S"
+    )
+    warehouse.task(agent_handle="bela", space_token="south")
+    assert warehouse.rows("select * from calls order by task_id limit 1")[0][:9] == (
+        START, "North", "Anna", "Ravi", "+1", "91", "interested", None, "S",
+    )  # fmt: skip
+    columns = "started_local_at, space_name, agent_name, caller_number"
+    assert warehouse.rows(f"select {columns} from calls order by task_id offset 1") == [(None,) * 4]
+
+
 def test_costs_are_unknown_where_every_cost_is_zero_or_absent(warehouse: Warehouse) -> None:
     """And per case where there is no case."""
     warehouse.talk(cost=1.0, outcome="interested")

@@ -50,6 +50,10 @@ PROMISED = {
         "space_token local_weekday local_hour dialed_count connected_count connect_rate "
         "connect_rate_low connect_rate_high is_reliable"
     ),
+    "agent_hours": (
+        "agent_handle agent_name local_hour dialed_count connected_count connect_rate "
+        "connect_rate_low connect_rate_high is_reliable"
+    ),
     "attempts": "task_id attempt",
     "retry_yield": "space_token attempt dialed_count connected_count connect_rate is_approximate",
     "contacts": (
@@ -82,7 +86,8 @@ PROMISED = {
         "failed_calls platform_gives_up"
     ),
     "calls": (
-        "task_id is_dialed is_voicemail is_connected is_answered is_engaged is_short is_terminal is_final"
+        "task_id is_dialed is_voicemail is_connected is_answered is_engaged is_short is_terminal is_final "
+        "started_local_at space_name agent_name caller_number"
     ),
 }
 
@@ -194,6 +199,7 @@ NO_MEASURES = {
     ("calls", "started_local_hour"),
     ("calls", "started_local_weekday"),
     ("calls", "success_score_scale"),
+    ("agent_hours", "local_hour"),
     ("connect_heatmap", "local_hour"),
     ("connect_heatmap", "local_weekday"),
     ("attempts", "local_hour"),

@@ -118,6 +118,7 @@ def test_calls(world: World) -> None:
     names = [
         *FLAGS.split(), *TALK.split(), "status", "started_at", "ended_at", "created_at", "local_date",
         "duration_seconds", "outcome", "cost", "callback_at", "agent_handle", "run_id",
+        "started_local_at", "caller_number",
     ]  # fmt: skip
     expected = {(one["task_id"],): tuple(one[name] for name in names) for one in world.calls}
     world.agrees("calls", "task_id", ", ".join(names), expected)
@@ -195,6 +196,18 @@ def test_heatmap(world: World) -> None:
     groups = grouped(dialed, "space_token", "local_weekday", "local_hour")
     measures = "dialed_count, connected_count, connect_rate"
     world.agrees("connect_heatmap", "space_token, local_weekday, local_hour", measures, each(groups, cell))
+    groups = grouped([one for one in dialed if one["agent_handle"]], "agent_handle", "local_hour")
+    world.agrees("agent_hours", "agent_handle, local_hour", measures, each(groups, cell))
+
+
+def test_names(world: World) -> None:
+    """Calls and the hours of agents carry the names of the lists, and NULL where a list lacks the key."""
+    for kind, key in (("space", "space_token"), ("agent", "agent_handle")):
+        listed = dict(world.warehouse.rows(f"select {key}, {kind}_name from {kind}s"))
+        expected = {(one["task_id"],): listed.get(one[key]) for one in world.calls}
+        world.agrees("calls", "task_id", f"{kind}_name", expected)
+    rows = world.warehouse.rows("select distinct agent_handle, agent_name from agent_hours")
+    assert rows and all(name == listed.get(handle) for handle, name in rows)
 
 
 def test_contacts(world: World) -> None:

@@ -12,12 +12,13 @@ from unpod_sync.transform.compute import pc
 
 
 def local_times(batch: RecordColumns) -> Columns:
-    """Dates, hour and weekday in the configured zone, so that readers need no time-zone data."""
+    """Times, dates, hour and weekday in the configured zone, so that readers need no time-zone data."""
     created_at, started_at = (
         to_local(batch.arrays[name], batch.zone) for name in ("created_at", "started_at")
     )
     return {
         "created_local_date": created_at.cast(pa.date32()),
+        "started_local_at": started_at.cast(pa.timestamp("us")),
         "started_local_date": started_at.cast(pa.date32()),
         "started_local_hour": pc.hour(started_at),
         "started_local_weekday": pc.day_of_week(started_at, count_from_zero=False),
