@@ -26,6 +26,8 @@ from (
     ('anomaly_min_n', '50', 'A day with fewer cases than this is neither judged nor part of a baseline.'),
     ('anomaly_sigmas_low', '2.7', 'Standard deviations below the baseline from which a day is an anomaly.'),
     ('anomaly_sigmas_high', '3.5', 'Standard deviations above the baseline from which a day is an anomaly.'),
+    ('caller_number_min_n', '50', 'A caller number and the others of its space need this many dials in a week.'),
+    ('caller_number_sigmas', '2.4', 'Standard deviations below the other numbers from which a number is low.'),
     (
         'compliance_preset', 'none',
         'Rules of compliance_findings: none, IN, US or EU; compliance_presets has their figures and sources.'

@@ -68,6 +68,15 @@ where
 having count(*) > 0
 union all
 select
+    'caller_number_health' as view_name,
+    count(*) as row_count
+from caller_number_health
+where
+    connect_rate not between 0 and 1
+    or other_connect_rate not between 0 and 1
+having count(*) > 0
+union all
+select
     'calls' as view_name,
     count(*) as row_count
 from calls

@@ -15,6 +15,8 @@ select
     max(try_cast(value as bigint)) filter (where name = 'anomaly_min_n') as anomaly_min_n,
     max(try_cast(value as double)) filter (where name = 'anomaly_sigmas_low') as anomaly_sigmas_low,
     max(try_cast(value as double)) filter (where name = 'anomaly_sigmas_high') as anomaly_sigmas_high,
+    max(try_cast(value as bigint)) filter (where name = 'caller_number_min_n') as caller_number_min_n,
+    max(try_cast(value as double)) filter (where name = 'caller_number_sigmas') as caller_number_sigmas,
 
     -- compliance: the setting's own number, else that of the preset
     coalesce(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.views.conftest import Warehouse
+from tests.views.conftest import Warehouse, day
 
 STEPS = "tasks, dialed, answered, connected, engaged, interested"
 
@@ -53,3 +53,47 @@ def test_what_is_unknown_of_a_run_is_null(warehouse: Warehouse) -> None:
     warehouse.insert("runs", run_id="R1", space_token="north", status="pending")
     sql = "select run_id, run_status, connect_rate, connect_rate_low, total_cost, cost_per_connect from run_funnel"
     assert warehouse.row(sql) == ("R1", "pending", None, None, None, None)
+
+
+# -- caller numbers -------------------------------------------------------------------------------
+
+
+def test_a_number_is_compared_with_the_others_of_its_days(warehouse: Warehouse) -> None:
+    """Monday: A connects 1 of 4, B 3 of 4; on Tuesday only B dials, which says nothing about A."""
+    warehouse.set("caller_number_min_n", "4")
+    for number, connected, dialed in (("A", 1, 4), ("B", 3, 4)):
+        for place in range(dialed):
+            (warehouse.talk if place < connected else warehouse.call)(caller_number=number)
+    warehouse.talk(caller_number="B", started_local_date=day(3))
+    warehouse.talk(caller_number="A", call_type="inbound")
+    warehouse.talk(caller_number="A", space_token="south")
+    warehouse.talk()
+    sql = (
+        "select week_start, dialed_count, connected_count, connect_rate, other_dialed_count, other_connected_count,"
+        " other_connect_rate, expected_count, is_low from caller_number_health where space_token = 'north' and"
+    )
+    assert warehouse.row(f"{sql} caller_number = 'A'") == (day(2), 4, 1, 0.25, 4, 3, 0.75, 2, False)
+    # 4 * 4 * 4 * 4 / (8 * 8 * 7): the variance of a hypergeometric number
+    (deviation,) = warehouse.row(
+        "select deviation from caller_number_health where caller_number = 'A' and space_token = 'north'"
+    )
+    assert deviation == pytest.approx(-1 / (256 / 448) ** 0.5)
+    alone = "select other_dialed_count, other_connect_rate, deviation, is_low from caller_number_health"
+    assert warehouse.row(f"{alone} where space_token = 'south'") == (0, None, None, None)
+
+
+def test_a_number_that_falls_is_flagged_and_quiet_ones_are_not(warehouse: Warehouse) -> None:
+    """600 spaces of six numbers with 150 dials each in a week; in every third one number has 15 points less."""
+    warehouse.connection.execute(
+        "insert into tasks by name select 'T' || row_number() over () as task_id, 'call' as execution_type,"
+        " true as is_dialed, if(space % 3 = 0, 'fall ', 'quiet ') || space as space_token, 'N' || number as caller_number,"
+        " date '2026-03-02' + (dial % 5)::integer as started_local_date,"
+        " (hash(space, number, dial) % 1000000 / 1e6 < 0.5 + (dial % 5 - 2) * 0.04"
+        " - if(space % 3 = 0 and number = 0, 0.15, 0))::bigint as user_message_count"
+        " from range(600) spaces(space), range(6) numbers(number), range(150) dials(dial)"
+    )
+    flagged = "select count(*) filter (where is_low) / count(*) from caller_number_health where space_token"
+    (found,) = warehouse.row(f"{flagged} like 'fall%' and caller_number = 'N0'")
+    (false,) = warehouse.row(f"{flagged} like 'quiet%'")
+    assert found >= 0.8
+    assert false <= 0.01

@@ -75,6 +75,7 @@ PROMISED = {
     ),
     "structured_fields": "task_id key value_text value_number",
     "opt_out_candidates": "task_id position content",
+    "caller_number_health": "space_token caller_number week_start connect_rate other_connect_rate is_low",
     "compliance_findings": "rule task_id contact_key dialed_at dial_count dial_limit opt_out_task_id",
     "sync_freshness": "space_token last_synced_at newest_task_at task_count api_count pending_sweep",
     "data_quality": "flaw flaw_count description remedy",
