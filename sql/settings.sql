@@ -26,6 +26,28 @@ from (
     ('anomaly_min_n', '50', 'A day with fewer cases than this is neither judged nor part of a baseline.'),
     ('anomaly_sigmas_low', '2.7', 'Standard deviations below the baseline from which a day is an anomaly.'),
     ('anomaly_sigmas_high', '3.5', 'Standard deviations above the baseline from which a day is an anomaly.'),
+    ('caller_number_min_n', '50', 'A caller number and the others of its space need this many dials in a week.'),
+    ('caller_number_sigmas', '2.4', 'Standard deviations below the other numbers from which a number is low.'),
+    (
+        'compliance_preset', 'none',
+        'Rules of compliance_findings: none, IN, US or EU; compliance_presets has their figures and sources.'
+    ),
+    (
+        'permitted_from_hour', 'preset',
+        'Hour of the contact''s day from which it may be dialed (9.5 is 9:30); preset: as compliance_preset has it.'
+    ),
+    (
+        'permitted_until_hour', 'preset',
+        'Hour of the contact''s day until which it may be dialed; preset: as compliance_preset has it.'
+    ),
+    (
+        'max_dials_per_day', 'preset',
+        'Dials to one contact on a local day, 0 for no cap; preset: as compliance_preset has it.'
+    ),
+    (
+        'max_dials_per_week', 'preset',
+        'Dials to one contact within seven times 24 hours, 0 for no cap; preset: as compliance_preset has it.'
+    ),
     (
         'opt_out_phrases',
         'do not call|don''t call|stop calling|never call|remove me|remove my number|take me off|unsubscribe'

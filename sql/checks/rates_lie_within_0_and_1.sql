@@ -68,6 +68,15 @@ where
 having count(*) > 0
 union all
 select
+    'caller_number_health' as view_name,
+    count(*) as row_count
+from caller_number_health
+where
+    connect_rate not between 0 and 1
+    or other_connect_rate not between 0 and 1
+having count(*) > 0
+union all
+select
     'calls' as view_name,
     count(*) as row_count
 from calls
@@ -150,6 +159,22 @@ from run_completion
 where
     completion_rate not between 0 and 1
     or processed_rate not between 0 and 1
+having count(*) > 0
+union all
+select
+    'run_funnel' as view_name,
+    count(*) as row_count
+from run_funnel
+where
+    answered_rate not between 0 and 1
+    or connect_rate not between 0 and 1
+    or connected_rate not between 0 and 1
+    or dialed_rate not between 0 and 1
+    or engaged_rate not between 0 and 1
+    or interested_rate not between 0 and 1
+    or usual_connect_rate not between 0 and 1
+    or usual_engaged_rate not between 0 and 1
+    or usual_interested_rate not between 0 and 1
 having count(*) > 0
 union all
 select

@@ -15,3 +15,9 @@ where
     or anomaly_min_n is null
     or anomaly_sigmas_low is null
     or anomaly_sigmas_high is null
+    or caller_number_min_n is null
+    or caller_number_sigmas is null
+    or permitted_from_hour is null
+    or permitted_until_hour is null
+    or max_dials_per_day is null
+    or max_dials_per_week is null

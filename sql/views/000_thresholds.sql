@@ -14,8 +14,29 @@ select
     max(try_cast(value as bigint)) filter (where name = 'anomaly_min_days') as anomaly_min_days,
     max(try_cast(value as bigint)) filter (where name = 'anomaly_min_n') as anomaly_min_n,
     max(try_cast(value as double)) filter (where name = 'anomaly_sigmas_low') as anomaly_sigmas_low,
-    max(try_cast(value as double)) filter (where name = 'anomaly_sigmas_high') as anomaly_sigmas_high
+    max(try_cast(value as double)) filter (where name = 'anomaly_sigmas_high') as anomaly_sigmas_high,
+    max(try_cast(value as bigint)) filter (where name = 'caller_number_min_n') as caller_number_min_n,
+    max(try_cast(value as double)) filter (where name = 'caller_number_sigmas') as caller_number_sigmas,
 
-from meta.settings;
+    -- compliance: the setting's own number, else that of the preset
+    coalesce(
+        max(try_cast(value as double)) filter (where name = 'permitted_from_hour'),
+        max(presets.permitted_from_hour)
+    ) as permitted_from_hour,
+    coalesce(
+        max(try_cast(value as double)) filter (where name = 'permitted_until_hour'),
+        max(presets.permitted_until_hour)
+    ) as permitted_until_hour,
+    coalesce(
+        max(try_cast(value as bigint)) filter (where name = 'max_dials_per_day'),
+        max(presets.max_dials_per_day)
+    ) as max_dials_per_day,
+    coalesce(
+        max(try_cast(value as bigint)) filter (where name = 'max_dials_per_week'),
+        max(presets.max_dials_per_week)
+    ) as max_dials_per_week
+
+from meta.settings
+left join compliance_presets as presets on name = 'compliance_preset' and value = presets.preset;
 
 comment on view thresholds is 'One row: the settings that the views read, as numbers. Change them in meta.settings.';

@@ -69,6 +69,14 @@ call_flaws as materialized (
     from calls
 ),
 
+country_flaws as materialized (
+    select
+        count(*) as telephone_dials,
+        count(*) filter (where calling_code is null) as unknown_countries
+    from call_countries
+    where contact_key is not null
+),
+
 reject_flaws as materialized (
     select count(*) as rejected_values
     from meta.rejects
@@ -95,6 +103,7 @@ counted as (
             when 'missing_transcripts' then call_flaws.missing_transcripts
             when 'missing_analyses' then call_flaws.missing_analyses
             when 'missing_contacts' then call_flaws.missing_contacts
+            when 'unknown_countries' then country_flaws.unknown_countries
             when 'completed_voicemails' then call_flaws.completed_voicemails
             when 'verdicts_without_user' then call_flaws.verdicts_without_user
             when 'not_connected_with_user' then call_flaws.not_connected_with_user
@@ -108,6 +117,7 @@ counted as (
             when 'tasks' then task_flaws.listed_tasks
             when 'calls' then call_flaws.call_count
             when 'dialed' then call_flaws.dialed_calls
+            when 'telephone' then country_flaws.telephone_dials
             when 'connected' then call_flaws.connected_calls
             when 'completed' then call_flaws.completed_calls
             when 'callbacks' then call_flaws.callback_labels
@@ -176,6 +186,10 @@ counted as (
             'They are missing from contacts.'
         ),
         (
+            'unknown_countries', 'telephone', 'Dialed calls whose contact''s country is not certain or not listed.',
+            'compliance_findings cannot check their hours; send numbers with + and the country code.'
+        ),
+        (
             'completed_voicemails', 'completed', 'Calls sent as completed that reached a voicemail.',
             'Completed does not mean a conversation: use connect_rate.'
         ),
@@ -206,6 +220,7 @@ counted as (
     ) as flaws (flaw, base, description, remedy)
     cross join task_flaws
     cross join call_flaws
+    cross join country_flaws
     cross join reject_flaws
 )
 

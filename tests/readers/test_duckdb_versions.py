@@ -20,15 +20,16 @@ READ_ALL = Path(__file__).with_name("read_all.py")
 
 # what the views call: each is in DuckDB 1.2, within what is always built in (core_functions and json)
 FUNCTIONS_OF_1_2 = """
-    any_value arg_max avg bool_or coalesce contains count date_diff date_trunc dense_rank epoch_us exp
+    any_value arg_max arg_min avg bool_or coalesce contains count date_diff date_trunc dense_rank epoch_us exp
     greatest isfinite isodow isoyear json_extract json_extract_string json_keys json_type json_valid lag
-    least list list_avg ln lower mad make_timestamp max median min now nullif pow printf quantile_cont
-    regexp_extract regexp_matches replace row_number sqrt strftime string_agg string_split struct_pack sum to_days trim
-    try_cast unnest week
+    least left length list list_avg ln lower ltrim mad make_timestamp max median min now nullif pow printf
+    quantile_cont range regexp_extract regexp_matches replace row_number sqrt strftime string_agg string_split
+    struct_pack sum to_days to_minutes trim try_cast unnest week year
 """
 NO_FUNCTIONS = """
     completion_by wilson_low wilson_high
-    and or not in over filter values on when then by as from where join materialized flaws measures
+    and or not in over filter values on when then by as from where join materialized
+    flaws measures listed presets
 """  # keywords, and names of value lists
 
 
@@ -47,6 +48,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         warehouse.insert(
             "transcript_messages", task_id="T0001", position=0, role="user", content="Stop calling"
         )
+        warehouse.set("compliance_preset", "US")
+        warehouse.call(contact_key="12125550100", contact_number="+1 212 555 0100")
         warehouse.insert("runs", run_id="R1", space_token="north", status="completed")
         warehouse.insert("executions", agent_handle="anna", run_id="R1", total_tasks=4, completed_tasks=4)
         warehouse.insert("meta.bookmarks", resource="spaces/north/tasks", space_token="north", api_count=4)

@@ -42,6 +42,10 @@ PROMISED = {
     "call_outcomes": "space_token agent_handle outcome call_count outcome_share avg_seconds total_cost",
     "daily_outcomes": "space_token local_date outcome call_count outcome_share avg_seconds total_cost",
     "call_funnel": "space_token agent_handle tasks dialed answered connected engaged interested",
+    "run_funnel": (
+        "run_id space_token tasks dialed answered connected engaged interested connect_rate "
+        "cost_per_connect cost_per_interested usual_connect_rate"
+    ),
     "connect_heatmap": (
         "space_token local_weekday local_hour dialed_count connected_count connect_rate "
         "connect_rate_low connect_rate_high is_reliable"
@@ -71,6 +75,8 @@ PROMISED = {
     ),
     "structured_fields": "task_id key value_text value_number",
     "opt_out_candidates": "task_id position content",
+    "caller_number_health": "space_token caller_number week_start connect_rate other_connect_rate is_low",
+    "compliance_findings": "rule task_id contact_key dialed_at dial_count dial_limit opt_out_task_id",
     "sync_freshness": "space_token last_synced_at newest_task_at task_count api_count pending_sweep",
     "data_quality": "flaw flaw_count description remedy",
     "execution_reconciliation": "agent_handle run_id total_tasks completed_tasks",
@@ -202,6 +208,7 @@ NO_MEASURES = {
     ("weekly_trend", "iso_year"),
     ("weekly_trend", "iso_week"),
     ("opt_out_candidates", "position"),
+    ("country_zones", "utc_year"),
     ("conversation_stats", "is_connected"),
     ("conversation_stats", "is_engaged"),
 }

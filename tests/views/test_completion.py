@@ -207,7 +207,8 @@ def test_each_flaw_is_counted_once(warehouse: Warehouse) -> None:
     sound = {
         "duration_seconds": 60.0,
         "cost": 1.0,
-        "contact_key": "k",
+        "contact_key": "919812345678",
+        "contact_number": "+919812345678",
         "has_analysis": True,
         "timed_message_count": 10,
         "ended_at": at(9, 1),
@@ -238,6 +239,7 @@ def test_each_flaw_is_counted_once(warehouse: Warehouse) -> None:
         },
         "missing_analyses": {"has_analysis": False},
         "missing_contacts": {"contact_key": None},
+        "unknown_countries": {"contact_number": "9812345678"},
         "completed_voicemails": {"is_voicemail": True},
         "verdicts_without_user": {"outcome": "interested", "user_message_count": 0},
         "not_connected_with_user": {"outcome": "not_connected"},
