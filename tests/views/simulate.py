@@ -63,7 +63,7 @@ def views() -> Iterator[duckdb.DuckDBPyConnection]:
             "create schema meta; create table meta.settings (name text, value text, comment text)"
         )
         for path in (schema.sql_folder() / "settings.sql", *schema.sql_files("views")):
-            if path.stem == "settings" or path.stem[4:] == "thresholds":
+            if path.stem == "settings" or path.stem[4:] in ("compliance_presets", "thresholds"):
                 connection.execute(path.read_text(encoding="utf-8"))
         yield connection
 
