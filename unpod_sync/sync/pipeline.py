@@ -264,7 +264,7 @@ def age_transcripts(context: Context, warehouse: Warehouse) -> None:
 
 
 def publish_load(context: Context, result: LoadResult, revision: int) -> LoadResult:
-    """Publishes when the published file is another revision than the work file's."""
+    """Publishes when readers see another revision than the work file's, or an old one."""
     erase = context.privacy.must_rewrite
     context.published |= context.storage.publish(revision, now=context.now(), erase=erase)
     context.privacy.ended()
