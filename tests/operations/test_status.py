@@ -133,6 +133,15 @@ def test_a_failed_sync_is_told_without_hiding_the_last_good_one(
     assert "failed" in ran.out or "partial" in ran.out
 
 
+def test_a_space_never_read_has_everything_still_to_read(run_cli: Callable[..., Any], tmp_path: Path) -> None:
+    """The budget ends before the first page of its tasks."""
+    path = tmp_path / "unpod.duckdb"
+    with Simulator(World.generate(7, tasks=30, now=NOW)) as simulator:
+        sync(settings_for(simulator, path, max_requests=2, workers=1))
+    rows = run_cli("status", "--database", path).out.splitlines()
+    assert [row.split()[-1] for row in rows if " never " in row] == ["everything"] * 2
+
+
 def test_new_words_and_fields_are_told_once(tmp_path: Path) -> None:
     world = World.generate(7, tasks=30, now=NOW)
     path = tmp_path / "unpod.duckdb"
