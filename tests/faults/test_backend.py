@@ -171,6 +171,24 @@ def test_an_unknown_space_is_78_before_anything_is_read(site: Site, listing: boo
     assert not [r for r in site.simulator.requests if "/spaces/" in r.path and "tasks" in r.path]
 
 
+def test_a_misspelt_configured_space_is_named_and_leaves_nothing(site: Site) -> None:
+    """The nearest name is shown, never the misspelt one; once it is corrected, nothing complains any more."""
+    for _ in range(2):
+        wrong = site.sync(spaces=("Spacee0", site.spaces[1]))
+        assert wrong.exit_status == 3
+        assert said(wrong.failures, "no space 'Spacee0' (check UNPOD_SPACES). Did you mean space-0?") == 1
+    error = site.refused(configured=("Spce 1",), spaces=("Spce 1",))
+    assert "Did you mean Space 1?" in error.hint
+    complaints = (
+        "select count(*) from meta.bookmarks where resource like '%Spacee0%' or last_error is not null"
+    )
+    assert site.sync(configured=("Spacee0",), spaces=(site.spaces[1],)).exit_status == 0
+    assert site.ask(complaints) == [(2,)]
+    right = site.sync(spaces=(site.spaces[0], site.spaces[1]))
+    assert (right.exit_status, right.failures) == (0, ())
+    assert site.ask(complaints) == [(0,)]
+
+
 def test_without_listing_and_history_a_token_is_believed(site: Site) -> None:
     """There is nothing to compare it with; what can be no token is refused."""
     behave(site, login_only=LISTINGS)

@@ -131,6 +131,25 @@ def test_a_sweep_in_budgets_ends(tmp_path: Path) -> None:
         assert any(rows and rows > 0 for (rows,) in left)
 
 
+@pytest.mark.parametrize("budget", [3, 8])
+def test_a_budget_smaller_than_what_is_due_verifies_everything(tmp_path: Path, budget: int) -> None:
+    """All tasks are young, so that every page is due at every sync: no sync reads the same newest pages again."""
+    with Simulator(build_world(tasks=58, spaces=2), token=TOKEN) as simulator:
+        site = Site(simulator, tmp_path)
+        unverified = 1
+        for _ in range(60 // budget + 16):
+            assert site.sync(max_requests=budget, page_size=10 if budget == 3 else 5).exit_status == 3
+            simulator.world.advance(timedelta(minutes=10))
+            verified = (
+                "select count(*) from meta.bookmarks where kind = 'task' and sweep_completed_at is null"
+            )
+            ((unverified,),) = site.ask(verified, work=True)
+            if not unverified:
+                break
+        assert unverified == 0
+        assert site.is_complete()
+
+
 def test_a_limit_per_minute_is_kept_to() -> None:
     """The user's own limit: no request too many in any minute of the clock the pace is kept by."""
     world = build_world(tasks=120, spaces=1)

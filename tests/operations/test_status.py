@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from tests.conftest import NOW, settings_for
@@ -84,13 +85,22 @@ def test_without_a_state_file_the_published_one_tells(synced: Path) -> None:
 
 
 def test_freshness_follows_syncs_that_publish_nothing(tmp_path: Path) -> None:
-    """The published file stays as it is when nothing changed, and yet the data is fresh."""
+    """The published file stays as it is when nothing changed, and yet the data is fresh.
+
+    A file of 6 hours ago is published again, so that its own freshness stays near that of the syncs.
+    """
     path = tmp_path / "unpod.duckdb"
+    published = []
     with Simulator(World.generate(7, tasks=30, now=NOW)) as simulator:
-        sync(settings_for(simulator, path), now=lambda: datetime(2026, 3, 12, 12))
-        later = sync(settings_for(simulator, path), now=lambda: datetime(2026, 3, 12, 18))
-    assert not later.published
-    assert read_status(Settings(database=path), datetime(2026, 3, 12, 18, 30)).age_seconds == 1800
+        for hour in (12, 17, 18, 19, 23):
+            result = sync(settings_for(simulator, path), now=lambda hour=hour: datetime(2026, 3, 12, hour))
+            published.append(result.published)
+            status = read_status(Settings(database=path), datetime(2026, 3, 12, hour, 30))
+            assert status.age_seconds == 1800
+            with duckdb.connect(str(path), read_only=True) as connection:
+                found = connection.execute("select max(last_synced_at) from sync_freshness").fetchone()
+            assert found[0] == datetime(2026, 3, 12, 12 if hour < 18 else 18)
+    assert published == [True, False, True, False, False]
 
 
 def test_max_age_is_for_monitors(run_cli: Callable[..., Any], synced: Path) -> None:
@@ -121,6 +131,15 @@ def test_a_failed_sync_is_told_without_hiding_the_last_good_one(
     ran = run_cli("status", "--database", path)
     assert "last complete sync" in ran.out
     assert "failed" in ran.out or "partial" in ran.out
+
+
+def test_a_space_never_read_has_everything_still_to_read(run_cli: Callable[..., Any], tmp_path: Path) -> None:
+    """The budget ends before the first page of its tasks."""
+    path = tmp_path / "unpod.duckdb"
+    with Simulator(World.generate(7, tasks=30, now=NOW)) as simulator:
+        sync(settings_for(simulator, path, max_requests=2, workers=1))
+    rows = run_cli("status", "--database", path).out.splitlines()
+    assert [row.split()[-1] for row in rows if " never " in row] == ["everything"] * 2
 
 
 def test_new_words_and_fields_are_told_once(tmp_path: Path) -> None:

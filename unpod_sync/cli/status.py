@@ -116,6 +116,8 @@ def _backlog(space: dict[str, Any]) -> str:
         parts.append(f"{space['unread_tasks']:,} of the first load")
     if space["sweep_remaining"]:
         parts.append(f"{space['sweep_remaining']:,} of the sweep")
+    if space["api_count"] is None and not space["tasks"] and not space["last_error"]:
+        parts.append("everything")  # no sync has come to this space yet
     if space["last_error"]:
         parts.append(f"not read: {space['last_error']}")
     return ", ".join(parts) or "nothing"

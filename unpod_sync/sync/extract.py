@@ -124,7 +124,10 @@ class Extractor:
         self.findings.planned += len(first)
         for job, result in self.fetch(first):
             self._start(by_name[job[0].name], result)
+        left = self.client.requests_left
         for progress in lists:
+            if len(lists) == 1 and left is not None and not self._full:  # lists take turns
+                progress.postpone_verified(left)
             if progress.plan is not None:
                 self.findings.planned += progress.plan.requests
                 self.findings.plans[progress.resource.name] = {"first": 1, **progress.plan.needs}

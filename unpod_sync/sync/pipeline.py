@@ -38,7 +38,7 @@ from unpod_sync.sync.loader import BatchLoader
 from unpod_sync.sync.progress import ListProgress
 from unpod_sync.sync.reconcile import read_and_reconcile
 from unpod_sync.sync.result import STATUS_NAMES, LoadResult, exit_status_of
-from unpod_sync.sync.selection import known_spaces
+from unpod_sync.sync.selection import drop_unread, known_spaces, unknown_names
 from unpod_sync.warehouse import maintenance, open_storage
 from unpod_sync.warehouse.database import Warehouse, first_row
 from unpod_sync.warehouse.files import is_interrupt
@@ -199,8 +199,13 @@ def read(context: Context, extractor: Extractor, *, only_plan: bool = False) -> 
     if not only_plan:
         age_transcripts(context, warehouse)  # by now the server's time is known, and no task has come in yet
     lists += open_lists_of_spaces(context, extractor, listings[0], before)
+    if context.options.configured in (None, context.settings.spaces):  # else chosen for this sync alone
+        drop_unread(warehouse.connection, lists)
     for group in in_turns(context, extractor, lists):
         extract(context, extractor, group, only_plan=only_plan)
+    if extractor.may_go_on(listings[0]):
+        known = known_spaces(warehouse.connection)
+        extractor.findings.failures += unknown_names(context.lists, known)
     read_agents = {progress.resource.agent_handle for progress in context.lists}
     executions = open_executions(context, extractor)  # by now the tasks are in, from which they follow
     rest = [progress for progress in executions if progress.resource.agent_handle not in read_agents]
@@ -264,7 +269,7 @@ def age_transcripts(context: Context, warehouse: Warehouse) -> None:
 
 
 def publish_load(context: Context, result: LoadResult, revision: int) -> LoadResult:
-    """Publishes when the published file is another revision than the work file's."""
+    """Publishes when readers see another revision than the work file's, or an old one."""
     erase = context.privacy.must_rewrite
     context.published |= context.storage.publish(revision, now=context.now(), erase=erase)
     context.privacy.ended()

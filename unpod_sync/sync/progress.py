@@ -38,7 +38,7 @@ class ListProgress:
     An `optional` list may be refused or unknown. A `listed` one, named by a listing and not by the user, may be
     refused as long as it was never read: listings also contain what belongs to others.
     `is_read_whole`: every page was requested in this sync, at one count. `is_resumed`: the list was planned
-    without its first page, which has not been read yet.
+    without its first page, which has not been read yet. `postponed`: pages due that wait for the next sweep.
     """
 
     # from the start
@@ -53,6 +53,7 @@ class ListProgress:
     size: int = 100
     planned: Coverage = NO_POSITIONS
     is_resumed: bool = False
+    postponed: Pages = field(default_factory=Pages)
     # from each page when it arrives
     counts: CountEvidence = field(default_factory=CountEvidence)
     paging: PagingEvidence = field(default_factory=PagingEvidence)
@@ -152,6 +153,21 @@ class ListProgress:
         self.plan = replace(self.plan, sweep_pages=self.plan.sweep_pages.first(taken))
         pages = FIRST | self.plan.pages | self.plan.sweep_pages
         self.planned = pages.positions(self.count, self.size)
+
+    def postpone_verified(self, requests_left: int) -> None:
+        """Leaves out due pages that the sweep under way has read, where so few requests do not reach past them.
+
+        Otherwise every sync would read the same newest pages, and the sweep would never get on.
+        """
+        if self.plan is None or self.state.sweep_remaining is None or not self.counts.is_trusted:
+            return
+        if requests_left > len(self.plan.pages):
+            return
+        needed = self.pages_for(self.unread_ranges.add((0, self.state.sweep_remaining)))
+        self.postponed = self.plan.pages - needed
+        self.pending_unfinished.clear()
+        self.plan = replace(self.plan, pages=self.plan.pages - self.postponed)
+        self.planned = (FIRST | self.plan.pages | self.plan.sweep_pages).positions(self.count, self.size)
 
     def inspect_page(self, page: Page, ids: list[str]) -> None:
         """Notes at once what a page shows about the list as a whole."""
@@ -324,6 +340,7 @@ class ListProgress:
             self.unread_ranges
             or self.pending_unfinished
             or self.is_resumed
+            or self.postponed
             or self.pages_for(self.uncovered) & self.plan.pages
         )
 
@@ -359,7 +376,8 @@ class ListProgress:
         """What this sync leaves for the next one."""
         state = self.state
         has_plan, was_tried = self.plan is not None, self.plan is not None or self.error is not None
-        complete = finished and self.error is None and not self.stopped_early
+        was_finished = finished and self.error is None and not self.stopped_early
+        complete = was_finished and not self.postponed
         unread_ranges = self._unread_next_time()
         sweep_started_at, sweep_remaining = self._sweep_position(now)
         return Bookmark(
@@ -371,7 +389,7 @@ class ListProgress:
             unread_ranges=unread_ranges,
             sweep_started_at=sweep_started_at,
             sweep_remaining=sweep_remaining,
-            swept_at=now if complete and self.is_verified else state.swept_at,
+            swept_at=now if was_finished and self.is_verified else state.swept_at,
             warm_at=now if complete and self.plan and self.plan.is_warm else state.warm_at,
             accepted_count_difference=state.accepted_count_difference,
             synced_at=now if complete else state.synced_at,

@@ -147,7 +147,8 @@ def exit_status_of(lists: Sequence[ListProgress], findings: SyncFindings) -> Ver
         for progress in lists
         if progress.state.held_deletions
     ]
-    if isinstance(findings.halted, BudgetError):
+    is_postponed = findings.halted is None and any(progress.postponed for progress in lists)
+    if isinstance(findings.halted, BudgetError) or is_postponed:
         if any(progress.is_incomplete for progress in lists):
             failures.append("the request budget ended before everything due was read; the next sync goes on")
     elif findings.halted is not None and not failures:

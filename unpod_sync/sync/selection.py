@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unpod_sync.errors import ConfigurationError
+from unpod_sync.errors import AccessError, ConfigurationError
 from unpod_sync.model import is_plausible_id, space_tasks
 from unpod_sync.suggest import Named, find_keys, name_hint
 
 if TYPE_CHECKING:
     import duckdb
+
+    from unpod_sync.sync.progress import ListProgress
 
 NO_AGENT = "unknown"
 """What the API writes as the assignee of a task that no agent has."""
@@ -43,11 +45,12 @@ class KnownSpace:
 
 
 def known_spaces(connection: duckdb.DuckDBPyConnection) -> list[KnownSpace]:
-    """Every space that was listed or read, in the order of the tokens."""
+    """Every space that was listed or read, in the order of the tokens; a name that no answer confirmed is none."""
     rows = connection.execute(
         "select space_token, coalesce(space_name, ''), coalesce(slug, ''), coalesce(content_type, ''),"
         " deleted_at is null from main.spaces union all"
-        " select distinct space_token, '', '', '', false from meta.bookmarks where space_token is not null"
+        " select distinct space_token, '', '', '', false from meta.bookmarks"
+        " where space_token is not null and api_count is not null"
         " and space_token not in (select space_token from main.spaces) order by 1"
     ).fetchall()
     return [KnownSpace(*row) for row in rows]
@@ -89,12 +92,44 @@ def named_spaces(
 
 
 def _unknown(word: str, known: Sequence[KnownSpace], configured: Sequence[str]) -> ConfigurationError:
-    if known or configured:
-        others = [(token,) for token in configured if not find_keys(token, map(_names, known))]
-        hint = name_hint(word, [*map(_names, known), *others])
+    names = [_names(space) for space in known]
+    names += [(token,) for token in configured if token != word and not find_keys(token, names)]
+    if names:
+        hint = name_hint(word, names)
     else:
         hint = "The API shows this token no listing: name the space by its token."
     return ConfigurationError(f"there is no space {word!r}", hint)
+
+
+def unknown_names(lists: Iterable[ListProgress], known: Sequence[KnownSpace]) -> list[str]:
+    """Failures for configured names that the listing does not show, and that the API has refused as a token."""
+    tokens = {space.token for space in known}
+    refused = [
+        progress.resource.owner or ""
+        for progress in lists
+        if progress.resource.kind == "task"
+        and not progress.listed
+        and isinstance(progress.error, AccessError)
+    ]
+    return [
+        f"the listing shows no space {word!r} (check UNPOD_SPACES). {name_hint(word, map(_names, known))}"
+        for word in refused
+        if word not in tokens
+    ]
+
+
+def drop_unread(connection: duckdb.DuckDBPyConnection, lists: Iterable[ListProgress]) -> None:
+    """Deletes the bookmarks of spaces' lists that were never read, and that are not among `lists` any more.
+
+    A misspelt name has left them: their error would be shown for ever.
+    """
+    dropped = connection.execute(
+        "delete from meta.bookmarks where space_token is not null and api_count is null"
+        " and not list_contains(?, resource) returning resource",
+        [[progress.resource.name for progress in lists]],
+    ).fetchall()
+    if dropped:
+        connection.execute("update meta.revision set revision = revision + 1")
 
 
 def _names(space: KnownSpace) -> Named:

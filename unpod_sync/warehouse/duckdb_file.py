@@ -155,8 +155,9 @@ class DuckDBFile:
         from unpod_sync.warehouse import publish, work_file
 
         publish.refuse_stray_wal(self.files)
-        published = publish.revision_of(self.database)
-        if published == revision is not None and not erase:
+        published, loaded_at = publish.contents_of(self.database)
+        is_current = published == revision is not None and not publish.is_outdated(loaded_at, now)
+        if is_current and not erase:
             return False
         if erase or (revision is not None and work_file.is_worth_compacting(self.files.work)):
             self._rewrite(now)

@@ -6,6 +6,7 @@ The published file is only ever replaced whole (`os.replace`), never opened for 
 from __future__ import annotations
 
 import contextlib
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -13,6 +14,10 @@ import duckdb
 from unpod_sync.errors import WarehouseError
 from unpod_sync.warehouse.files import Files, copy_file, disk_errors, sync_folder, unique_path
 from unpod_sync.warehouse.schema import quote
+
+#: A file this old is published again although nothing is new: its freshness (`sync_freshness`, `report`) is that of
+#: its own last load. 4 copies a day cost little, and the age stays far below the 24 hours of the alert `stale_data`.
+REPUBLISH_AFTER = timedelta(hours=6)
 
 
 def publish(files: Files, *, mode: int = 0o600, is_ours: bool = False) -> None:
@@ -38,14 +43,26 @@ def publish(files: Files, *, mode: int = 0o600, is_ours: bool = False) -> None:
 
 def revision_of(path: Path) -> int | None:
     """The revision inside a database file of ours, None when it is none or cannot be read."""
+    return contents_of(path)[0]
+
+
+def contents_of(path: Path) -> tuple[int | None, datetime | None]:
+    """The revision inside a database file of ours, and when the last load in it started (naive UTC)."""
     if not path.is_file():
-        return None
+        return None, None
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
-            row = connection.execute("select revision from meta.revision").fetchone()
+            row = connection.execute(
+                "select revision, (select max(started_at) from meta.loads) from meta.revision"
+            ).fetchone()
     except (duckdb.Error, OSError):
-        return None
-    return int(row[0]) if row else None
+        return None, None
+    return row or (None, None)
+
+
+def is_outdated(loaded_at: datetime | None, now: datetime) -> bool:
+    """Whether a file with this last load is old; also one of the future, written while a clock was wrong."""
+    return loaded_at is None or abs(now - loaded_at) >= REPUBLISH_AFTER
 
 
 def refuse_stray_wal(files: Files) -> None:

@@ -81,7 +81,7 @@ class Storage(Protocol):
     def publish(self, revision: int | None = None, *, now: datetime, erase: bool = False) -> bool:
         """Lets readers see what was committed, and compacts where it pays; True when they see something new.
 
-        Nothing happens when they see `revision` already; None always publishes. `erase` removes the bytes of
+        Nothing happens when they see `revision` already, from a load of the last hours; None always publishes. `erase` removes the bytes of
         deleted rows first. No connection of `connect` is open. Readers never wait and never break.
         """
 
