@@ -322,6 +322,16 @@ def test_the_second_sync_is_told_who_holds_the_lock(site: Site) -> None:
     assert site.sync().exit_status == 0
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a folder that takes no files")
+def test_a_lock_file_that_cannot_be_created_is_no_held_lock(site: Site, run_cli: Callable[..., Ran]) -> None:
+    """In a folder that takes no files (/proc), the folder is the error, with status 1."""
+    error = site.refused(database=Path("/proc/u.duckdb"))
+    assert not isinstance(error, LockedError)
+    assert error.exit_status == 1 and "cannot write in /proc" in error.message
+    ran = run_cli("rebuild", "--database", "/proc/u.duckdb")
+    assert ran.status == 1 and "another sync" not in ran.err
+
+
 def test_a_lock_file_without_a_holder_is_no_obstacle(site: Site) -> None:
     """What a dead process left behind does not lock anything."""
     site.folder.mkdir()

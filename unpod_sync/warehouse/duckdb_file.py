@@ -76,6 +76,11 @@ class DuckDBFile:
             try:
                 lock.acquire(timeout=LOCK_PATIENCE)
             except Timeout:  # which is an OSError, but not one of the disk
+                if not self.files.lock.exists():  # filelock tries again where a folder takes no files
+                    raise WarehouseError(
+                        f"cannot write in {self.database.parent}: {self.files.lock.name} cannot be created",
+                        "Name a file in a folder that this account can write in.",
+                    ) from None
                 raise LockedError(
                     f"another sync is at work on {self.database}{self._holder_text()}",
                     "Wait for it to end; a cron line needs no care for this, exit status 75 means skipped.",
