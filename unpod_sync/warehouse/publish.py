@@ -150,7 +150,9 @@ def _cannot_open(path: Path, error: duckdb.Error) -> WarehouseError:
     text = str(error)
     with contextlib.suppress(OSError):
         if path.stat().st_size and not is_duckdb(path):
-            return WarehouseError(f"{path} is not a DuckDB file", "Name the published file with --database.")
+            return WarehouseError(
+                f"{path} cannot be read: it is not a DuckDB file", "Name the published file with --database."
+            )
     if "lock" in text.lower():
         return WarehouseError(
             f"{path} is held by a program that opened it for writing",
