@@ -354,6 +354,11 @@ def load_with_origins(flags: Mapping[str, Any] | None = None) -> tuple[Settings,
         raise InvalidSettingError(error.name, error.reason, origin) from None
 
 
+def is_unset(settings: Settings, name: str) -> bool:
+    """Whether a setting has its default because neither the environment nor the file names it."""
+    return getattr(settings, name) == getattr(Settings, name) and name not in load_with_origins()[1]
+
+
 def _flag(name: str) -> str:
     """The flag of a setting: those that may be repeated name one thing each."""
     return name.removesuffix("s") if name in ("spaces", "agents") else name.replace("_", "-")

@@ -215,7 +215,7 @@ def test_a_kept_demo_is_synced_in_its_own_time_zone(tmp_path: Path) -> None:
         ran = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
         kept.kill()
     assert ran.returncode == 0, ran.stderr
-    assert "flattened again" not in ran.stderr and "export UNPOD_TIMEZONE=Asia/Kolkata\n" in lines
+    assert "computed again" not in ran.stderr and "export UNPOD_TIMEZONE=Asia/Kolkata\n" in lines
 
 
 # -- files ---------------------------------------------------------------------------------------

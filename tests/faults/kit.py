@@ -80,8 +80,9 @@ class Site:
             "base_url": self.simulator.base_url,
             "page_size": PAGE,
             "sweep_pages": 50,
+            "database": self.files.published,
         } | changes
-        return Settings(api_token=TOKEN, org_handle="sim-org", database=self.files.published, **told)
+        return Settings(api_token=TOKEN, org_handle="sim-org", **told)
 
     def sync(
         self,

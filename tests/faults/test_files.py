@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -14,6 +14,7 @@ from random import Random
 import duckdb
 import pytest
 
+from tests.conftest import Ran
 from tests.faults.kit import Site
 from unpod_sync.errors import LockedError, MigrationError, WarehouseError
 from unpod_sync.warehouse.duckdb_file import DuckDBFile
@@ -115,6 +116,50 @@ def test_a_foreign_database_is_not_taken_over(site: Site) -> None:
     with pytest.raises(WarehouseError, match="did not make"):
         site.sync()
     assert site.files.published.read_bytes() == content
+
+
+def test_a_file_that_is_no_database_is_left_as_it_is(site: Site, run_cli: Callable[..., Ran]) -> None:
+    """Whatever command is pointed at somebody's notes, and however often: refused, and no byte changes."""
+    site.folder.mkdir()
+    site.files.published.write_text("number,name\n1,one\n")
+    for dry_run in (False, True, False):
+        with pytest.raises(WarehouseError, match="is not a DuckDB file"):
+            site.sync(dry_run=dry_run)
+    for command in ("rebuild", ("forget", "--list"), ("query", "select 1"), "status"):
+        words = (command,) if isinstance(command, str) else command
+        ran = run_cli(*words, "--database", site.files.published)
+        assert command == "status" or ran.status == 1, ran
+        assert command == "status" or "is not a DuckDB file" in ran.err
+        assert "publishes" not in ran.err
+    assert site.files.published.read_text() == "number,name\n1,one\n"
+    assert not site.files.work.exists()
+
+
+@pytest.mark.parametrize("files", ["published", "both"])
+@pytest.mark.parametrize("how", ["garbage", "cut"])
+@pytest.mark.usefixtures("synced")
+def test_a_damaged_published_file_is_set_aside(site: Site, files: str, how: str) -> None:
+    """Whether or not the work file is there to publish from: it is kept, and a whole one takes its place."""
+    spoil(site.files.published, how)
+    content = site.files.published.read_bytes()
+    if files == "both":
+        site.files.work.unlink()
+    result = site.sync()
+    assert result.published and site.is_complete()
+    (aside,) = site.folder.glob("u.duckdb.corrupt-*")
+    assert aside.read_bytes() == content
+    assert files == "published" or any(aside.name in note for note in result.notes)
+    assert DuckDBFile(site.files.published).quarantined() == [aside]
+
+
+def test_a_damaged_database_header_is_enough(site: Site) -> None:
+    """A copy of a published file, damaged and alone: it is set aside and everything is loaded."""
+    site.sync()
+    spoil(site.files.published, "cut")
+    for path in (site.files.work, site.files.state):
+        path.unlink()
+    assert site.sync().exit_status == 0
+    assert site.is_complete() and list(site.folder.glob("u.duckdb.corrupt-*"))
 
 
 def spoil(path: Path, how: str) -> None:
@@ -275,6 +320,16 @@ def test_the_second_sync_is_told_who_holds_the_lock(site: Site) -> None:
         assert site.simulator.requests == []
     assert DuckDBFile(site.files.published).lock_holder() is None
     assert site.sync().exit_status == 0
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a folder that takes no files")
+def test_a_lock_file_that_cannot_be_created_is_no_held_lock(site: Site, run_cli: Callable[..., Ran]) -> None:
+    """In a folder that takes no files (/proc), the folder is the error, with status 1."""
+    error = site.refused(database=Path("/proc/u.duckdb"))
+    assert not isinstance(error, LockedError)
+    assert error.exit_status == 1 and "cannot write in /proc" in error.message
+    ran = run_cli("rebuild", "--database", "/proc/u.duckdb")
+    assert ran.status == 1 and "another sync" not in ran.err
 
 
 def test_a_lock_file_without_a_holder_is_no_obstacle(site: Site) -> None:

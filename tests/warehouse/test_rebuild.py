@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import Ran
 from unpod_sync import tables as definitions
+from unpod_sync.warehouse.files import Files
 
 
 def tables(database: Path) -> dict[str, list[tuple[object, ...]]]:
@@ -58,3 +59,31 @@ def test_a_contact_is_forgotten_once_there_is_memory_enough(
     with duckdb.connect(str(database), read_only=True) as connection:
         left = connection.execute("select count(*) from tasks where contact_number = ?", [contact]).fetchall()
     assert left == [(0,)]
+
+
+ZONE = "select value from meta.settings where name = 'time_zone'"
+
+
+@pytest.mark.parametrize("command", [("rebuild",), ("forget", "--list")])
+def test_the_time_zone_stays_unless_one_is_configured(
+    run_cli: Callable[..., Ran],
+    warehouse_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+) -> None:
+    """Without the setting the file's own zone counts; a configured zone is applied, UTC included, with a note."""
+    database = tmp_path / "unpod.duckdb"
+    work = Files(database).work
+    shutil.copy(warehouse_file, work)
+    shutil.copy(warehouse_file, database)
+    monkeypatch.delenv("UNPOD_TIMEZONE", raising=False)
+    ran = run_cli(*command, "--database", database)
+    assert ran.status == 0 and "computed again" not in ran.err, ran.err
+    assert tables(work) == tables(warehouse_file)
+    monkeypatch.setenv("UNPOD_TIMEZONE", "UTC")
+    ran = run_cli(*command, "--database", database)
+    assert ran.status == 0
+    assert "all rows were computed again: the time zone Asia/Kolkata became UTC" in ran.err
+    with duckdb.connect(str(work), read_only=True) as connection:
+        assert connection.execute(ZONE).fetchall() == [("UTC",)]

@@ -65,12 +65,12 @@ def command(
     if new_key:
         if not yes:
             _ask("Start a new list and key? Who was forgotten before may return with the next sync.")
-        forget.reset_key(settings)
+        forget.reset_key(settings, output.note)
         output.say("a new key is in place; the list of the forgotten is empty")
         return EXIT_DONE
     assert contact is not None
     if undo:
-        known = forget.undo(settings, contact)
+        known = forget.undo(settings, contact, output.note)
         output.say(
             "taken off the list; `unpod-sync sync --full` reads what the API still has"
             if known
@@ -84,11 +84,11 @@ def _forget(contact: str, settings: Settings, output: Output, *, yes: bool) -> i
     from unpod_sync.privacy import forget
 
     if not yes:
-        preview = forget.preview(settings, contact)
+        preview = forget.preview(settings, contact, output.note)
         if preview.is_somebody and not preview.is_done:
             _show(preview, output)
             _ask("Erase all this for good?")
-    done = forget.forget(settings, contact)
+    done = forget.forget(settings, contact, output.note)
     if output.json:
         output.dump(
             {
@@ -142,7 +142,7 @@ def _warn(paths: tuple[Path, ...], output: Output) -> None:
 def _list(settings: Settings, output: Output) -> int:
     from unpod_sync.privacy import forget
 
-    entries = forget.listed(settings)
+    entries = forget.listed(settings, output.note)
     if output.json:
         output.dump(
             [{"kind": kind, "forgotten_at": at, "tasks_refused": tasks} for kind, at, tasks in entries]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from unpod_sync.clock import utc_now
-from unpod_sync.config import Settings
+from unpod_sync.config import Settings, is_unset
 from unpod_sync.errors import UsageError, WarehouseError
 from unpod_sync.privacy import erase
 from unpod_sync.privacy import keyfile as keys
@@ -51,21 +51,28 @@ class Preview:
         return self.is_listed and not any(self.rows.values())
 
 
-def preview(settings: Settings, contact: str) -> Preview:
+Tell = Callable[[str], None]  # is told what opening the warehouse had to repair or to compute again
+
+
+def _ignore(_: str) -> None:
+    pass
+
+
+def preview(settings: Settings, contact: str, tell: Tell = _ignore) -> Preview:
     """What `forget` would erase; changes nothing."""
-    with _opened(settings) as (storage, warehouse):
+    with _opened(settings, tell) as (storage, warehouse):
         keyfile = check_key(warehouse, storage) or keys.create(storage, on_disk=False)
-        forgotten = _only(keyfile, _identities(warehouse, contact, settings))
+        forgotten = _only(keyfile, _identities(warehouse, contact))
         return _describe(warehouse, forgotten, erase.find(warehouse.connection, forgotten))
 
 
-def forget(settings: Settings, contact: str) -> Preview:
+def forget(settings: Settings, contact: str, tell: Tell = _ignore) -> Preview:
     """Erases the contact's rows and bytes everywhere; they stay forgotten."""
     now = utc_now()
     with _locked(settings) as storage:
-        with closing(open_current(settings, storage, now=utc_now)) as warehouse:
+        with closing(_open(settings, storage, tell)) as warehouse:
             keyfile = check_key(warehouse, storage)
-            identities = _identities(warehouse, contact, settings)
+            identities = _identities(warehouse, contact)
             keyfile = keyfile or keys.create(storage)
             forgotten = _only(keyfile, identities)
             matches = erase.find(warehouse.connection, forgotten)
@@ -83,13 +90,13 @@ def forget(settings: Settings, contact: str) -> Preview:
         return replace(found, quarantined=tuple(storage.quarantined()))
 
 
-def undo(settings: Settings, contact: str) -> bool:
+def undo(settings: Settings, contact: str, tell: Tell = _ignore) -> bool:
     """Takes the contact off the list; False when it is not on it."""
-    with _opened(settings) as (storage, warehouse):
+    with _opened(settings, tell) as (storage, warehouse):
         keyfile = check_key(warehouse, storage)
         if keyfile is None:
             return False
-        identity = read_contact(contact, zone_country(settings.timezone)) or ("task_id", contact)
+        identity = read_contact(contact, _country(warehouse)) or ("task_id", contact)
         digest = Forgotten(keyfile).hash_of(identity)
         known = digest in keyfile.forgotten or digest in read_forgotten(warehouse, keyfile).contacts
         keyfile.without({digest})
@@ -97,9 +104,9 @@ def undo(settings: Settings, contact: str) -> bool:
         return known
 
 
-def reset_key(settings: Settings) -> None:
+def reset_key(settings: Settings, tell: Tell = _ignore) -> None:
     """A new key and an empty list, for when the private file is lost."""
-    with _opened(settings) as (storage, warehouse):
+    with _opened(settings, tell) as (storage, warehouse):
         keys.create(storage)
         with transaction(warehouse.connection):
             warehouse.connection.execute(
@@ -108,9 +115,9 @@ def reset_key(settings: Settings) -> None:
             )
 
 
-def listed(settings: Settings) -> list[tuple[str, datetime, int]]:
+def listed(settings: Settings, tell: Tell = _ignore) -> list[tuple[str, datetime, int]]:
     """Every forgotten contact: its kind, since when, and how many of its tasks are refused."""
-    with _opened(settings) as (_, warehouse):
+    with _opened(settings, tell) as (_, warehouse):
         return warehouse.connection.execute(
             "select c.kind, c.forgotten_at, count(t.hash) from meta.forgotten as c"
             " left join meta.forgotten as t on t.kind = 'task' and t.because = c.hash"
@@ -131,14 +138,27 @@ def _locked(settings: Settings) -> Iterator[Storage]:
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[tuple[Storage, Warehouse]]:
-    with _locked(settings) as storage, closing(open_current(settings, storage, now=utc_now)) as warehouse:
+def _opened(settings: Settings, tell: Tell) -> Iterator[tuple[Storage, Warehouse]]:
+    with _locked(settings) as storage, closing(_open(settings, storage, tell)) as warehouse:
         yield storage, warehouse
 
 
-def _identities(warehouse: Warehouse, contact: str, settings: Settings) -> set[Identity]:
+def _open(settings: Settings, storage: Storage, tell: Tell) -> Warehouse:
+    keeps_zone = is_unset(settings, "timezone")
+    warehouse = open_current(settings, storage, now=utc_now, keeps_zone=keeps_zone)
+    for note in warehouse.notes:
+        tell(note)
+    return warehouse
+
+
+def _country(warehouse: Warehouse) -> str:
+    """Whose numbers lack a country code: the country of the file's time zone."""
+    return zone_country(str(warehouse.setting("time_zone")))
+
+
+def _identities(warehouse: Warehouse, contact: str) -> set[Identity]:
     """The identities that the user means: of a task those of its contact."""
-    contact, country = contact.strip(), zone_country(settings.timezone)
+    contact, country = contact.strip(), _country(warehouse)
     row = first_row(
         warehouse.connection,
         "select contact_number, contact_email from main.tasks where task_id = ?",

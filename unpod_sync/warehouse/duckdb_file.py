@@ -76,6 +76,11 @@ class DuckDBFile:
             try:
                 lock.acquire(timeout=LOCK_PATIENCE)
             except Timeout:  # which is an OSError, but not one of the disk
+                if not self.files.lock.exists():  # filelock tries again where a folder takes no files
+                    raise WarehouseError(
+                        f"cannot write in {self.database.parent}: {self.files.lock.name} cannot be created",
+                        "Name a file in a folder that this account can write in.",
+                    ) from None
                 raise LockedError(
                     f"another sync is at work on {self.database}{self._holder_text()}",
                     "Wait for it to end; a cron line needs no care for this, exit status 75 means skipped.",
@@ -183,6 +188,10 @@ class DuckDBFile:
     @contextlib.contextmanager
     def scratch_copy(self) -> Iterator[DuckDBFile]:
         """Copies into a folder beside the database."""
+        from unpod_sync.warehouse import publish
+
+        if not self.files.work.exists() and self.database.exists():
+            publish.refuse_foreign(self.files)
         with tempfile.TemporaryDirectory(prefix=own_files.SCRATCH, dir=self.database.parent) as folder:
             copy = replace(self, database=Path(folder) / self.database.name)
             source = self.files.work if self.files.work.exists() else self.database
@@ -269,9 +278,10 @@ class DuckDBFile:
         return file_checks.checks(self, now)
 
     def quarantined(self) -> list[Path]:
-        """Foreign databases and damaged work files."""
+        """Foreign databases and damaged files of ours."""
         folder, name = self.database.parent, self.database.name
-        return sorted([*folder.glob(f"{name}.foreign-*"), *folder.glob(f".{name}.work.corrupt-*")])
+        patterns = (f"{name}.foreign-*", f"{name}.corrupt-*", f".{name}.work.corrupt-*")
+        return sorted(path for pattern in patterns for path in folder.glob(pattern))
 
 
 def _described(path: Path) -> dict[str, Any] | None:

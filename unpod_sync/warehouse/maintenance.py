@@ -111,18 +111,24 @@ def _insert_again(connection: duckdb.DuckDBPyConnection, kind: str, copies: list
             )
 
 
-def open_current(settings: Settings, storage: Storage, *, now: Callable[[], datetime]) -> Warehouse:
-    """The warehouse, flattened again first when an upgrade or another time zone asks for it."""
+def open_current(
+    settings: Settings, storage: Storage, *, now: Callable[[], datetime], keeps_zone: bool = False
+) -> Warehouse:
+    """The warehouse, flattened again first when an upgrade or another time zone asks for it.
+
+    `keeps_zone`: the time zone of the file stays, whatever the settings say.
+    """
     warehouse = Warehouse.open(storage, now=now())
-    zone = warehouse.setting("time_zone")
+    stored = warehouse.setting("time_zone")
+    zone = stored if keeps_zone and stored else settings.timezone
     reason = "new columns" if warehouse.is_outdated else ""
-    if zone not in (None, settings.timezone) and queries.has_tasks(warehouse.connection):
-        reason = f"time zone {zone} became {settings.timezone}"
+    if stored not in (None, zone) and queries.has_tasks(warehouse.connection):
+        reason = f"the time zone {stored} became {zone}"
     if reason:
         warehouse.close()
-        storage.rebuild(now=now(), zone=settings.zone)
+        storage.rebuild(now=now(), zone=ZoneInfo(zone))
         notes, warehouse = warehouse.notes, Warehouse.open(storage, now=now())
-        warehouse.notes[:0] = [*notes, f"everything was flattened again: {reason}"]
-    if zone != settings.timezone:
-        warehouse.set_setting("time_zone", settings.timezone, "Time zone of local dates and hours.")
+        warehouse.notes[:0] = [*notes, f"all rows were computed again: {reason}"]
+    if zone != stored:
+        warehouse.set_setting("time_zone", zone, "Time zone of local dates and hours.")
     return warehouse

@@ -11,20 +11,21 @@ from pathlib import Path
 
 import duckdb
 
-from unpod_sync.errors import WarehouseError
+from unpod_sync.errors import MigrationError, WarehouseError
 from unpod_sync.warehouse.files import Files, copy_file, disk_errors, sync_folder, unique_path
 from unpod_sync.warehouse.schema import quote
 
 #: A file this old is published again although nothing is new: its freshness (`sync_freshness`, `report`) is that of
 #: its own last load. 4 copies a day cost little, and the age stays far below the 24 hours of the alert `stale_data`.
 REPUBLISH_AFTER = timedelta(hours=6)
+MAGIC, MAGIC_OFFSET = b"DUCK", 8  # at the start of every DuckDB file, after a checksum
 
 
 def publish(files: Files, *, mode: int = 0o600, is_ours: bool = False) -> None:
     """Makes the (closed, checkpointed) work file's content the published file.
 
-    A reader that holds the old file keeps it whole. Something foreign that lies in the published
-    place is moved aside, never overwritten; `is_ours`: the caller has just seen that it is not.
+    A reader that holds the old file keeps it whole. What lies in the published place and is not ours, or cannot
+    be read, is moved aside, never overwritten; `is_ours`: the caller has just read a revision of ours there.
     """
     refuse_stray_wal(files)
     temporary = files.sibling("publishing")
@@ -75,18 +76,71 @@ def refuse_stray_wal(files: Files) -> None:
         )
 
 
-def _set_aside_foreign(files: Files) -> None:
-    """Keeps a readable database that is not ours, or a folder, out of the way of the rename."""
+def refuse_foreign(files: Files) -> None:
+    """Raises unless what lies in the published place is ours (damaged or not), or an empty file.
+
+    A damaged file is taken for ours when the state file of earlier syncs lies beside it, or when its header is that of DuckDB.
+    """
     path = files.published
-    if path.is_dir():
-        raise WarehouseError(f"{path} is a folder", "Name a file with --database.")
-    if not path.is_file() or revision_of(path) is not None:
+    _refuse_folder(path)
+    if not path.stat().st_size or revision_of(path) is not None:
         return
+    if not files.state.exists() and not is_duckdb(path):
+        raise WarehouseError(
+            f"{path} is not a DuckDB file", "Choose another file with --database; this one is left as it is."
+        )
     try:
         duckdb.connect(str(path), read_only=True).close()
+    except duckdb.Error as error:
+        text = str(error).lower()
+        if "newer" in text:
+            raise made_by_newer_duckdb(path) from None
+        if "conflicting lock" in text:
+            raise _cannot_open(path, error) from None
+        return
+    raise WarehouseError(
+        f"{path} is a DuckDB file that unpod-sync did not make",
+        "Choose another file with --database; this one is left as it is.",
+    )
+
+
+def made_by_newer_duckdb(path: Path) -> MigrationError:
+    """The error for a storage version that this DuckDB cannot read."""
+    return MigrationError(
+        f"{path} was written by a newer DuckDB", "Upgrade: pip install --upgrade duckdb unpod-sync."
+    )
+
+
+def is_duckdb(path: Path) -> bool:
+    """Whether a file begins as DuckDB's files do."""
+    with path.open("rb") as file:
+        file.seek(MAGIC_OFFSET)
+        return file.read(len(MAGIC)) == MAGIC
+
+
+def set_aside(path: Path) -> Path | None:
+    """Moves what is not ours, or is damaged, out of the published place; None for an empty file."""
+    if not path.stat().st_size:
+        return None
+    try:
+        duckdb.connect(str(path), read_only=True).close()
+        aside = unique_path(path, "foreign")
     except duckdb.Error:
-        return  # unreadable: nothing to keep
-    path.replace(unique_path(path, "foreign"))
+        aside = unique_path(path, "corrupt")
+    path.replace(aside)
+    return aside
+
+
+def _set_aside_foreign(files: Files) -> None:
+    path = files.published
+    _refuse_folder(path)
+    if path.is_file() and revision_of(path) is None:
+        set_aside(path)
+
+
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir():
+        raise WarehouseError(f"{path} is a folder", "Name a file with --database.")
 
 
 def open_reader(path: Path, sandbox: dict[str, str] | None) -> duckdb.DuckDBPyConnection:
@@ -110,6 +164,11 @@ def open_reader(path: Path, sandbox: dict[str, str] | None) -> duckdb.DuckDBPyCo
 
 def _cannot_open(path: Path, error: duckdb.Error) -> WarehouseError:
     text = str(error)
+    with contextlib.suppress(OSError):
+        if path.stat().st_size and not is_duckdb(path):
+            return WarehouseError(
+                f"{path} cannot be read: it is not a DuckDB file", "Name the published file with --database."
+            )
     if "lock" in text.lower():
         return WarehouseError(
             f"{path} is held by a program that opened it for writing",

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from unpod_sync.config import Settings
-from unpod_sync.errors import LockedError, MigrationError, WarehouseError
+from unpod_sync.errors import LockedError
 from unpod_sync.warehouse import maintenance, publish, schema
 from unpod_sync.warehouse.database import ROW_GROUP, first_row
 from unpod_sync.warehouse.files import Files, copy_file, sync_folder, unique_path
@@ -72,7 +72,7 @@ def open_work_file(files: Files, memory_limit: str) -> duckdb.DuckDBPyConnection
                 f"Close it there, and open {files.published} instead: that one is made for reading.",
             ) from None
         if "newer" in text and "version" in text:
-            raise _made_by_newer_duckdb(files.work) from None
+            raise publish.made_by_newer_duckdb(files.work) from None
         raise
 
 
@@ -115,34 +115,16 @@ def restore_from_published(files: Files, notes: list[str]) -> None:
     if not files.published.exists():
         return
     publish.refuse_stray_wal(files)
+    publish.refuse_foreign(files)
     if publish.revision_of(files.published) is None:
-        _refuse_foreign(files.published)
-        notes.append(f"{files.published.name} cannot be read; everything is loaded again")
+        aside = publish.set_aside(files.published)
+        kept = f" and has been set aside as {aside.name}" if aside else ""
+        notes.append(f"{files.published.name} cannot be read{kept}; everything is loaded again")
         return
     temporary = files.sibling("restoring")
     copy_file(files.published, temporary)
     temporary.replace(files.work)
     notes.append("the work file was missing and has been made again from the published file")
-
-
-def _refuse_foreign(path: Path) -> None:
-    """A readable database without our tables belongs to somebody: never touch it."""
-    try:
-        duckdb.connect(str(path), read_only=True).close()
-    except duckdb.Error as error:
-        if "newer" in str(error).lower():
-            raise _made_by_newer_duckdb(path) from None
-        return
-    raise WarehouseError(
-        f"{path} is a DuckDB file that unpod-sync did not make",
-        "Choose another file with --database; this one is left as it is.",
-    )
-
-
-def _made_by_newer_duckdb(path: Path) -> MigrationError:
-    return MigrationError(
-        f"{path} was written by a newer DuckDB", "Upgrade: pip install --upgrade duckdb unpod-sync."
-    )
 
 
 def is_worth_compacting(path: Path) -> bool:
