@@ -17,6 +17,7 @@ FLAW_SHARE = 0.05
 EXPECTED_FLAWS = ("deleted_tasks", "completed_voicemails", "late_changes", "untimed_calls")
 SHOWN = 3
 LEVELS = ("act", "look", "know")
+CALLBACKS = "unpod-sync query 'from callbacks_due'"
 ANOMALIES = "unpod-sync query \"from daily_anomalies where direction = 'low'\""
 
 
@@ -149,7 +150,7 @@ def _callbacks(row: dict[str, Any]) -> Iterator[Alert]:
     if row["due"]:
         promised = fmt.plural(row["due"], "promised callback is", "promised callbacks are")
         text = f"{promised} due, {fmt.count(row['fresh'])} since yesterday; the oldest for {fmt.format_duration(3600 * row['oldest'])}"
-        yield Alert("callbacks_due", "act", row["due"], text, "unpod-sync query 'from callbacks_due'")
+        yield Alert("callbacks_due", "act", row["due"], text, CALLBACKS)
 
 
 def _anomaly(unusual: UnusualDay, space_names: dict[str, str]) -> Alert:
