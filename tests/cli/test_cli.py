@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
 from tests.conftest import Ran
 from tests.reference import help_of, reference
+from unpod_sync import cli
 from unpod_sync.cli import COMMANDS
 
 DOCS = Path(__file__).parent.parents[1] / "docs"
@@ -102,3 +104,19 @@ def test_the_reference_is_current() -> None:
     stale = [name for name in COMMANDS if f"```text\n{help_of(name)}\n```" not in page]
     assert not stale, f"python -m tests.reference > docs/commands.md ({', '.join(stale)})"
     assert page == reference()
+
+
+@pytest.mark.parametrize(("name", "writes"), [("query", False), ("export", False), ("rebuild", True)])
+def test_only_what_writes_tells_what_is_kept_when_it_is_interrupted(
+    name: str, writes: bool, run_cli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(ctx: click.Context) -> None:
+        raise KeyboardInterrupt
+
+    command = cli.group.get_command(click.Context(cli.group), name)
+    assert command is not None
+    monkeypatch.setattr(command, "invoke", interrupt)
+    arguments = {"query": ["from tasks"], "export": ["--output", "t.csv"]}.get(name, [])
+    ran = run_cli(name, *arguments)
+    assert ran.status == 130 and "error: interrupted\n" in ran.err
+    assert ("committed" in ran.err) == writes

@@ -52,6 +52,7 @@ class Invocation:
 
     program: str = field(default_factory=lambda: program_of(sys.argv, sys.orig_argv))
     database: Path | None = None
+    writes: bool = False  # the command changes the warehouse
 
     def choose(self, database: Path | None) -> None:
         """Remembers a database other than the default, from the flag or else the environment."""
