@@ -120,3 +120,23 @@ def test_only_what_writes_tells_what_is_kept_when_it_is_interrupted(
     ran = run_cli(name, *arguments)
     assert ran.status == 130 and "error: interrupted\n" in ran.err
     assert ("committed" in ran.err) == writes
+
+
+@pytest.mark.parametrize("module", ["unpod_sync.cli", "click", "unpod_sync.cli.query", "duckdb"])
+def test_an_interruption_while_modules_are_imported_is_no_traceback(module: str) -> None:
+    code = f"""
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["unpod-sync", "query", "select 1"]
+from unpod_sync.__main__ import main
+main()
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr.strip()) == (130, "", "error: interrupted")
