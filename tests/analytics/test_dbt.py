@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.conftest import Ran
+from tests.demo_file import changed_copy
 from unpod_sync.analytics.dbt import PARENTS, sources_yaml
 from unpod_sync.analytics.query import open_published
 from unpod_sync.tables import TABLES
@@ -20,7 +21,7 @@ from unpod_sync.warehouse.duckdb_file import DuckDBFile
 @pytest.fixture(scope="module")
 def text(warehouse_file: Path) -> str:
     with open_published(DuckDBFile(warehouse_file)) as connection:
-        return sources_yaml(connection)
+        return sources_yaml(connection, warehouse_file)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,7 @@ def test_no_description_is_taken_for_code() -> None:
     with duckdb.connect() as connection:
         connection.execute('create view "My View" as select 1 as "a: \'b\'"')
         connection.execute("""comment on view "My View" is 'A "name": {{ x }} {% y %} – #1\nमूल्य\x01'""")
-        (table,) = yaml.safe_load(sources_yaml(connection))["sources"][0]["tables"]
+        (table,) = yaml.safe_load(sources_yaml(connection, Path("data/unpod.duckdb")))["sources"][0]["tables"]
     assert table["name"] == "My View" and table["columns"][0]["name"] == "a: 'b'"
     assert table["columns"][0]["description"] == ""
     assert table["description"] == "A \"name\": {{ '{{' }} x }} {{ '{%' }} y %} – #1 मूल्य "
@@ -88,3 +89,13 @@ def test_the_command_prints_it(run_cli: Callable[..., Ran], warehouse_file: Path
     ran = run_cli("dbt", "--database", warehouse_file)
     assert (ran.status, ran.err, ran.out) == (0, "", text)
     assert ran.out.startswith("#") and "read_only: true" in ran.out.split("version: 2")[0]
+
+
+@pytest.mark.parametrize("name", ["other.duckdb", "my data, 2.duckdb"])
+def test_the_profile_names_the_file_in_use(name: str, run_cli: Callable[..., Ran], tmp_path: Path) -> None:
+    path = changed_copy(tmp_path / name)
+    [line] = [
+        line for line in run_cli("dbt", "--database", path).out.splitlines() if line.startswith("#   attach")
+    ]
+    attached = {"path": str(path), "alias": "unpod", "read_only": True}
+    assert yaml.safe_load(line.removeprefix("#")) == {"attach": [attached]}

@@ -176,3 +176,22 @@ def test_excel_needs_no_extra() -> None:
     assert project["optional-dependencies"]["excel"] == []
     assert not any("xlsx" in line for lines in project["optional-dependencies"].values() for line in lines)
     assert len(project["dependencies"]) == len(set(project["dependencies"]))
+
+
+def test_every_rate_is_a_percentage_in_a_workbook(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+
+    rates = {
+        "rate", "rate_low", "rate_high", "connect_rate", "connect_rate_median", "completion_rate_change",
+        "connect_difference_low", "interested_difference", "outcome_share", "agent_rate_difference",
+    }  # fmt: skip
+    others = {"shared_day_count", "count_difference", "anomaly_sigmas_low", "separate", "hourly_rate_count"}
+    names = sorted(rates | others)
+    with duckdb.connect() as memory:
+        memory.execute(
+            f"create view figures as select {', '.join(f'0.5::double as {name}' for name in names)}"
+        )
+        write_workbook(memory, sheets(memory, Request()), tmp_path / "a.xlsx")
+    page = openpyxl.load_workbook(tmp_path / "a.xlsx")["figures"]
+    head, row = list(page)
+    assert {name.value for name, cell in zip(head, row, strict=True) if cell.number_format == "0.0%"} == rates

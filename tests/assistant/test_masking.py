@@ -18,7 +18,7 @@ pytest.importorskip("numpy", reason="the extra mcp is not installed")
 
 from unpod_sync.analytics.search import Request, search
 from unpod_sync.analytics.search_query import parse
-from unpod_sync.assistant.answers import catalogue, masked_match, query_rows
+from unpod_sync.assistant.answers import catalogue, found_calls, query_rows
 from unpod_sync.assistant.masked_file import ALIAS, AssistantFile, open_file
 from unpod_sync.assistant.masking import mask_payload, mask_text
 from unpod_sync.errors import UsageError
@@ -184,13 +184,37 @@ def test_a_pseudonym_groups_and_tells_nothing(file: AssistantFile, demo: Busines
 def test_a_search_for_a_contact_finds_nothing(file: AssistantFile, demo: Business) -> None:
     """A match that only masked text has is no match; others keep theirs."""
     name = next(t["contact_name"].split()[0] for t in demo.tasks if t["contact_name"] and t["message_count"])
-    terms = parse([name])
-    calls, _ = search(file.plain, Request(terms), limit=20)
-    assert calls and not any(masked_match(call, terms) for call in calls)
-    terms = parse(["call", "back"])
-    calls, _ = search(file.plain, Request(terms), limit=20)
-    found = [match for call in calls if (match := masked_match(call, terms))]
+    assert search(file.plain, Request(parse([name])))[0]
+    answers = [found_calls(file, Request(parse([word])), 3, with_contacts=False) for word in (name, "xqzzyq")]
+    assert answers[0] == answers[1] == {"calls": [], "has_more": False}
+    found = found_calls(file, Request(parse(["call", "back"])), 20, with_contacts=False)["calls"]
     assert found and not contacts_in(json.dumps(found, default=str), demo)
+
+
+def test_a_search_ends_where_the_masked_text_does(tmp_path: Path) -> None:
+    """Many masked matches before the others do not shorten the list, nor hide a later passage of a call."""
+    path = changed_copy(
+        tmp_path / "masked.duckdb",
+        "update tasks set contact_name = 'Zelda Quist'",
+        "update transcript_messages set content = 'Hello Zelda' where position < 5",
+        "update transcript_messages set content = 'zeldaesque' where position = 5 and task_id in"
+        " (select task_id from tasks where message_count > 5 order by coalesce(started_at, created_at) limit 3)",
+    )
+    opened = open_file(DuckDBFile(path), with_contacts=False)
+    found = {
+        limit: found_calls(opened, Request(parse(["zelda"])), limit, with_contacts=False) for limit in (2, 3)
+    }
+    assert [(len(answer["calls"]), answer["has_more"]) for answer in found.values()] == [
+        (2, True),
+        (3, False),
+    ]
+    for call in found[3]["calls"]:
+        assert (
+            call["match_count"] == sum(line["is_match"] for lines in call["passages"] for line in lines) == 1
+        )
+        assert "Zelda" not in json.dumps(call, default=str)
+    opened.plain.close()
+    opened.shown.close()
 
 
 @pytest.mark.parametrize(

@@ -193,7 +193,10 @@ def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("missing", ["mcp", "numpy"])
 def test_without_the_extra_the_message_has_the_pip_line(missing: str) -> None:
     ran = run(f"sys.modules['{missing}'] = None", "mcp", "--database", demo_file())
-    assert ran.returncode == 78 and "pip install 'unpod-sync[mcp]'" in ran.stderr
+    assert (
+        ran.returncode == 78
+        and "pip install 'unpod-sync[mcp]'; in a checkout: pip install '.[mcp]'" in ran.stderr
+    )
 
 
 def test_other_commands_neither_load_nor_need_the_extra(tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
 from tests.conftest import Ran
 from tests.reference import help_of, reference
+from unpod_sync import cli
 from unpod_sync.cli import COMMANDS
 
 DOCS = Path(__file__).parent.parents[1] / "docs"
@@ -102,3 +104,39 @@ def test_the_reference_is_current() -> None:
     stale = [name for name in COMMANDS if f"```text\n{help_of(name)}\n```" not in page]
     assert not stale, f"python -m tests.reference > docs/commands.md ({', '.join(stale)})"
     assert page == reference()
+
+
+@pytest.mark.parametrize(("name", "writes"), [("query", False), ("export", False), ("rebuild", True)])
+def test_only_what_writes_tells_what_is_kept_when_it_is_interrupted(
+    name: str, writes: bool, run_cli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(ctx: click.Context) -> None:
+        raise KeyboardInterrupt
+
+    command = cli.group.get_command(click.Context(cli.group), name)
+    assert command is not None
+    monkeypatch.setattr(command, "invoke", interrupt)
+    arguments = {"query": ["from tasks"], "export": ["--output", "t.csv"]}.get(name, [])
+    ran = run_cli(name, *arguments)
+    assert ran.status == 130 and "error: interrupted\n" in ran.err
+    assert ("committed" in ran.err) == writes
+
+
+@pytest.mark.parametrize("module", ["unpod_sync.cli", "click", "unpod_sync.cli.query", "duckdb"])
+def test_an_interruption_while_modules_are_imported_is_no_traceback(module: str) -> None:
+    code = f"""
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["unpod-sync", "query", "select 1"]
+from unpod_sync.__main__ import main
+main()
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr.strip()) == (130, "", "error: interrupted")

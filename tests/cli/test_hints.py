@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import shlex
@@ -18,6 +19,7 @@ import click
 import pytest
 
 from tests.conftest import Ran, settings_for
+from tests.demo_file import changed_copy
 from unpod_sync import cli
 from unpod_sync.cli.commands import COMMANDS
 from unpod_sync.cli.invocation import WITHOUT_DATABASE, Invocation, program_of
@@ -172,6 +174,27 @@ def test_every_hint_that_can_be_provoked_works_when_pasted(
         ran = run_cli(*words[1:])
         # an example contact is nobody's (1), and numbers of an old world are stale to a monitor
         assert ran.status in ((0, 1) if words[1] in ("forget",) else (0,)), (command, ran.err)
+
+
+def test_the_page_proposes_commands_as_the_program_was_started(
+    run_cli: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its script has none of its own: each comes with the data, with the program and the database in use."""
+    monkeypatch.setattr(sys, "argv", [".venv/bin/unpod-sync"])
+    monkeypatch.setattr(sys, "orig_argv", [sys.executable, ".venv/bin/unpod-sync"])
+    stale = "update meta.bookmarks set last_synced_at = last_synced_at - interval 3 day"
+    database = changed_copy(tmp_path / "my data.duckdb", stale)
+    assert run_cli("report", "--html", tmp_path / "r.html", "--database", database).status == 0
+    page = (tmp_path / "r.html").read_text("utf-8")
+    data = re.search(r'<script [^>]*id="data">(.*?)</script>', page, re.DOTALL)
+    assert data
+    content = json.loads(data[1])
+    hints = [*content["hints"].values(), *(found["hint"] for found in content["freshness"])]
+    assert len(hints) >= 4
+    for hint in hints:
+        words = shlex.split(hint)
+        assert words[0] == ".venv/bin/unpod-sync" and words[2:4] == ["--database", str(database)]
+    assert not proposed(page.replace(data[1], ""))
 
 
 def test_help_is_proposed_as_the_program_was_started(

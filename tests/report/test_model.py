@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import click
 import duckdb
 import pytest
 
 from tests.demo_file import changed_copy, complete_file, demo_file
+from unpod_sync import cli
 from unpod_sync import formatting as fmt
+from unpod_sync.cli.commands import COMMANDS
 from unpod_sync.errors import UsageError, WarehouseError
 from unpod_sync.report.kpis import Rate
 from unpod_sync.report.model import Report, Request, report
@@ -241,7 +245,14 @@ def test_attention_names_what_is_wrong(tmp_path: Path) -> None:
     assert "3 days" in items["stale"].text
     assert "no network" in items["last_sync"].text
     assert items["count_difference"].count == 5
-    assert all(item.hint for item in items.values())
+    for item in items.values():
+        assert item.hint
+        if item.level != "know":  # one command, which can be pasted
+            program, command, *arguments = shlex.split(item.hint)
+            assert (program, command) in {("unpod-sync", name) for name in COMMANDS}, item.hint
+            known = cli.group.get_command(click.Context(cli.group), command)
+            assert known is not None
+            known.make_context(command, arguments)
 
 
 def test_forgotten_tasks_are_not_missing(tmp_path: Path) -> None:

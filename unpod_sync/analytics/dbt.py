@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 
@@ -18,7 +19,7 @@ from unpod_sync.tables import TABLES, Table
 HEAD = """\
 # Made by `unpod-sync dbt`; make it again after an upgrade.
 # dbt cannot write into the published file: in profiles.yml let `path` name a file of its own, and say
-#   attach: [{path: data/unpod.duckdb, alias: unpod, read_only: true}]
+#   attach: [{{path: {path}, alias: unpod, read_only: true}}]
 """
 
 #: Child column → the column of the parent it must be found in; sql/checks claims the same.
@@ -31,11 +32,16 @@ PARENTS = {
 
 #: What dbt would take for Jinja, and what YAML cannot carry.
 JINJA = re.compile(r"\{[{%#]")
+#: A path that YAML takes without quotes.
+PLAIN = re.compile(r"[\w/][\w./-]*")
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]+")
 
 
-def sources_yaml(connection: duckdb.DuckDBPyConnection) -> str:
-    """The published file as a dbt source: descriptions from the comments, tests from the keys."""
+def sources_yaml(connection: duckdb.DuckDBPyConnection, database: Path) -> str:
+    """The published file as a dbt source: descriptions from the comments, tests from the keys.
+
+    `database` is the path of the file, for dbt's profile.
+    """
     lines = [
         "version: 2",
         "sources:",
@@ -49,7 +55,8 @@ def sources_yaml(connection: duckdb.DuckDBPyConnection) -> str:
     comments, columns = _comments(connection), _columns(connection)
     for name in relations(connection):
         lines += _relation(name, comments[name], columns[name], tables.get(name))
-    return HEAD + "\n".join(lines) + "\n"
+    path = str(database) if PLAIN.fullmatch(str(database)) else _scalar(str(database))
+    return HEAD.format(path=path) + "\n".join(lines) + "\n"
 
 
 def _relation(

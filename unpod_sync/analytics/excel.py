@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -27,6 +28,10 @@ MAX_DIGITS = 15
 MAX_INTEGER = 10**MAX_DIGITS
 #: The first day that Excel counts the same as everybody.
 FIRST_DAY = date(1900, 3, 1)
+#: Columns of rates, their bounds, and differences of rates.
+PERCENT = re.compile(
+    r"(^|_)(rate|share)(_(low|high|median|difference|change))?$|^(connect|interested)_difference(_low|_high)?$"
+)
 #: Kind of column → its number format and usual width.
 LAYOUTS = (
     (pa.types.is_timestamp, "yyyy-mm-dd hh:mm:ss", 19),
@@ -123,7 +128,7 @@ def _add_sheet(book: Any, name: str, result: Result) -> int:
     styles = []
     for place, field in enumerate(result.schema):
         form, usual = next(((form, width) for fits, form, width in LAYOUTS if fits(field.type)), (None, 10))
-        if field.name.endswith(("_rate", "_share", "_rate_low", "_rate_high")):
+        if PERCENT.search(field.name):
             form = "0.0%"
         styles.append(book.add_format({"num_format": form}) if form else None)
         # wide enough for the header with its filter button

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from functools import partial
@@ -20,6 +20,8 @@ from unpod_sync.warehouse.queries import rows_as_dicts
 
 #: Passages kept of one call.
 PASSAGES = 3
+#: A message, the name and the number of the call's contact → the message as it may be shown.
+Mask = Callable[[str | None, str | None, str | None], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +115,47 @@ order by called_at desc nulls last, task_id
 
 
 def search(
-    connection: duckdb.DuckDBPyConnection, request: Request, *, limit: int = 20, context: int = 1
+    connection: duckdb.DuckDBPyConnection,
+    request: Request,
+    *,
+    limit: int = 20,
+    context: int = 1,
+    mask: Mask | None = None,
 ) -> tuple[list[CallMatch], bool]:
-    """The newest calls that match, `limit` at most, and whether there are more."""
+    """The newest calls that match, `limit` at most, and whether there are more.
+
+    With a `mask` a message matches when its masked text does, and only that text is in the passages.
+    """
     task_condition, values = _task_condition(connection, request)
     message_condition, words = _message_condition(request)
     sql = SEARCH.format(task_condition=task_condition, message_condition=message_condition)
-    rows = rows_as_dicts(connection, sql, [*values, *words, limit + 1])
-    return [_call_match(row, request.terms, context) for row in rows[:limit]], len(rows) > limit
+    size = limit + 1
+    while True:
+        rows = rows_as_dicts(connection, sql, [*values, *words, size])
+        shown = [_masked(row, request.terms, mask) for row in rows] if mask else rows
+        found = [row for row in shown if row["positions"]]
+        if len(found) > limit or len(rows) < size:
+            break
+        size *= 4  # too many matched only in what is masked
+    return [_call_match(row, request.terms, context) for row in found[:limit]], len(found) > limit
+
+
+def _masked(row: dict[str, Any], terms: tuple[SearchTerm, ...], mask: Mask) -> dict[str, Any]:
+    """The row of a call with its messages masked, and the matches that are left."""
+
+    def shown(message: dict[str, Any]) -> str:
+        return mask(message["content"], row["contact_name"], row["contact_number"]) or ""
+
+    messages = row["messages"]
+    matches = [message for message in messages if message["position"] in row["positions"]]
+    positions = [
+        message["position"]
+        for message in matches
+        if all(highlight_spans(shown(message), (term,)) for term in terms)
+    ]
+    if positions:
+        messages = [message | {"content": shown(message)} for message in messages]
+    return row | {"messages": messages, "positions": positions, "match_count": len(positions)}
 
 
 def _call_match(row: dict[str, Any], terms: tuple[SearchTerm, ...], context: int) -> CallMatch:

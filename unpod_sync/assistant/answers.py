@@ -10,8 +10,7 @@ import msgspec
 import pyarrow as pa
 
 from unpod_sync.analytics.query import Result, run_sql
-from unpod_sync.analytics.search import CallMatch
-from unpod_sync.analytics.search_query import SearchTerm, highlight_spans
+from unpod_sync.analytics.search import Request, search
 from unpod_sync.analytics.writers import write_json
 from unpod_sync.assistant.masked_file import CONTACT, AssistantFile
 from unpod_sync.assistant.masking import mask_text
@@ -100,18 +99,14 @@ def query_rows(file: AssistantFile, sql: str, max_rows: int) -> str:
     return head.removesuffix("}") + ',"rows":[\n' + ",\n".join(rows) + "\n]}"
 
 
-def masked_match(call: CallMatch, terms: tuple[SearchTerm, ...]) -> dict[str, Any] | None:
-    """A match with its contact masked; None when only what is masked matched."""
-    found: dict[str, Any] = dataclasses.asdict(call)
-    for passage in found["passages"]:
-        for line in passage:
-            line["content"] = mask_text(line["content"], call.contact_name, call.contact_number)
-            spans = [highlight_spans(line["content"], (term,)) for term in terms] if line["is_match"] else []
-            line["is_match"] = bool(spans) and all(spans)
-            line["marks"] = highlight_spans(line["content"], terms) if line["is_match"] else []
-    found["passages"] = [
-        passage for passage in found["passages"] if any(line["is_match"] for line in passage)
-    ]
-    found["match_count"] = sum(line["is_match"] for passage in found["passages"] for line in passage)
-    masked = {name: CONTACT.get(name, value) if value is not None else None for name, value in found.items()}
-    return masked if found["passages"] else None
+def found_calls(file: AssistantFile, request: Request, limit: int, *, with_contacts: bool) -> dict[str, Any]:
+    """The calls that a search finds. Masked, whether a call is found depends on its masked text alone."""
+    mask = None if with_contacts else mask_text
+    calls, has_more = search(file.plain, request, limit=limit, mask=mask)
+    found = [dataclasses.asdict(call) for call in calls]
+    if not with_contacts:
+        found = [
+            {name: CONTACT.get(name, value) if value is not None else None for name, value in call.items()}
+            for call in found
+        ]
+    return {"calls": found, "has_more": has_more}

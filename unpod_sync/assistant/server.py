@@ -21,9 +21,9 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from unpod_sync import __version__
 from unpod_sync.analytics.call_history import call_history
-from unpod_sync.analytics.search import Request, search
+from unpod_sync.analytics.search import Request
 from unpod_sync.analytics.search_query import parse
-from unpod_sync.assistant.answers import as_json, describe_relation, list_relations, masked_match, query_rows
+from unpod_sync.assistant.answers import as_json, describe_relation, found_calls, list_relations, query_rows
 from unpod_sync.assistant.masked_file import AssistantFile, open_file
 from unpod_sync.errors import UnpodSyncError, UsageError
 from unpod_sync.warehouse.storage import Storage
@@ -157,12 +157,8 @@ def _call_tools(source: Source) -> list[Callable[..., str]]:
         def work(file: AssistantFile) -> object:
             terms = parse([text] if '"' in text else text.split())
             request = Request(terms, role, agent, outcome, space, since, until)
-            calls, has_more = search(file.plain, request, limit=max(1, min(limit, MAX_CALLS)))
-            found = [
-                dataclasses.asdict(call) if source.with_contacts else masked_match(call, terms)
-                for call in calls
-            ]
-            return {"calls": [call for call in found if call], "has_more": has_more}
+            most = max(1, min(limit, MAX_CALLS))
+            return found_calls(file, request, most, with_contacts=source.with_contacts)
 
         return _answer(source, work)
 

@@ -14,7 +14,7 @@ import click
 
 from unpod_sync import __version__
 from unpod_sync.cli import output
-from unpod_sync.cli.commands import COMMANDS
+from unpod_sync.cli.commands import COMMANDS, WRITING
 from unpod_sync.cli.invocation import Invocation
 from unpod_sync.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, UnpodSyncError
 from unpod_sync.suggest import did_you_mean
@@ -56,8 +56,11 @@ class Commands(click.Group):
     epilog="Try it without an account: unpod-sync demo",
 )
 @click.version_option(__version__, prog_name="unpod-sync")
-def group() -> None:
+@click.pass_context
+def group(ctx: click.Context) -> None:
     """Keep every Unpod run, task and transcript in one DuckDB file, readable at any moment."""
+    if isinstance(ctx.obj, Invocation):
+        ctx.obj.writes = ctx.invoked_subcommand in WRITING
 
 
 def main() -> NoReturn:
@@ -95,9 +98,8 @@ def _exit_status(work: Callable[[], object], invocation: Invocation) -> int:
         terminal.complain(error.message, error.hint)
         return error.exit_status
     except (KeyboardInterrupt, click.Abort):
-        terminal.complain(
-            "interrupted", "Everything committed so far is kept; the next sync goes on from there."
-        )
+        kept = "Everything committed so far is kept; the next sync goes on from there."
+        terminal.complain("interrupted", kept if invocation.writes else "")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (head, less) has ended.

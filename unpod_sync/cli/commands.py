@@ -24,3 +24,6 @@ COMMANDS = {
     "demo": "Try everything on simulated data, without an account.",
     "simulate": "Run the API simulator alone.",
 }
+
+#: Commands that change the warehouse.
+WRITING = ("sync", "forget", "rebuild")

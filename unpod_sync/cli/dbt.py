@@ -27,4 +27,4 @@ def command(settings: Settings) -> None:
     from unpod_sync.analytics.dbt import sources_yaml
 
     with open_reader(settings) as connection:
-        Output().block(sources_yaml(connection))
+        Output().block(sources_yaml(connection, settings.database))

@@ -121,7 +121,7 @@ def _finish(demo: Demo, output: Output, results: tuple[LoadResult, LoadResult], 
         return
     page = database.with_suffix(".html")
     storage = open_storage(demo.settings)
-    write(page, storage, Request())
+    write(page, storage, Request(), output.hint)
     if not output.quiet:
         show(report(storage, Request()), output)
     sql = '"select * from daily_completion order by local_date desc limit 7"'

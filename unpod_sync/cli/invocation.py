@@ -10,7 +10,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -43,7 +42,11 @@ def program_of(argv: Sequence[str], started: Sequence[str]) -> str:
 
 def quoted(word: str | Path) -> str:
     """One word for the shell of this platform."""
-    return subprocess.list2cmdline([str(word)]) if os.name == "nt" else shlex.quote(str(word))
+    if os.name == "nt":
+        import subprocess
+
+        return subprocess.list2cmdline([str(word)])
+    return shlex.quote(str(word))
 
 
 @dataclass(slots=True)
@@ -52,6 +55,7 @@ class Invocation:
 
     program: str = field(default_factory=lambda: program_of(sys.argv, sys.orig_argv))
     database: Path | None = None
+    writes: bool = False  # the command changes the warehouse
 
     def choose(self, database: Path | None) -> None:
         """Remembers a database other than the default, from the flag or else the environment."""

@@ -36,7 +36,8 @@ def command(settings: Settings, output: Output, *, with_contacts: bool) -> None:
         if str(error.name).partition(".")[0] not in ("mcp", "numpy"):
             raise
         raise ConfigurationError(
-            "the MCP SDK is not installed", "Install it with: pip install 'unpod-sync[mcp]'"
+            "the MCP SDK is not installed",
+            "Install it with: pip install 'unpod-sync[mcp]'; in a checkout: pip install '.[mcp]'",
         ) from None
     source = Source(published(settings), with_contacts=with_contacts)
     with source.open():  # a file that cannot be read is an error now, not at the first question

@@ -53,7 +53,7 @@ def command(
     if html:
         from unpod_sync.report.html import write
 
-        size = write(html, storage, request)
+        size = write(html, storage, request, output.hint)
         if output.json:
             output.dump({"html": html, "bytes": size})
         output.say(f"{html}: {format_bytes(size)}, one file; open it in any browser.")

@@ -17,12 +17,16 @@ FLAW_SHARE = 0.05
 EXPECTED_FLAWS = ("deleted_tasks", "completed_voicemails", "late_changes", "untimed_calls")
 SHOWN = 3
 LEVELS = ("act", "look", "know")
+CALLBACKS = "unpod-sync query 'from callbacks_due'"
 ANOMALIES = "unpod-sync query \"from daily_anomalies where direction = 'low'\""
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One thing: `level` is act, look or know; `kind` a stable word; `hint` what to do."""
+    """One thing: `level` is act, look or know; `kind` a stable word.
+
+    `hint` is one command that can be pasted, or the remedy of a flaw.
+    """
 
     kind: str
     level: str
@@ -107,11 +111,14 @@ def _freshness(rows: list[dict[str, Any]]) -> Iterator[Alert]:
         if row["last_synced_at"] is None:
             yield Alert("stale", "act", 1, f"{name} has never been synced", "unpod-sync sync")
         elif row["age_seconds"] > STALE_HOURS * 3600:
-            text = f"{name}: the data is {fmt.format_duration(row['age_seconds'])} old"
-            yield Alert("stale", "act", 1, text, "unpod-sync sync, or check its cron job")
+            text = (
+                f"{name}: the data is {fmt.format_duration(row['age_seconds'])} old; does the cron job run?"
+            )
+            yield Alert("stale", "act", 1, text, "unpod-sync sync")
         elif row["age_seconds"] < -3600:
-            text = f"{name}: the last sync lies {fmt.format_duration(-row['age_seconds'])} in the future"
-            yield Alert("stale", "act", 1, text, "correct the clock of this machine, then unpod-sync sync")
+            ahead = fmt.format_duration(-row["age_seconds"])
+            text = f"{name}: the last sync lies {ahead} in the future; correct the clock of this machine"
+            yield Alert("stale", "act", 1, text, "unpod-sync sync")
         gap = (row["count_difference"] or 0) - (row["explained_gap"] or 0)
         if gap:
             tasks = fmt.plural(abs(gap), f"{'more' if gap > 0 else 'fewer'} task")
@@ -119,15 +126,15 @@ def _freshness(rows: list[dict[str, Any]]) -> Iterator[Alert]:
             yield Alert("count_difference", "look", abs(gap), text, "unpod-sync sync --full")
         if row["pending_sweep"]:
             number = row["pending_sweep"]
-            text = f"{name}: {fmt.plural(number, 'task')} still to be verified"
-            yield Alert("pending_sweep", "know", number, text, "nothing to do: the next syncs continue")
+            text = f"{name}: {fmt.plural(number, 'task')} still to be verified; the next syncs continue"
+            yield Alert("pending_sweep", "know", number, text, "unpod-sync sync")
 
 
 def _last_load(rows: list[dict[str, Any]]) -> Iterator[Alert]:
     for row in rows:
         if row["status"] not in ("done", "running"):
             text = f"the last sync ended as {row['status']}" + (f": {row['error']}" if row["error"] else "")
-            yield Alert("last_sync", "act", 1, text, "unpod-sync doctor, then unpod-sync sync")
+            yield Alert("last_sync", "act", 1, text, "unpod-sync doctor")
 
 
 def callbacks_due(file: PublishedFile, chosen: Filter) -> dict[str, Any]:
@@ -143,7 +150,7 @@ def _callbacks(row: dict[str, Any]) -> Iterator[Alert]:
     if row["due"]:
         promised = fmt.plural(row["due"], "promised callback is", "promised callbacks are")
         text = f"{promised} due, {fmt.count(row['fresh'])} since yesterday; the oldest for {fmt.format_duration(3600 * row['oldest'])}"
-        yield Alert("callbacks_due", "act", row["due"], text, "unpod-sync query 'from callbacks_due'")
+        yield Alert("callbacks_due", "act", row["due"], text, CALLBACKS)
 
 
 def _anomaly(unusual: UnusualDay, space_names: dict[str, str]) -> Alert:

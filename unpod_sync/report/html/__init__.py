@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -23,12 +24,14 @@ from unpod_sync.warehouse.storage import Storage
 SCRIPTS = ("model.js", "charts.js", "app.js")
 
 
-def write(target: Path, storage: Storage, request: Request) -> int:
+def write(target: Path, storage: Storage, request: Request, hint: Callable[[str], str] = str) -> int:
     """Writes the page about what `storage` has published to `target`; returns its size in bytes.
+
+    `hint` makes the commands that the page proposes such as work here.
 
     The file appears whole or not at all, in a folder that is made when it is missing.
     """
-    page = build(read(storage, request))
+    page = build(read(storage, request, hint))
     write_text(page, target)
     return len(page.encode())
 

@@ -75,10 +75,10 @@ function drawAttention() {
   const item = (level, text, hint) => { const line = put(list, "li", { class: level }, text + " "); if (hint) put(line, "code", {}, hint); };
   for (const found of DATA.freshness) if (filter.space < 0 || found.space < 0 || found.space === filter.space) item(found.level, found.text, found.hint);
   const owed = due(filter);
-  if (owed) item("act", `${plural(owed, "promised callback was", "promised callbacks were")} due when this page was made, whatever the dates above.`, "unpod-sync query 'from callbacks_due'");
+  if (owed) item("act", `${plural(owed, "promised callback was", "promised callbacks were")} due when this page was made, whatever the dates above.`, DATA.hints.callbacks);
   const odd = anomalies();
   for (const found of odd.slice(-4)) item("look", `${longDay(found.day)}, ${DATA.spaces[found.space]}: ${found.text}.`, "");
-  if (odd.length > 4) item("know", plural(odd.length - 4, "earlier unusual day") + ".", "unpod-sync query 'from daily_anomalies where is_anomaly'");
+  if (odd.length > 4) item("know", plural(odd.length - 4, "earlier unusual day") + ".", DATA.hints.anomalies);
   if (!list.children.length) put(list, "li", {}, "Nothing in this selection.");
 }
 
@@ -133,7 +133,7 @@ function agents(now, groups) {
   const measure = MEASURES[by("agents-measure").value];
   const rows = groups.map(([key, sums]) => ({ name: agentName(key), rate: measure.of(sums) })).sort((one, other) => other.rate.rate - one.rate.rate);
   const figure = drawDots(rows, measure.of(now), measure);
-  note(figure, `${measure.name}, of ${measure.cases}. Dashed line: all agents. Band: 95% interval of each agent alone. Agents may have different lists; for pairs on the same days see unpod-sync report.`);
+  note(figure, `${measure.name}, of ${measure.cases}. Dashed line: all agents. Band: 95% interval of each agent alone. Agents may have different lists; for pairs on the same days see ${DATA.hints.pairs}.`);
   table(figure, ["Agent", [measure.name, measure.metric], measure.cases, "Rate", "95%"], rows.map((row) => [row.name, number(row.rate.hits), number(row.rate.cases), percent(row.rate.rate), span(row.rate)]));
 }
 

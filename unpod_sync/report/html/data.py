@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from unpod_sync import formatting as fmt
-from unpod_sync.report.alerts import quality_alerts, sync_alerts, unusual_days
+from unpod_sync.report.alerts import ANOMALIES, CALLBACKS, quality_alerts, sync_alerts, unusual_days
 from unpod_sync.report.changes import changes
 from unpod_sync.report.model import Clock, Request, asked_part, asked_periods
 from unpod_sync.report.periods import DEFAULT_DAYS, Period
@@ -57,6 +58,12 @@ COUNTS = {
         ]
     },
 }
+#: Commands that the page proposes.
+HINTS = {
+    "callbacks": CALLBACKS,
+    "anomalies": ANOMALIES,
+    "pairs": "unpod-sync report",
+}
 #: A call by its agent and hour in the place of its agent: `call_counts` of such calls is by hour, too.
 HOURLY = "* replace (concat(agent_handle, chr(31), coalesce(started_local_hour, -1)) as agent_handle)"
 
@@ -96,11 +103,11 @@ class Keys:
         ]
 
 
-def read(storage: Storage, request: Request) -> dict[str, Any]:
-    """Everything that the page carries, ready for JSON."""
+def read(storage: Storage, request: Request, hint: Callable[[str], str] = str) -> dict[str, Any]:
+    """Everything that the page carries, ready for JSON; `hint` makes commands such as work here."""
     with open_file(storage) as file:
         names, chosen = asked_part(file, request)
-        return _Page(file, chosen, names, request).content(storage.name)
+        return _Page(file, chosen, names, request).content(storage.name, hint)
 
 
 class _Page:
@@ -121,7 +128,7 @@ class _Page:
         self._carried = self._periods.main if self._is_cut else self._periods.whole
         self._last = self._periods.today or self._carried.until
 
-    def content(self, database: str) -> dict[str, Any]:
+    def content(self, database: str, hint: Callable[[str], str]) -> dict[str, Any]:
         carried, today = self._carried, self._periods.today
         return {
             "calls": self._table(self._hourly_calls(), "hour", *COUNTS, "paid", "cost"),
@@ -147,8 +154,10 @@ class _Page:
             "changes": self._changes(),
             "anomalies": self._unusual(),
             "freshness": [
-                dataclasses.asdict(item) | {"space": -1} for item in sync_alerts(self._file, self._chosen)
+                dataclasses.asdict(item) | {"space": -1, "hint": hint(item.hint)}
+                for item in sync_alerts(self._file, self._chosen)
             ],
+            "hints": {name: hint(command) for name, command in HINTS.items()},
             "flaws": self._flaws(),
             "metrics": self._metrics(),
             "spaces": self._spaces.labels,
