@@ -10,7 +10,7 @@ import click
 from unpod_sync.cli.common import database_option, output_options
 from unpod_sync.cli.output import Output, confirm
 from unpod_sync.config import Settings
-from unpod_sync.errors import EXIT_DONE, EXIT_FAILED, UsageError
+from unpod_sync.errors import EXIT_DONE, EXIT_FAILED, UnpodSyncError, UsageError
 from unpod_sync.formatting import plural
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def command(
     """Erase a contact: a phone number in any spelling, an e-mail address, or the task_id of a call.
 
     Removes rows, history, payloads and their bytes from every file of the warehouse. Later syncs
-    refuse the contact's tasks. Exit status: 0 done, 1 no contact matches, 75 a sync is running.
+    refuse the contact's tasks. Exit status: 0 done, 1 no contact matches or you answer no, 75 a sync is running.
     """
     from unpod_sync.privacy import forget
 
@@ -132,7 +132,7 @@ def _ask(question: str) -> None:
             "nobody answered, nothing was erased", "Add --yes where nobody can be asked."
         ) from None
     if not agreed:
-        raise UsageError("nothing was erased")
+        raise UnpodSyncError("nothing was erased")
 
 
 def _warn(paths: tuple[Path, ...], output: Output) -> None:
