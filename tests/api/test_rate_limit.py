@@ -367,6 +367,19 @@ def test_no_minute_holds_more_than_the_budget(per_minute: int, gaps: list[float]
     assert all(late - soon > 60 / per_minute - 1e-6 for soon, late in pairwise(sent))
 
 
+@pytest.mark.parametrize(
+    ("budget", "text"),
+    [
+        (RequestBudget(max_requests=1), "the budget of 1 request for this sync"),
+        (RequestBudget(per_day=1, used_today=1), "the budget of 1 request a day"),
+        (RequestBudget(max_requests=1000), "the budget of 1,000 requests for this sync"),
+    ],
+)
+def test_a_used_budget_is_named(budget: RequestBudget, text: str) -> None:
+    with pytest.raises(BudgetError, match=text):
+        budget.check(1000)
+
+
 def test_budget_is_checked_before_anything_is_counted() -> None:
     """Used up is used up, also with a day that began before."""
     clock = Clock()

@@ -57,6 +57,14 @@ def test_first_lines_say_how_it_went_and_what_to_do(content: Report) -> None:
     assert any("Needs attention" in line for line in lines[4:8])
 
 
+@pytest.mark.parametrize("width", [80, 110])
+def test_issues_are_those_of_the_period(content: Report, width: int) -> None:
+    """The query has those of all dates; it stays on one line, to be copied."""
+    text = text_of(content, width)
+    assert "more data quality issues in this period; all dates:" in text
+    assert "unpod-sync query 'from data_quality'" in text
+
+
 def test_every_part_is_there(content: Report) -> None:
     """Figures, agents, spaces, outcomes and hours appear at every width."""
     for width in (60, 160):

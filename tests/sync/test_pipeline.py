@@ -14,7 +14,7 @@ from tests.benchmarks.world import bench_world
 from tests.conftest import NOW, settings_for
 from unpod_sync.errors import AccessError, WarehouseError
 from unpod_sync.simulator import Fault, Simulator, World
-from unpod_sync.sync.pipeline import Options, sync
+from unpod_sync.sync.pipeline import Options, spelled, sync
 from unpod_sync.sync.result import LoadResult
 
 VARIANTS = json.loads((Path(__file__).parent.parent / "variants.json").read_text(encoding="utf-8"))
@@ -242,3 +242,11 @@ def test_the_world_moves_on_and_the_next_sync_follows(
         task["task_id"]: task["status"] for space in world.spaces for task in world.tasks(space["token"])
     }
     assert dict(rows(tmp_path / "unpod.duckdb", "select task_id, status from tasks")) == expected
+
+
+@pytest.mark.parametrize(
+    ("hours", "text"),
+    [(0, "1 minute"), (0.1, "6 minutes"), (1, "60 minutes"), (1.5, "2 hours"), (49, "3 days")],
+)
+def test_a_span_of_time_is_spelled(hours: float, text: str) -> None:
+    assert spelled(timedelta(hours=hours)) == text

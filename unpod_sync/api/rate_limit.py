@@ -11,6 +11,7 @@ from datetime import datetime
 from unpod_sync.api.failures import FailureKind
 from unpod_sync.api.worker_pool import POLL_SECONDS, StoppedError
 from unpod_sync.errors import BudgetError
+from unpod_sync.formatting import plural
 
 MINUTE_SECONDS = 60.0
 """The longest span over which request limits are documented to be counted."""
@@ -51,9 +52,9 @@ class RequestBudget:
         if self.remaining(made) != 0:
             return
         if self.max_requests is not None and made >= self.max_requests:
-            text = f"the budget of {self.max_requests} requests for this sync is used up"
+            text = f"the budget of {plural(self.max_requests, 'request')} for this sync is used up"
         else:
-            text = f"the budget of {self.per_day} requests a day is used up"
+            text = f"the budget of {plural(self.per_day or 0, 'request')} a day is used up"
         raise BudgetError(text, "What was read is kept; the next sync goes on from there.")
 
 

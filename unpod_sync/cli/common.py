@@ -16,6 +16,7 @@ from unpod_sync.cli.invocation import Invocation
 from unpod_sync.cli.output import Output, data_stream
 from unpod_sync.config import Settings, load
 from unpod_sync.errors import UsageError, WarehouseError
+from unpod_sync.formatting import plural
 
 if TYPE_CHECKING:
     import duckdb
@@ -200,7 +201,7 @@ def write_result(
         writer = functools.partial(write_csv, for_spreadsheets=True)
     if target is not None:
         count = write_file(writer, result, target)
-        output.say(f"{count:,} rows written to {target}")
+        output.say(f"{plural(count, 'row')} written to {target}")
         return
     if form in BINARY and sys.stdout.isatty():
         raise UsageError(f"{form} is not for a terminal", f"Name a file: --output result.{form}")

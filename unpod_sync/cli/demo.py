@@ -91,7 +91,7 @@ def _sync(demo: Demo, output: Output, name: str) -> LoadResult:
     with _step(output, name) as (progress, texts):
         result = demo.sync(progress.page)
         texts.append(
-            f"{name}: {result.tasks_read:,} calls read in {plural(result.requests, 'request')}, "
+            f"{name}: {plural(result.tasks_read, 'call')} read in {plural(result.requests, 'request')}, "
             f"{result.tasks_changed:,} new or changed"
         )
     for failure in result.failures:

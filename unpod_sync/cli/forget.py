@@ -10,17 +10,19 @@ import click
 from unpod_sync.cli.common import database_option, output_options
 from unpod_sync.cli.output import Output, confirm
 from unpod_sync.config import Settings
-from unpod_sync.errors import EXIT_DONE, EXIT_FAILED, UsageError
+from unpod_sync.errors import EXIT_DONE, EXIT_FAILED, UnpodSyncError, UsageError
+from unpod_sync.formatting import plural
 
 if TYPE_CHECKING:
     from unpod_sync.privacy.forget import Preview
 
+#: What is erased, one and many.
 NAMES = {
-    "tasks": "calls and other tasks",
-    "task_versions": "earlier states of them",
-    "transcript_messages": "transcript messages",
-    "payloads": "payloads as received",
-    "rejects": "refused values",
+    "tasks": ("call or other task", "calls and other tasks"),
+    "task_versions": ("earlier state of them", "earlier states of them"),
+    "transcript_messages": ("transcript message", "transcript messages"),
+    "payloads": ("payload as received", "payloads as received"),
+    "rejects": ("refused value", "refused values"),
 }
 
 
@@ -52,7 +54,7 @@ def command(
     """Erase a contact: a phone number in any spelling, an e-mail address, or the task_id of a call.
 
     Removes rows, history, payloads and their bytes from every file of the warehouse. Later syncs
-    refuse the contact's tasks. Exit status: 0 done, 1 no contact matches, 75 a sync is running.
+    refuse the contact's tasks. Exit status: 0 done, 1 no contact matches or you answer no, 75 a sync is running.
     """
     from unpod_sync.privacy import forget
 
@@ -114,11 +116,11 @@ def _forget(contact: str, settings: Settings, output: Output, *, yes: bool) -> i
 def _show(preview: Preview, output: Output) -> None:
     for name, number in preview.rows.items():
         if number:
-            output.say(f"  {number:>7,} {NAMES[name]}")
+            output.say(f"  {number:>7,} {NAMES[name][number > 1]}")
     if preview.related:
         output.note(
-            f"{preview.related:,} other tasks have another number or address of the same calls,"
-            f" and stay; to erase them too: `unpod-sync forget {preview.related_example}`"
+            f"kept: {plural(preview.related, 'other task')} with another number or address of the same calls;"
+            f" to erase that contact, too: `unpod-sync forget {preview.related_example}`"
         )
 
 
@@ -130,7 +132,7 @@ def _ask(question: str) -> None:
             "nobody answered, nothing was erased", "Add --yes where nobody can be asked."
         ) from None
     if not agreed:
-        raise UsageError("nothing was erased")
+        raise UnpodSyncError("nothing was erased")
 
 
 def _warn(paths: tuple[Path, ...], output: Output) -> None:
@@ -150,5 +152,5 @@ def _list(settings: Settings, output: Output) -> int:
         return EXIT_DONE
     output.say(f"{len(entries)} forgotten" if entries else "nobody is forgotten")
     for kind, at, tasks in entries:
-        output.data(f"{at}  {kind:<8}  {tasks:>5,} tasks refused")
+        output.data(f"{at}  {kind:<8}  {plural(tasks, 'task'):>11} refused")
     return EXIT_DONE

@@ -17,6 +17,7 @@ from unpod_sync.cli.common import api_options, called_with, output_options
 from unpod_sync.cli.output import Output, console
 from unpod_sync.config import Settings, load
 from unpod_sync.errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, LockedError
+from unpod_sync.formatting import plural
 
 if TYPE_CHECKING:
     from unpod_sync.api import RequestEvent
@@ -104,7 +105,11 @@ def kept(settings: Settings) -> str:
 
     storage = open_storage(settings)
     rows = (storage.read_state().get("standing") or {}).get("rows", {})
-    tasks = f"{rows['tasks']:,} tasks are safe" if rows.get("tasks") else "Nothing was committed yet"
+    tasks = (
+        f"{plural(rows['tasks'], 'task is', 'tasks are')} safe"
+        if rows.get("tasks")
+        else "Nothing was committed yet"
+    )
     file = f"{settings.database} is as it was" if storage.is_published() else "nothing is published yet"
     return f"{tasks}, {file}; the next sync goes on from there."
 
@@ -161,7 +166,7 @@ class Progress:
         if self._bar is not None:
             self._bar.update(
                 self._task,
-                description=f"{self._rows:,} rows read · {progress.resource.name}, page {page.number}",
+                description=f"{plural(self._rows, 'row')} read · {progress.resource.name}, page {page.number}",
             )
 
 
@@ -175,12 +180,12 @@ def show(result: LoadResult, output: Output, settings: Settings) -> None:
             output.say(f"  {name}: {reasons}")
         for note in result.notes:
             output.note(note)
-        output.say(f"{result.requests_planned} requests in all; nothing was written or published.")
+        output.say(f"{plural(result.requests_planned, 'request')} in all; nothing was written or published.")
         return
     output.say(
-        f"{result.status}: {result.tasks_read:,} tasks read, {result.tasks_changed:,} new or changed, "
-        f"{result.tasks_deleted:,} deleted; {result.requests} requests ({result.requests_planned} planned), "
-        f"{seconds:.1f} s"
+        f"{result.status}: {plural(result.tasks_read, 'task')} read, {result.tasks_changed:,} new or changed, "
+        f"{result.tasks_deleted:,} deleted; {plural(result.requests, 'request')}"
+        f" ({result.requests_planned:,} planned), {seconds:.1f} s"
     )
     for note in result.notes:
         output.note(note)

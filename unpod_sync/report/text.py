@@ -187,8 +187,9 @@ def _attention(items: tuple[Alert, ...], width: int) -> Iterator[RenderableType]
             table.add_row(Text(mark, style), text)
     if len(notes) > shown:
         issues = fmt.plural(len(notes) - shown, "more data quality issue")
-        more = f"{issues}: unpod-sync query 'from data_quality'"
-        table.add_row("", Text(more, "dim"))
+        more, command = f"{issues} in this period; all dates:", "unpod-sync query 'from data_quality'"
+        fits = cell_len(f"  {more} {command}") <= width
+        table.add_row("", Text(f"{more}{' ' if fits else chr(10)}{command}", "dim"))
     yield table
 
 

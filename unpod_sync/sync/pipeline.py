@@ -21,6 +21,7 @@ from unpod_sync.errors import (
     UnavailableError,
     UnpodSyncError,
 )
+from unpod_sync.formatting import plural
 from unpod_sync.model import Page
 from unpod_sync.privacy.policy import complete_erasure, open_privacy
 from unpod_sync.sync import load_log, state_file
@@ -116,8 +117,8 @@ def spelled(time: timedelta) -> str:
     """A span of time in words, rounded up."""
     hours = time.total_seconds() / 3_600
     if hours <= 1:
-        return f"{max(1, math.ceil(hours * 60))} minutes"
-    return f"{math.ceil(hours)} hours" if hours <= 48 else f"{math.ceil(hours / 24)} days"
+        return plural(max(1, math.ceil(hours * 60)), "minute")
+    return plural(math.ceil(hours), "hour") if hours <= 48 else plural(math.ceil(hours / 24), "day")
 
 
 # -- open -------------------------------------------------------------------------------------
