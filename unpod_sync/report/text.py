@@ -189,7 +189,8 @@ def _attention(items: tuple[Alert, ...], width: int) -> Iterator[RenderableType]
         issues = fmt.plural(len(notes) - shown, "more data quality issue")
         more, command = f"{issues} in this period; all dates:", "unpod-sync query 'from data_quality'"
         fits = cell_len(f"  {more} {command}") <= width
-        table.add_row("", Text(f"{more}{' ' if fits else chr(10)}{command}", "dim"))
+        lines = [f"{more} {command}"] if fits else [more, command]
+        table.add_row("", Group(*(Text(line, "dim") for line in lines)))
     yield table
 
 
