@@ -97,13 +97,14 @@ def agent_executions(agent_handle: str) -> Resource:
     return Resource("execution", f"agents/{_segment(agent_handle)}/executions/", agent_handle=agent_handle)
 
 
-def _decode(text: bytes) -> Any:
+def decode_json(text: str | bytes) -> Any:
+    """The value of a JSON text, with integers of any size. Raises ValueError."""
     import msgspec  # settings, too, import this module
 
     try:
         return msgspec.json.decode(text)
-    except msgspec.MsgspecError:  # a number that no double holds
-        return json.loads(text)
+    except (msgspec.DecodeError, UnicodeError):
+        return json.loads(text)  # accepts lone surrogates, NaN, and numbers that no double holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class Page:
     @property
     def values(self) -> list[Any]:
         """The rows decoded."""
-        return [_decode(row) for row in self.rows]
+        return [decode_json(row) for row in self.rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ class Record:
     @property
     def value(self) -> Mapping[str, Any]:
         """The object, decoded at each call."""
-        return cast("Mapping[str, Any]", _decode(self.payload))
+        return cast("Mapping[str, Any]", decode_json(self.payload))
 
 
 @dataclass(frozen=True, slots=True)

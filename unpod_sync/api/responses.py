@@ -1,7 +1,7 @@
 """What an answer of the API is: the rows of a page, or which kind of failure.
 
 No I/O. The rules are those of `docs/api-behaviour.md`, section 6: only a 200 whose `data` is a list is a
-success, and a `status_code` inside the body counts like that status when `data` is no list.
+success, and a `status_code` inside the body counts like that status when `data` is not a list.
 """
 
 from __future__ import annotations

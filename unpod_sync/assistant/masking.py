@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from unpod_sync.model import decode_json
 from unpod_sync.privacy.identities import EMAIL, NUMBER
 from unpod_sync.privacy.redact import Rules, redact
-from unpod_sync.transform.json_codec import decode, embedded, encode_text
+from unpod_sync.transform.json_codec import embedded, encode_text
 
 RULES = Rules(
     drop=frozenset({"number", "email", "name", "recording"}),
@@ -38,7 +39,7 @@ def mask_payload(text: str | None, kind: str | None) -> str | None:
     """The payload of an object of this kind."""
     if text is None:
         return None
-    value = decode(text)
+    value = decode_json(text)
     if kind == "task" and isinstance(value, dict):
         value = {key: inner for key, inner in redact(value, RULES).items() if key != "user_info"}
     return encode_text(_walked(value))

@@ -11,7 +11,6 @@ from unpod_sync.errors import ConfigurationError
 from unpod_sync.operations.finding import Finding, fail, failed, ok, warn
 
 SECRETS = ("api_token", "ping_url", "alert_urls")
-NAMED = ("api_token", "org_handle", "spaces", "agents", "database", "base_url")
 
 
 def file_findings() -> Iterator[Finding]:

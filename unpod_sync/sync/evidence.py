@@ -81,7 +81,7 @@ class PagingEvidence:
             self.end = min(self.end, page.number)
             self.ended = not counts.is_trusted
         elif page.number > 1 and not self.is_paged and not counts.have_moved:
-            # With another count it is no proof: new rows push the first page's rows on to the next.
+            # With another count it proves nothing: new rows push the first page's rows on to the next.
             self.ignores_page = self.ended = True
         elif not counts.is_trusted:
             self.ended = self.repeats(page, ids)

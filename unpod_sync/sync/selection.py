@@ -141,7 +141,7 @@ def note_unlisted(
 ) -> list[str]:
     """Notes for spaces that the listing no longer shows; their bookmarks keep it as their error.
 
-    Nothing of them is deleted: a narrowed token, or an answer that lacks a space, is no proof.
+    Nothing of them is deleted: a narrowed token, or an answer that lacks a space, proves nothing.
     """
     still = {space.token for space in after if space.is_listed}
     gone = [space for space in before if space.is_listed and space.token not in still]

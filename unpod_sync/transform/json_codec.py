@@ -5,11 +5,12 @@ msgspec writes every decoded object except one with lone surrogates, whose text 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+
+from unpod_sync.model import decode_json
 
 Fields = dict[str, msgspec.Raw]  # an object whose values are JSON texts
 
@@ -50,19 +51,11 @@ def encode_all(values: Sequence[Any]) -> list[bytes]:
 
 
 def decode_all(texts: Sequence[bytes]) -> list[Any]:
-    """`decode` of each text, in one go."""
+    """`decode_json` of each text, in one go."""
     try:
         return list(_LIST_DECODER.decode(b"[" + b",".join(texts) + b"]"))
     except (msgspec.MsgspecError, UnicodeError):
-        return list(map(decode, texts))
-
-
-def decode(text: str | bytes) -> Any:
-    """The value of a JSON text, with integers of any size. Raises ValueError."""
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError):
-        return json.loads(text)  # accepts lone surrogates and NaN
+        return list(map(decode_json, texts))
 
 
 def fields_of(text: bytes | str | msgspec.Raw) -> Fields | None:
@@ -78,7 +71,7 @@ def embedded(text: str) -> Any:
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
-        value = decode(text)
+        value = decode_json(text)
     except (ValueError, RecursionError):
         return None
     return None if text.count("[") + text.count("{") > DEEPEST and is_too_deep(value) else value
@@ -104,7 +97,7 @@ def is_text_too_deep(text: bytes, levels: int = 0) -> bool:
     if text.count(b"[") + text.count(b"{") + levels <= DEEPEST:
         return False
     try:
-        value = decode(text)
+        value = decode_json(text)
     except RecursionError:
         return True
     for _ in range(levels):

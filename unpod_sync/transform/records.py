@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from unpod_sync.model import UNKEYED, Page, Record, Reject, Resource, is_plausible_id
-from unpod_sync.transform.json_codec import Fields, clean_text, decode, encode, fields_of, is_text_too_deep
+from unpod_sync.model import UNKEYED, Page, Record, Reject, Resource, decode_json, is_plausible_id
+from unpod_sync.transform.json_codec import Fields, clean_text, encode, fields_of, is_text_too_deep
 from unpod_sync.transform.parse import is_missing, shorten
 from unpod_sync.transform.secrets import Redaction, drop_known_secrets
 
@@ -71,7 +71,7 @@ def prepare(
         objects.append(fields)
         payloads.append(row if fields is sent else msgspec.json.encode(fields))
     for index in redaction.suspects(payloads, objects):
-        value = redaction.clean(decode(payloads[index]), keep_token=resource.kind == "space")
+        value = redaction.clean(decode_json(payloads[index]), keep_token=resource.kind == "space")
         payloads[index] = encode(value)
         objects[index] = fields_of(payloads[index]) or {}
     records = [
@@ -85,7 +85,7 @@ def prepare(
 def _refused_row(row: bytes, kind: str, redaction: Redaction) -> Reject:
     if is_text_too_deep(row):
         return Reject(kind, "", "", "", TOO_DEEP)
-    return Reject(kind, "", "", shorten(redaction.clean(decode(row)), 500), "row is not an object")
+    return Reject(kind, "", "", shorten(redaction.clean(decode_json(row)), 500), "row is not an object")
 
 
 def is_lost(reject: Reject) -> bool:
@@ -133,7 +133,7 @@ def merge_missing(stored_payload: str | bytes, record: Record) -> Record:
 
 def has_same_content(first: str | bytes, second: str | bytes) -> bool:
     """Whether two payloads differ in nothing but the order of keys, white space and ways to write a value."""
-    return encode(decode(first), sort_keys=True) == encode(decode(second), sort_keys=True)
+    return encode(decode_json(first), sort_keys=True) == encode(decode_json(second), sort_keys=True)
 
 
 def hash_of(payload: bytes) -> str:
@@ -158,10 +158,10 @@ def _record(
     if key is None:
         key, reason = _other_key(fields, kind, digest)
         if NO_OBJECT in fields and len(fields) == 1:
-            text = shorten(decode(bytes(fields[NO_OBJECT])), 500)
+            text = shorten(decode_json(bytes(fields[NO_OBJECT])), 500)
             rejects.append(Reject(kind, key, "", text, "row is not an object: raw.payloads keeps it"))
         else:
-            sent = decode(bytes(fields[key_field])) if key_field in fields else ""
+            sent = decode_json(bytes(fields[key_field])) if key_field in fields else ""
             rejects.append(Reject(kind, key, key_field, shorten(sent), reason))
     for name in PATH_FIELDS.get(kind, ()):
         part = _text_key(fields.get(name))
@@ -183,7 +183,7 @@ def _other_key(fields: Fields, kind: str, digest: str) -> tuple[str, str]:
 
 
 def _text_key(text: msgspec.Raw | None) -> str | None:
-    value = None if text is None else decode(bytes(text))
+    value = None if text is None else decode_json(bytes(text))
     if isinstance(value, str):
         return None if is_missing(value) else clean_text(value)
     if isinstance(value, int) and not isinstance(value, bool):

@@ -198,7 +198,7 @@ def read_text_or_none(value: Any) -> str | None:
 
 
 def _entries(batch: RecordColumns, index: int, value: Any) -> list[Any] | None:
-    """The messages of a transcript that is no list; None when there is none to read."""
+    """The messages of a transcript that is not a list; None when there is none to read."""
     if isinstance(value, str):
         inner = embedded(value)
         if inner is None:
